@@ -1,0 +1,94 @@
+"""Permissions and the built-in roles that hold them."""
+
+from enum import StrEnum
+
+from django.db import models
+
+
+class Permission(StrEnum):
+    """One allowed act, written `resource:act`."""
+
+    ORGANIZATION_VIEW = "organization:view"
+    MEMBER_VIEW = "member:view"
+    AUDIT_VIEW = "audit:view"
+    CLUSTER_VIEW = "cluster:view"
+    CLUSTER_MANAGE = "cluster:manage"
+    ACCESS_VIEW = "access:view"
+    ACCESS_MANAGE = "access:manage"
+    SECRET_BROWSE = "secret:browse"
+    EXTERNAL_SECRET_VIEW = "external_secret:view"
+    EXTERNAL_SECRET_MANAGE = "external_secret:manage"
+    DEPLOY_VIEW = "deploy:view"
+    DEPLOY_RUN = "deploy:run"
+    MEMBER_MANAGE = "member:manage"
+    ORGANIZATION_MANAGE = "organization:manage"
+
+    @property
+    def sentence(self) -> str:
+        """The act in words, for the role matrix and for refusals."""
+        return SENTENCES[self]
+
+
+SENTENCES: dict[Permission, str] = {
+    Permission.ORGANIZATION_VIEW: "See the organization",
+    Permission.MEMBER_VIEW: "See members and roles",
+    Permission.AUDIT_VIEW: "Review the audit log",
+    Permission.CLUSTER_VIEW: "See clusters and services",
+    Permission.CLUSTER_MANAGE: "Connect, change and remove clusters",
+    Permission.ACCESS_VIEW: "See secret manager accesses",
+    Permission.ACCESS_MANAGE: "Add, change and remove secret manager accesses",
+    Permission.SECRET_BROWSE: "Browse the names of secrets",
+    Permission.EXTERNAL_SECRET_VIEW: "See which secrets a service uses",
+    Permission.EXTERNAL_SECRET_MANAGE: "Link secrets to services and remove links",
+    Permission.DEPLOY_VIEW: "See deploys and their logs",
+    Permission.DEPLOY_RUN: "Deploy a cluster",
+    Permission.MEMBER_MANAGE: "Add, change and remove members",
+    Permission.ORGANIZATION_MANAGE: "Change and delete the organization",
+}
+
+
+class Role(models.TextChoices):
+    """The built-in roles. The stored value is the short word, so that a label can change."""
+
+    OWNER = "owner", "Owner"
+    ADMIN = "admin", "Admin"
+    DEVOPS = "devops", "DevOps"
+    AUDITOR = "auditor", "Auditor"
+    VIEWER = "viewer", "Viewer"
+
+
+_VIEW = frozenset(
+    {
+        Permission.ORGANIZATION_VIEW,
+        Permission.CLUSTER_VIEW,
+        Permission.ACCESS_VIEW,
+        Permission.EXTERNAL_SECRET_VIEW,
+        Permission.DEPLOY_VIEW,
+        Permission.MEMBER_VIEW,
+    }
+)
+
+PERMISSIONS: dict[Role, frozenset[Permission]] = {
+    Role.OWNER: frozenset(Permission),
+    Role.ADMIN: frozenset(Permission) - {Permission.ORGANIZATION_MANAGE},
+    Role.DEVOPS: _VIEW
+    | {
+        Permission.CLUSTER_MANAGE,
+        Permission.ACCESS_MANAGE,
+        Permission.SECRET_BROWSE,
+        Permission.EXTERNAL_SECRET_MANAGE,
+        Permission.DEPLOY_RUN,
+    },
+    Role.AUDITOR: _VIEW | {Permission.AUDIT_VIEW},
+    Role.VIEWER: _VIEW,
+}
+
+
+def allows(role: str, permission: Permission) -> bool:
+    """Tell whether a role holds a permission; an unknown role holds none."""
+    return role in Role.values and permission in PERMISSIONS[Role(role)]
+
+
+def who_may(permission: Permission) -> list[str]:
+    """Return the labels of the roles that hold a permission, strongest first."""
+    return [str(role.label) for role in Role if permission in PERMISSIONS[role]]

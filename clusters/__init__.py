@@ -1,0 +1,1 @@
+"""Clusters, the one door to Kubernetes, services, and deploys."""

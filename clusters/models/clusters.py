@@ -1,0 +1,125 @@
+"""Clusters and the services that run in them."""
+
+import uuid
+from typing import Any
+
+from django.core.validators import RegexValidator
+from django.db import models
+
+from accounts.models import Organization, OwnedQuerySet
+from credentials.encryption import EncryptedTextField
+
+name_rule = RegexValidator(
+    r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?\Z",
+    "Use at most 40 lower-case letters, digits and hyphens; start and end with a letter or digit.",
+)
+
+
+class Drift(models.TextChoices):
+    """How what is configured relates to what was deployed."""
+
+    NEVER = "never deployed"
+    OUT_OF_DATE = "out of date"
+    UP_TO_DATE = "up to date"
+
+
+class Cluster(models.Model):
+    """A connected Kubernetes cluster.
+
+    `generation` counts changes of its configuration; `deployed_generation` is the one the last
+    successful deploy carried.
+    """
+
+    class Kind(models.TextChoices):
+        EKS = "eks", "Amazon EKS"
+        GKE = "gke", "Google GKE"
+        KUBECONFIG = "kubeconfig", "Any other, by kubeconfig"
+
+    class Status(models.TextChoices):
+        READY = "ready", "Ready"
+        UNREACHABLE = "unreachable", "Unreachable"
+        DENIED = "denied", "Access denied"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="clusters")
+    name = models.CharField(max_length=40, validators=[name_rule])
+    kind = models.CharField(max_length=16, choices=Kind, default=Kind.KUBECONFIG)
+    kubeconfig = EncryptedTextField()
+    server = models.CharField(max_length=300)
+    version = models.CharField(max_length=40, blank=True)
+    identity = models.CharField(max_length=300, blank=True)
+    # [{"label": str, "allowed": bool, "needed_for": str}]: what the cluster lets us do
+    permissions = models.JSONField(default=list, blank=True)
+    operator_namespace = models.CharField(max_length=63, default="external-secrets")
+    operator_version = models.CharField(max_length=40, blank=True)
+    status = models.CharField(max_length=16, choices=Status, default=Status.READY)
+    status_reason = models.CharField(max_length=500, blank=True)
+    seen_at = models.DateTimeField(null=True, blank=True)
+    generation = models.PositiveIntegerField(default=0)
+    deployed_generation = models.PositiveIntegerField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = OwnedQuerySet["Cluster"].as_manager()
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "name"], name="cluster_name_is_unique_in_organization")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def drift(self) -> Drift:
+        if self.deployed_generation is None:
+            return Drift.NEVER
+        return Drift.UP_TO_DATE if self.deployed_generation >= self.generation else Drift.OUT_OF_DATE
+
+
+class ServiceQuerySet(OwnedQuerySet["Service"]):
+    owner_path = "cluster__organization"
+
+
+class Service(models.Model):
+    """A workload of a cluster, as it was last discovered.
+
+    `containers` is `[{"name", "image", "env": [{"name", "source"}], "mounts": [path]}]`; a variable's value is
+    never kept, only where it comes from: `value`, `secret NAME/KEY`, `config map NAME/KEY`, `field`.
+    """
+
+    class Kind(models.TextChoices):
+        DEPLOYMENT = "Deployment"
+        STATEFUL_SET = "StatefulSet"
+        CRON_JOB = "CronJob"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    cluster = models.ForeignKey(Cluster, models.CASCADE, related_name="services")
+    namespace = models.CharField(max_length=63)
+    kind = models.CharField(max_length=16, choices=Kind)
+    name = models.CharField(max_length=253)
+    containers = models.JSONField(default=list)
+    seen_at = models.DateTimeField()
+    gone_at = models.DateTimeField(null=True)
+
+    objects = ServiceQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["namespace", "name", "kind"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["cluster", "namespace", "kind", "name"], name="service_is_unique_in_cluster"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+    @property
+    def container_names(self) -> list[str]:
+        return [container["name"] for container in self.containers]
+
+    def container(self, name: str) -> dict[str, Any] | None:
+        """Return one container as discovered, or None."""
+        return next((container for container in self.containers if container["name"] == name), None)

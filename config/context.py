@@ -1,0 +1,48 @@
+"""What the shell of every page needs: the organization, the navigation, the theme."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+
+from accounts.models import Organization
+from accounts.roles import Permission
+from config import theme
+
+# (label, icon, url name, permission, group, the url names' prefixes that make it current)
+NAVIGATION = (
+    ("Clusters", "server", "clusters:index", Permission.CLUSTER_VIEW, "", ("clusters:", "accesses:")),
+    ("Deploys", "rocket", "clusters:all_deploys", Permission.DEPLOY_VIEW, "", ("clusters:all_deploys",)),
+    ("Secrets", "key-round", "external_secrets:linked", Permission.EXTERNAL_SECRET_VIEW, "", ("external_secrets:",)),
+    ("Team and roles", "users", "accounts:team", Permission.MEMBER_VIEW, "Organization", ("accounts:team",)),
+    ("Audit log", "scroll-text", "accounts:audit", Permission.AUDIT_VIEW, "Organization", ("accounts:audit",)),
+)
+
+
+def _navigation(request: HttpRequest, organization: Organization) -> list[dict[str, Any]]:
+    view = request.resolver_match.view_name if request.resolver_match else ""
+    entries = []
+    for label, icon, name, permission, group, prefixes in NAVIGATION:
+        if not request.allows(permission):  # type: ignore[attr-defined]
+            continue
+        current = any(view.startswith(prefix) for prefix in prefixes)
+        if name == "clusters:index" and view in ("clusters:all_deploys",):
+            current = False
+        url = reverse(name, kwargs={"org": organization.slug})
+        entries.append({"label": label, "icon": icon, "url": url, "current": current, "group": group})
+    return entries
+
+
+def shell(request: HttpRequest) -> dict[str, Any]:
+    """Return the context that base.html needs; outside an organization there is no navigation."""
+    context: dict[str, Any] = {"theme": theme.chosen(request), "version": settings.VERSION}
+    organization = getattr(request, "organization", None)
+    if organization is not None:
+        context |= {
+            "organization": organization,
+            "organizations": Organization.objects.of(request.user),  # type: ignore[arg-type]
+            "membership": request.membership,  # type: ignore[attr-defined]
+            "nav": _navigation(request, organization),
+        }
+    return context

@@ -1,0 +1,77 @@
+"""Small middleware: who is asking through which proxy, what the audit log notes of it, what may be stored."""
+
+import ipaddress
+import uuid
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+from accounts.audit import origin
+
+type Next = Callable[[HttpRequest], HttpResponse]
+
+
+def _trusted(address: str) -> bool:
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(parsed in network for network in settings.TRUSTED_PROXIES)
+
+
+def client_address(peer: str, forwarded: str) -> str:
+    """Return the nearest address that is not one of our proxies; `forwarded` counts only from a trusted peer."""
+    hops = [hop.strip() for hop in forwarded.split(",") if hop.strip()]
+    address = peer
+    while hops and _trusted(address):
+        hop = hops.pop()
+        try:
+            ipaddress.ip_address(hop)
+        except ValueError:
+            break
+        address = hop
+    return address
+
+
+def trust_proxies(get_response: Next) -> Next:
+    """Set REMOTE_ADDR and the scheme from the headers of listed proxies, and of nobody else."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        meta = request.META
+        peer = meta.get("REMOTE_ADDR", "")
+        meta.pop("HTTP_X_KEYHAVEN_PROTO", None)
+        if _trusted(peer):
+            meta["HTTP_X_KEYHAVEN_PROTO"] = meta.get("HTTP_X_FORWARDED_PROTO", "").strip().lower()
+            meta["REMOTE_ADDR"] = client_address(peer, meta.get("HTTP_X_FORWARDED_FOR", ""))
+        return get_response(request)
+
+    return middleware
+
+
+def audit_context(get_response: Next) -> Next:
+    """Give the audit log the address, the agent and an id of the request."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        request_id = uuid.uuid4().hex
+        with origin.of_request(
+            address=request.META.get("REMOTE_ADDR", ""),
+            user_agent=request.headers.get("User-Agent", "")[:200],
+            request_id=request_id,
+        ):
+            response = get_response(request)
+        response.headers["X-Request-Id"] = request_id
+        return response
+
+    return middleware
+
+
+def no_store(get_response: Next) -> Next:
+    """Keep every page out of caches: pages name secrets, and a signed-out browser must not show them again."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+    return middleware

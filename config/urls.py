@@ -1,0 +1,28 @@
+"""Every URL. Pages of an organization live below /o/<org>/ and go through `org_view`."""
+
+from django.conf import settings
+from django.urls import URLPattern, URLResolver, include, path
+
+from accounts.organizations import views as organizations
+from config import health, palette, theme
+
+organization_urls: list[URLPattern | URLResolver] = [
+    path("", include("accounts.urls")),
+    path("go-to/", palette.go_to, name="palette"),
+    path("", include("clusters.urls")),
+    path("", include("accesses.urls")),
+    path("", include("external_secrets.urls")),
+]
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", organizations.home, name="home"),
+    path("healthz", health.healthz, name="healthz"),
+    path("theme/", theme.choose, name="theme"),
+    path("accounts/", include("allauth.urls")),
+    path("o/<slug:org>/", include(organization_urls)),
+]
+
+if settings.STYLEGUIDE:
+    from config import styleguide
+
+    urlpatterns.append(path("styleguide/", styleguide.show, name="styleguide"))

@@ -1,0 +1,1 @@
+"""Cloud credentials, and encryption at rest."""

@@ -1,0 +1,5 @@
+from django.apps import AppConfig
+
+
+class ExternalSecretsConfig(AppConfig):
+    name = "external_secrets"

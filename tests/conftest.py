@@ -1,0 +1,82 @@
+"""People and places that tests share; engines and keys are in tests/settings.py."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_socket
+
+def pytest_runtest_setup() -> None:
+    """No test leaves the machine: loopback and unix sockets only."""
+    pytest_socket.socket_allow_hosts(["127.0.0.1", "::1", "localhost"], allow_unix_socket=True)
+
+
+@pytest.fixture(scope="session")
+def project() -> Path:
+    return Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared(project: Path) -> Path:
+    """The folder with ESO's CRDs and their validator, beside the project where it is there."""
+    folder = project.parent / "shared"
+    if not folder.is_dir():
+        pytest.skip("there is no ../shared beside the project")
+    return folder
+
+
+@pytest.fixture
+def organization(db: None) -> Any:
+    from tests.factories import make_organization
+
+    return make_organization(name="Acme", slug="acme")
+
+
+def _member(organization: Any, role: str) -> Any:
+    from tests.factories import make_member
+
+    return make_member(organization, role)
+
+
+@pytest.fixture
+def owner(organization: Any) -> Any:
+    return _member(organization, "owner")
+
+
+@pytest.fixture
+def admin(organization: Any) -> Any:
+    return _member(organization, "admin")
+
+
+@pytest.fixture
+def devops(organization: Any) -> Any:
+    return _member(organization, "devops")
+
+
+@pytest.fixture
+def auditor(organization: Any) -> Any:
+    return _member(organization, "auditor")
+
+
+@pytest.fixture
+def viewer(organization: Any) -> Any:
+    return _member(organization, "viewer")
+
+
+@pytest.fixture
+def outsider(db: None) -> Any:
+    """An owner, but of another organization."""
+    from tests.factories import make_organization
+
+    return _member(make_organization(name="Globex", slug="globex"), "owner")
+
+
+@pytest.fixture
+def sign_in(client: Any) -> Any:
+    """Return a function that signs a person in and returns the client."""
+
+    def act(user: Any) -> Any:
+        client.force_login(user)
+        return client
+
+    return act

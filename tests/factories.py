@@ -1,0 +1,81 @@
+"""Plain builders: each makes one row, with what is not given filled in."""
+
+import itertools
+from typing import Any
+
+from django.utils import timezone
+
+from accesses.models import Access
+from accounts.models import Membership, Organization, User
+from clusters.models import Cluster, Service
+from external_secrets.models import ExternalSecret
+
+_number = itertools.count(1)
+
+PASSWORD = "correct horse battery"
+KUBECONFIG = "apiVersion: v1\nkind: Config\n"
+
+
+def make_user(**fields: Any) -> User:
+    number = next(_number)
+    fields.setdefault("name", f"Person {number}")
+    fields.setdefault("email", f"person-{number}@example.com")
+    return User.objects.create_user(password=fields.pop("password", PASSWORD), **fields)
+
+
+def make_organization(**fields: Any) -> Organization:
+    fields.setdefault("slug", f"organization-{next(_number)}")
+    fields.setdefault("name", fields["slug"].title())
+    return Organization.objects.create(**fields)
+
+
+def make_member(organization: Organization, role: str, **fields: Any) -> User:
+    fields.setdefault("name", f"{role.title()} of {organization.name}")
+    user = make_user(**fields)
+    Membership.objects.create(organization=organization, user=user, role=role)
+    return user
+
+
+def make_cluster(**fields: Any) -> Cluster:
+    fields.setdefault("name", f"cluster-{next(_number)}")
+    fields.setdefault("kubeconfig", KUBECONFIG)
+    fields.setdefault("server", "https://127.0.0.1:6443")
+    fields.setdefault("version", "v1.36.2")
+    fields.setdefault("seen_at", timezone.now())
+    if "organization" not in fields:
+        fields["organization"] = make_organization()
+    return Cluster.objects.create(**fields)
+
+
+def make_service(**fields: Any) -> Service:
+    fields.setdefault("namespace", "shop")
+    fields.setdefault("kind", "Deployment")
+    fields.setdefault("name", f"api-{next(_number)}")
+    fields.setdefault("seen_at", timezone.now())
+    fields.setdefault("containers", [{"name": "web", "image": "shop/api:1", "env": [], "mounts": []}])
+    if "cluster" not in fields:
+        fields["cluster"] = make_cluster()
+    return Service.objects.create(**fields)
+
+
+def make_access(**fields: Any) -> Access:
+    fields.setdefault("name", f"access-{next(_number)}")
+    fields.setdefault("provider", "aws-secrets-manager")
+    fields.setdefault("method", "static")
+    fields.setdefault("configuration", {"region": "eu-west-3"})
+    fields.setdefault("credential", {"access_key_id": "AKIATESTTESTTESTTEST", "secret_access_key": "s" * 40})
+    fields.setdefault("namespaces", ["shop"])
+    if "cluster" not in fields:
+        fields["cluster"] = make_cluster()
+    return Access.objects.create(**fields)
+
+
+def make_link(**fields: Any) -> ExternalSecret:
+    fields.setdefault("key", f"prod/secret-{next(_number)}")
+    fields.setdefault("variable", f"VARIABLE_{next(_number)}")
+    fields.setdefault("container", "web")
+    if "service" not in fields:
+        fields["service"] = make_service()
+    if "access" not in fields:
+        fields["access"] = make_access(cluster=fields["service"].cluster)
+    return ExternalSecret.objects.create(**fields)

@@ -1,0 +1,28 @@
+"""The console's settings for a test run: its own engines and keys, which end with the run.
+
+xdist's workers inherit the addresses from the run that started them, and take a Valkey database each.
+"""
+
+import atexit
+import os
+from contextlib import ExitStack
+
+from sandbox import engines
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    _number = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw"))
+    os.environ["REDIS_URL"] = os.environ["REDIS_URL"].rpartition("/")[0] + f"/{_number + 1}"
+else:
+    _stack = ExitStack()
+    os.environ.update(engines.keys())
+    os.environ.update(_stack.enter_context(engines.running()))
+    atexit.register(_stack.close)
+    os.environ |= {"STYLEGUIDE": "true", "DEBUG": "false", "SYNC_TIMEOUT": "20"}
+
+from config.settings import *  # noqa: E402, F403
+
+STORAGES = STORAGES | {  # noqa: F405
+    # Pages render without collectstatic.
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+}
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
