@@ -1,0 +1,38 @@
+"""What a worker does besides its tasks: it says that it is alive and sends abandoned deploys again."""
+
+import logging
+import threading
+
+from celery.signals import worker_ready, worker_shutting_down
+from django.db import Error, connection
+from redis import RedisError
+
+SECONDS = 5
+
+logger = logging.getLogger(__name__)
+_ended = threading.Event()
+
+
+def _beat() -> None:
+    from clusters import deploys
+    from config import health
+
+    while not _ended.is_set():
+        try:
+            health.worker_is_here()
+            deploys.sweep()
+        except (Error, RedisError) as error:
+            logger.warning("The worker's beat failed: %s", type(error).__name__)
+        finally:
+            connection.close()
+        _ended.wait(SECONDS)
+
+
+@worker_ready.connect  # type: ignore[untyped-decorator]
+def start(**_: object) -> None:
+    threading.Thread(target=_beat, daemon=True, name="worker-beat").start()
+
+
+@worker_shutting_down.connect  # type: ignore[untyped-decorator]
+def stop(**_: object) -> None:
+    _ended.set()

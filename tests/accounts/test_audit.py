@@ -1,0 +1,115 @@
+"""The audit log: a chain per organization, only added to, in the transaction of the change."""
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+
+from accounts.audit import services
+from accounts.models import AuditEvent, Organization
+from accounts.organizations import services as organizations
+from accounts.roles import Role
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+
+def record(organization, by, **fields):
+    return services.record(organization=organization, by=by, action="test.done", target=organization, **fields)
+
+
+def tamper(sql, *values):
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ALTER TABLE accounts_auditevent DISABLE TRIGGER audit_is_append_only")
+        cursor.execute(sql, values)
+        cursor.execute("ALTER TABLE accounts_auditevent ENABLE TRIGGER audit_is_append_only")
+
+
+def test_events_form_a_chain(organization, admin):
+    first, second = record(organization, admin), record(organization, admin, details={"name": "é"})
+
+    assert (first.sequence, second.sequence) == (1, 2)
+    assert first.previous_hash == services.GENESIS
+    assert second.previous_hash == first.hash
+    assert services.verify(organization) == services.Chain(2, None)
+
+
+def test_each_organization_has_its_own_chain(organization, admin, outsider):
+    other = Organization.objects.get(slug="globex")
+    record(organization, admin)
+
+    assert record(other, outsider).sequence == 1
+
+
+def test_an_edited_event_is_found(organization, admin):
+    for _ in range(3):
+        record(organization, admin)
+    tamper("UPDATE accounts_auditevent SET actor_name = 'Nobody' WHERE sequence = 2")
+
+    assert services.verify(organization).broken_at == 2
+
+
+def test_a_removed_event_is_found(organization, admin):
+    for _ in range(3):
+        record(organization, admin)
+    tamper("DELETE FROM accounts_auditevent WHERE sequence = 2")
+
+    assert services.verify(organization).broken_at == 2
+
+
+@pytest.mark.parametrize("sql", ["UPDATE accounts_auditevent SET action = 'x'", "DELETE FROM accounts_auditevent"])
+def test_the_database_refuses_to_change_or_delete(organization, admin, sql):
+    record(organization, admin)
+
+    with pytest.raises(DatabaseError, match="never changed"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(sql)
+
+
+def test_the_model_refuses_as_well(organization, admin):
+    event = record(organization, admin)
+
+    with pytest.raises(TypeError):
+        event.save()
+    with pytest.raises(TypeError):
+        event.delete()
+
+
+def test_without_its_event_a_change_does_not_happen(monkeypatch, organization, admin):
+    def refuse(*args, **kwargs):
+        raise DatabaseError("disk full")
+
+    monkeypatch.setattr(AuditEvent, "save", refuse)
+    newcomer = factories.make_user()
+
+    with pytest.raises(DatabaseError, match="disk full"):
+        organizations.add_member(organization=organization, user=newcomer, role=Role.VIEWER, by=admin)
+
+    assert not newcomer.memberships.exists()
+
+
+def test_the_log_is_filtered_and_paged(sign_in, organization, auditor):
+    for number in range(60):
+        record(organization, auditor, details={"number": number})
+    client = sign_in(auditor)
+
+    newest = client.get("/o/acme/audit/")
+    older = client.get(f"/o/acme/audit/{newest.context['older']}")
+    none = client.get("/o/acme/audit/?who=nobody-of-that-name")
+
+    assert [event.sequence for event in newest.context["page"]] == list(range(60, 10, -1))
+    assert [event.sequence for event in older.context["page"]] == list(range(10, 0, -1))
+    assert none.context["page"] == []
+    assert newest.context["chain"].ok
+
+
+def test_a_filter_that_is_no_date_is_said(sign_in, auditor):
+    response = sign_in(auditor).get("/o/acme/audit/?start=someday")
+
+    assert response.status_code == 422
+
+
+def test_the_log_shows_only_its_own_organization(sign_in, organization, admin, outsider):
+    record(organization, admin, details={"note": "acme-only"})
+
+    response = sign_in(outsider).get("/o/globex/audit/")
+
+    assert response.context["page"] == []
