@@ -1,0 +1,89 @@
+"""Planted values are looked for in every place where a value must never be."""
+
+import io
+import logging
+from typing import Any
+
+import pytest
+import redis
+from django.conf import settings
+from django.db import connection
+
+from accounts.models import AuditEvent
+from tests import factories
+from tests.test_access import PAGES, VIEWS, World, ask, world  # noqa: F401
+
+pytestmark = pytest.mark.django_db
+
+CANARY = "canary-7f3c9a1e5b2d"
+KUBECONFIG = f"users: [{{name: x, user: {{token: {CANARY}}}}}]"
+
+
+def tables() -> dict[str, str]:
+    """Return every row of every table as text, by table."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        names = [row[0] for row in cursor.fetchall()]
+        found = {}
+        for name in names:
+            cursor.execute(f'SELECT t::text FROM "{name}" t')
+            found[name] = "\n".join(row[0] for row in cursor.fetchall())
+    return found
+
+
+def broker() -> str:
+    """Return everything in the broker and the cache, keys and values, as text."""
+    client = redis.from_url(settings.REDIS_URL)
+    texts = []
+    for key in client.scan_iter("*"):
+        kind = client.type(key)
+        value: Any = client.get(key) if kind == b"string" else b""
+        value = client.lrange(key, 0, -1) if kind == b"list" else value
+        value = client.hgetall(key) if kind == b"hash" else value
+        texts.append(f"{key!r} {value!r}")
+    return "\n".join(texts)
+
+
+@pytest.fixture
+def planted(world: World, organization: Any) -> World:
+    from accesses.models import Access, AccessDraft
+    from clusters.models import Cluster
+
+    for row in Access.objects.all():
+        row.credential = {"access_key_id": "AKIAEXAMPLE", "secret_access_key": CANARY, "session_token": CANARY}
+        row.save()
+    for row in AccessDraft.objects.all():
+        row.credential = {"access_key_id": "AKIAEXAMPLE", "secret_access_key": CANARY}
+        row.provider, row.method = "aws-secrets-manager", "static"
+        row.save()
+    for cluster in Cluster.objects.all():
+        cluster.kubeconfig = KUBECONFIG
+        cluster.save()
+    return world
+
+
+@pytest.mark.parametrize("name", sorted(PAGES))
+def test_no_page_shows_a_stored_credential(planted, owner, client, caplog, name):
+    client.force_login(owner)
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    logging.getLogger().addHandler(handler)
+    try:
+        with caplog.at_level(logging.DEBUG):
+            ask(client, name, planted.url(name))
+            page = client.get(planted.url(name)) if "GET" in VIEWS[name].callback.methods else None  # type: ignore[attr-defined]
+    finally:
+        logging.getLogger().removeHandler(handler)
+
+    assert page is None or CANARY not in page.content.decode()
+    assert CANARY not in caplog.text + stream.getvalue()
+    assert CANARY not in broker()
+    assert {table for table, text in tables().items() if CANARY in text} == set()
+
+
+def test_the_search_itself_would_find_a_planted_value(organization, admin):
+    """A canary test that cannot fail proves nothing: a value put in a plain column is found."""
+    factories.make_cluster(organization=organization, status_reason=CANARY)
+
+    assert {table for table, text in tables().items() if CANARY in text} == {"clusters_cluster"}
+    assert not AuditEvent.objects.filter(details__icontains=CANARY).exists()
