@@ -3,12 +3,13 @@
 import functools
 from collections.abc import Callable
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils.http import urlencode
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django_htmx.middleware import HtmxDetails
 
 from accounts.organizations.models import Membership, Organization, User
@@ -36,10 +37,23 @@ class Refused(PermissionDenied):
         super().__init__(f"{permission.sentence}: needs the role {' or '.join(who_may(permission))}.")
 
 
+def _way_back(request: HttpRequest) -> str:
+    """Return the page that the person was on: a form's own address may not be one that can be visited."""
+    if request.htmx:  # type: ignore[attr-defined]
+        return request.htmx.current_url_abs_path or "/"  # type: ignore[attr-defined]
+    if request.method in ("GET", "HEAD"):
+        return request.get_full_path()
+    referer = request.headers.get("Referer", "")
+    if not url_has_allowed_host_and_scheme(referer, allowed_hosts={request.get_host()}):
+        return "/"
+    parts = urlsplit(referer)
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path
+
+
 def sign_in_again(request: HttpRequest) -> HttpResponse:
     """Answer an expired session: to htmx 401 with the way to the login page, else a redirect; both lead back."""
-    back = request.htmx.current_url_abs_path if request.htmx else request.get_full_path()  # type: ignore[attr-defined]
-    url = f"{reverse('account_login')}?{urlencode({'next': back or '/'})}"
+    back = _way_back(request)
+    url = f"{reverse('account_login')}?{urlencode({'next': back})}"
     if request.htmx:  # type: ignore[attr-defined]
         return HttpResponse(status=401, headers={"HX-Redirect": url})
     return redirect(url)

@@ -52,6 +52,20 @@ def test_an_expired_session_sends_htmx_to_the_login_and_back(client, organizatio
     assert response.headers["HX-Redirect"] == "/accounts/login/?next=%2Fo%2Facme%2Faudit%2F%3Faction%3Da"
 
 
+@pytest.mark.parametrize(
+    ("referer", "way_back"),
+    [
+        ("http://testserver/o/acme/clusters/prod/?tab=1", "%2Fo%2Facme%2Fclusters%2Fprod%2F%3Ftab%3D1"),
+        ("http://evil.example/o/acme/", "%2F"),
+        ("", "%2F"),
+    ],
+)
+def test_a_form_sent_after_the_session_expired_leads_back_to_its_page(client, organization, referer, way_back):
+    response = client.post("/o/acme/clusters/prod/deploy/", headers={"Referer": referer})
+
+    assert response.headers["Location"] == f"/accounts/login/?next={way_back}"
+
+
 def test_a_person_without_an_organization_is_told(client):
     client.force_login(factories.make_user())
 
