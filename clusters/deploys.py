@@ -66,7 +66,9 @@ def sweep() -> int:
     )
     abandoned = Deploy.objects.filter(status=Deploy.Status.RUNNING, lease_until__lt=now)
     # A busy worker may take a while: one message per deploy and half minute is enough.
-    due = [deploy for deploy in (*waiting, *abandoned) if cache.add(f"deploy-sent:{deploy.pk}", 1, timeout=30)]
+    due = [
+        deploy for deploy in (*waiting, *abandoned) if cache.add(f"deploy-sent:{deploy.pk}", 1, timeout=30)
+    ]
     for deploy in due:
         send(deploy)
     return len(due)

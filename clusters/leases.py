@@ -37,7 +37,9 @@ def take(deploy_id: str) -> Deploy | None:
     deploy = Deploy.objects.select_for_update(of=("self",)).select_related("cluster").get(pk=deploy_id)
     now = timezone.now()
     running = deploy.cluster.deploys.filter(status=Deploy.Status.RUNNING).exclude(pk=deploy.pk)
-    held = deploy.status == Deploy.Status.RUNNING and deploy.lease_until is not None and deploy.lease_until > now
+    held = (
+        deploy.status == Deploy.Status.RUNNING and deploy.lease_until is not None and deploy.lease_until > now
+    )
     if deploy.is_over or held or running.exists():
         return None
     deploy.status = Deploy.Status.RUNNING

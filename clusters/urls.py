@@ -1,4 +1,4 @@
-from django.urls import URLPattern
+from clusters.deploy_urls import deploy_urls
 
 app_name = "clusters"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [*deploy_urls]

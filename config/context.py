@@ -14,9 +14,23 @@ from config import theme
 NAVIGATION = (
     ("Clusters", "server", "clusters:index", Permission.CLUSTER_VIEW, "", ("clusters:", "accesses:")),
     ("Deploys", "rocket", "clusters:all_deploys", Permission.DEPLOY_VIEW, "", ("clusters:all_deploys",)),
-    ("Secrets", "key-round", "external_secrets:linked", Permission.EXTERNAL_SECRET_VIEW, "", ("external_secrets:",)),
+    (
+        "Secrets",
+        "key-round",
+        "external_secrets:linked",
+        Permission.EXTERNAL_SECRET_VIEW,
+        "",
+        ("external_secrets:",),
+    ),
     ("Team and roles", "users", "accounts:team", Permission.MEMBER_VIEW, "Organization", ("accounts:team",)),
-    ("Audit log", "scroll-text", "accounts:audit", Permission.AUDIT_VIEW, "Organization", ("accounts:audit",)),
+    (
+        "Audit log",
+        "scroll-text",
+        "accounts:audit",
+        Permission.AUDIT_VIEW,
+        "Organization",
+        ("accounts:audit",),
+    ),
 )
 
 

@@ -17,5 +17,7 @@ class SealedReporterFilter(SafeExceptionReporterFilter):
     def get_post_parameters(self, request: HttpRequest | None) -> Mapping[str, Any]:
         return dict.fromkeys(request.POST, self.cleansed_substitute) if request else {}
 
-    def get_traceback_frame_variables(self, request: HttpRequest, tb_frame: TracebackType) -> list[tuple[str, Any]]:
+    def get_traceback_frame_variables(
+        self, request: HttpRequest, tb_frame: TracebackType
+    ) -> list[tuple[str, Any]]:
         return []

@@ -38,6 +38,10 @@ def _broker() -> bool:
 def healthz(request: HttpRequest) -> JsonResponse:
     """Answer 200 when all three are well, else 503; says nothing else about the installation."""
     broker = _broker()
-    parts = {"database": _database(), "broker": broker, "worker": broker and cache.get(WORKER_KEY) is not None}
+    parts = {
+        "database": _database(),
+        "broker": broker,
+        "worker": broker and cache.get(WORKER_KEY) is not None,
+    }
     body = {name: "ok" if well else "down" for name, well in parts.items()} | {"version": settings.VERSION}
     return JsonResponse(body, status=200 if all(parts.values()) else 503)

@@ -207,6 +207,8 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL if LOG_LEVEL != "DEBUG" else "INFO"},
     # botocore and the Kubernetes client print whole requests, credentials included, at DEBUG.
-    "loggers": {name: {"level": "WARNING"} for name in ("botocore", "boto3", "kubernetes", "urllib3", "amqp")},
+    "loggers": {
+        name: {"level": "WARNING"} for name in ("botocore", "boto3", "kubernetes", "urllib3", "amqp")
+    },
 }
 DEFAULT_EXCEPTION_REPORTER_FILTER = "config.errors.SealedReporterFilter"

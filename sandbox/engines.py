@@ -65,7 +65,9 @@ def running(keep: Path | None = None) -> Iterator[dict[str, str]]:
     With `keep` the database lives in that folder and is there next time; without it, all is removed at the end.
     """
     with contextlib.ExitStack() as stack:
-        environment = {name: os.environ[name] for name in ("DATABASE_URL", "REDIS_URL") if os.environ.get(name)}
+        environment = {
+            name: os.environ[name] for name in ("DATABASE_URL", "REDIS_URL") if os.environ.get(name)
+        }
         if "DATABASE_URL" not in environment:
             folder = keep or Path(tempfile.mkdtemp(prefix="keyhaven-"))
             if keep is None:
@@ -95,7 +97,7 @@ def main() -> int:
     arguments = parser.parse_args()
     end_on_signals()
     with running(arguments.keep) as environment:
-        child = subprocess.Popen(arguments.command, env={**keys(), **os.environ, **environment})  # noqa: S603
+        child = subprocess.Popen(arguments.command, env={**keys(), **os.environ, **environment})
         try:
             return child.wait()
         except KeyboardInterrupt:

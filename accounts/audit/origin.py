@@ -16,7 +16,8 @@ class Origin:
     request_id: str = ""
 
 
-_current: ContextVar[Origin] = ContextVar("origin", default=Origin())
+COMMAND_LINE = Origin()
+_current: ContextVar[Origin] = ContextVar("origin", default=COMMAND_LINE)
 
 
 def current() -> Origin:

@@ -69,7 +69,10 @@ def record(
 def _role(organization: Organization, by: User | None) -> str:
     if by is None:
         return ""
-    return Membership.objects.filter(organization=organization, user=by).values_list("role", flat=True).first() or ""
+    return (
+        Membership.objects.filter(organization=organization, user=by).values_list("role", flat=True).first()
+        or ""
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,9 @@ class Cluster(models.Model):
     class Meta:
         ordering = ["name"]
         constraints = [
-            models.UniqueConstraint(fields=["organization", "name"], name="cluster_name_is_unique_in_organization")
+            models.UniqueConstraint(
+                fields=["organization", "name"], name="cluster_name_is_unique_in_organization"
+            )
         ]
 
     def __str__(self) -> str:

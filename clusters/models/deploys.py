@@ -91,7 +91,9 @@ class DeployStep(models.Model):
 
     class Meta:
         ordering = ["position"]
-        constraints = [models.UniqueConstraint(fields=["deploy", "slug"], name="a_step_happens_once_in_a_deploy")]
+        constraints = [
+            models.UniqueConstraint(fields=["deploy", "slug"], name="a_step_happens_once_in_a_deploy")
+        ]
 
     def __str__(self) -> str:
         return self.label
@@ -121,4 +123,10 @@ class DeployLine(models.Model):
 
     def facts(self) -> dict[str, Any]:
         """Return the line as plain values, for the download."""
-        return {"number": self.number, "at": self.at, "step": self.step, "level": self.level, "message": self.message}
+        return {
+            "number": self.number,
+            "at": self.at,
+            "step": self.step,
+            "level": self.level,
+            "message": self.message,
+        }

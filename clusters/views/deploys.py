@@ -45,7 +45,12 @@ def of_organization(request: OrgRequest) -> HttpResponse:
     owned = Deploy.objects.owned_by(request.organization).select_related("cluster", "cluster__organization")
     status = request.GET.get("status", "")
     found = owned.filter(status=status) if status in Deploy.Status.values else owned
-    context = {"rows": _rows(found[:PAGE]), "total": found.count(), "status": status, "statuses": Deploy.Status}
+    context = {
+        "rows": _rows(found[:PAGE]),
+        "total": found.count(),
+        "status": status,
+        "statuses": Deploy.Status,
+    }
     return pages.render_page(request, "clusters/all_deploys.html", context, part="rows")
 
 

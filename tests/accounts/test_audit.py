@@ -13,7 +13,9 @@ pytestmark = pytest.mark.django_db
 
 
 def record(organization, by, **fields):
-    return services.record(organization=organization, by=by, action="test.done", target=organization, **fields)
+    return services.record(
+        organization=organization, by=by, action="test.done", target=organization, **fields
+    )
 
 
 def tamper(sql, *values):
@@ -56,11 +58,17 @@ def test_a_removed_event_is_found(organization, admin):
     assert services.verify(organization).broken_at == 2
 
 
-@pytest.mark.parametrize("sql", ["UPDATE accounts_auditevent SET action = 'x'", "DELETE FROM accounts_auditevent"])
+@pytest.mark.parametrize(
+    "sql", ["UPDATE accounts_auditevent SET action = 'x'", "DELETE FROM accounts_auditevent"]
+)
 def test_the_database_refuses_to_change_or_delete(organization, admin, sql):
     record(organization, admin)
 
-    with pytest.raises(DatabaseError, match="never changed"), transaction.atomic(), connection.cursor() as cursor:
+    with (
+        pytest.raises(DatabaseError, match="never changed"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
         cursor.execute(sql)
 
 

@@ -37,7 +37,9 @@ def test_nobody_signs_up_alone(client):
 
 def test_the_way_back_is_kept_through_the_login(client, admin):
     away = client.get("/o/acme/audit/?who=x")
-    back = login(client, admin.email, factories.PASSWORD, query=away.headers["Location"].partition("login/")[2])
+    back = login(
+        client, admin.email, factories.PASSWORD, query=away.headers["Location"].partition("login/")[2]
+    )
 
     assert back.headers["Location"] == "/o/acme/audit/?who=x"
 
@@ -60,7 +62,9 @@ def test_an_expired_session_sends_htmx_to_the_login_and_back(client, organizatio
         ("", "%2F"),
     ],
 )
-def test_a_form_sent_after_the_session_expired_leads_back_to_its_page(client, organization, referer, way_back):
+def test_a_form_sent_after_the_session_expired_leads_back_to_its_page(
+    client, organization, referer, way_back
+):
     response = client.post("/o/acme/clusters/prod/deploy/", headers={"Referer": referer})
 
     assert response.headers["Location"] == f"/accounts/login/?next={way_back}"

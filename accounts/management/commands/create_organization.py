@@ -17,7 +17,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("organization", help="its name, for example “Acme”")
-        parser.add_argument("--slug", required=True, help="its part of the URLs: lower-case letters, digits, hyphens")
+        parser.add_argument(
+            "--slug", required=True, help="its part of the URLs: lower-case letters, digits, hyphens"
+        )
         parser.add_argument("--owner", required=True, metavar="EMAIL")
         parser.add_argument("--name", default="", help="the owner's name")
 
@@ -33,7 +35,9 @@ class Command(BaseCommand):
         self.stdout.write(f"{owner.email} owns {organization.name}.")
 
     def _owner(self, options: dict[str, Any]) -> User:
-        owner = User(email=options["owner"].lower(), name=options["name"] or options["owner"].partition("@")[0])
+        owner = User(
+            email=options["owner"].lower(), name=options["name"] or options["owner"].partition("@")[0]
+        )
         owner.clean_fields(exclude=["password"])
         password = getpass.getpass(f"Password for {owner.email}: ")
         validate_password(password, owner)

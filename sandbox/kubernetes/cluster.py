@@ -1,0 +1,251 @@
+"""The sandbox cluster: the API over HTTPS on a loopback port, in threads of this process."""
+
+import base64
+import contextlib
+import datetime
+import ipaddress
+import json
+import re
+import socket
+import ssl
+import tempfile
+import threading
+import time
+from collections import deque
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+
+import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from sandbox.kubernetes import answers, requests
+from sandbox.kubernetes.controllers import Controllers
+from sandbox.kubernetes.identity import Identities, User
+from sandbox.kubernetes.operations import Options
+from sandbox.kubernetes.store import Store
+
+
+class Faults:
+    """What goes wrong on purpose: answers by path, delays, or no answer at all."""
+
+    def __init__(self) -> None:
+        self.delay = 0.0
+        self.hang = False
+        self._answers: list[tuple[re.Pattern[str], str, int, str, int]] = []
+
+    def answer(
+        self, path: str, status: int, message: str, *, method: str = "", times: int = 1_000_000
+    ) -> None:
+        """Answer requests whose path matches with this status and message, so many times."""
+        self._answers.append((re.compile(path), method, status, message, times))
+
+    def clear(self) -> None:
+        self.delay, self.hang = 0.0, False
+        self._answers.clear()
+
+    def strike(self, method: str, path: str) -> None:
+        """Do what was ordered for this request."""
+        time.sleep(self.delay)
+        while self.hang:
+            time.sleep(0.1)
+        for at, (pattern, wanted, status, message, times) in enumerate(self._answers):
+            if pattern.search(path) and wanted in ("", method) and times > 0:
+                self._answers[at] = (pattern, wanted, status, message, times - 1)
+                raise answers.Refused(status, "InternalError" if status >= 500 else "Invalid", message)
+
+
+def _certificates() -> tuple[bytes, bytes, bytes]:
+    """Return a CA, and a certificate for loopback with its key, all PEM."""
+    now = datetime.datetime.now(datetime.UTC)
+
+    def build(
+        subject: str, key: Any, issuer: x509.Name | None, signer: Any, authority: bool
+    ) -> x509.Certificate:
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)])
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(issuer or name)
+            .public_key(key.public_key())
+        )
+        builder = builder.serial_number(x509.random_serial_number())
+        builder = builder.not_valid_before(now - datetime.timedelta(minutes=5))
+        builder = builder.not_valid_after(now + datetime.timedelta(days=30))
+        builder = builder.add_extension(x509.BasicConstraints(authority, None), critical=True)
+        builder = builder.add_extension(
+            x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
+        )
+        around = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())
+        builder = builder.add_extension(around, critical=False)
+        usage = x509.KeyUsage(True, False, False, False, False, authority, authority, False, False)
+        builder = builder.add_extension(usage, critical=True)
+        if not authority:
+            names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+        return builder.sign(signer, hashes.SHA256())
+
+    root, leaf = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    authority = build("sandbox-ca", root, None, root, True)
+    served = build("localhost", leaf, authority.subject, root, False)
+    private = leaf.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    pem = serialization.Encoding.PEM
+    return authority.public_bytes(pem), served.public_bytes(pem), private
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+    cluster: "Cluster"
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        # The handshake happens in the request's thread, so that one slow client holds up nobody.
+        connection, address = self.socket.accept()
+        connection.settimeout(60)
+        return self.cluster.tls.wrap_socket(
+            connection, server_side=True, do_handshake_on_connect=False
+        ), address
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Clients that go away are no news."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def log_message(self, *args: Any) -> None:
+        """Nothing is logged: bodies hold secrets."""
+
+    def _serve(self) -> None:
+        cluster = self.server.cluster
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        try:
+            cluster.faults.strike(self.command, self.path)
+            status, answer = cluster.api.answer(self.command, self.path, self.headers, body)
+        except answers.Refused as refused:
+            status, answer = refused.code, refused.status()
+        cluster.requests.append((self.command, self.path, status))
+        if hasattr(answer, "__next__"):
+            self._stream(answer)
+            return
+        encoded = requests.encode(answer)
+        self.send_response(status)
+        self.send_header("Content-Type", "text/plain" if isinstance(answer, str) else "application/json")
+        self.send_header("Content-Length", str(len(encoded)))
+        self.end_headers()
+        self.wfile.write(encoded)
+
+    def _stream(self, events: Any) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            for event in events:
+                line = json.dumps(event).encode() + b"\n"
+                self.wfile.write(f"{len(line):x}\r\n".encode() + line + b"\r\n")
+                self.wfile.flush()
+            self.wfile.write(b"0\r\n\r\n")
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve
+
+
+class Cluster:
+    """A Kubernetes API on https://127.0.0.1:PORT; use it as a context manager, or `start()` and `stop()`."""
+
+    def __init__(self, port: int = 0) -> None:
+        self.store, self.identities, self.faults = Store(), Identities(), Faults()
+        self.requests: deque[tuple[str, str, int]] = deque(maxlen=5000)
+        self.api = requests.Api(self.store, self.identities)
+        authority, certificate, key = _certificates()
+        self.ca_pem = authority.decode()
+        self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        with tempfile.NamedTemporaryFile(prefix="sandbox-") as file:
+            file.write(certificate + key)
+            file.flush()
+            self.tls.load_cert_chain(file.name)
+        self._server = _Server(("127.0.0.1", port), _Handler)
+        self._server.cluster = self
+        self.port = self._server.server_address[1]
+        self.url = f"https://127.0.0.1:{self.port}"
+        self.api.issuer = self.url
+        self._controllers = Controllers(self.store)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), daemon=True)
+        for name in ("default", "kube-system"):
+            self.load([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}])
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        self._controllers.start()
+        self._thread.start()
+
+    def stop(self) -> None:
+        self.faults.clear()
+        self._server.shutdown()
+        self._server.server_close()
+        self._controllers.stop()
+
+    # -- ways in -------------------------------------------------------------------------------------
+    def add_user(self, name: str, rules: list[dict[str, Any]], groups: tuple[str, ...] = ()) -> User:
+        return self.identities.add(User(name, rules, ("system:authenticated", *groups)))
+
+    def token(self, user: str = "sandbox-admin") -> str:
+        return self.identities.users[user].token
+
+    def kubeconfig(self, user: str = "sandbox-admin", context: str = "sandbox") -> str:
+        """Return a kubeconfig as YAML, with everything inside."""
+        authority = base64.b64encode(self.ca_pem.encode()).decode()
+        return str(
+            yaml.safe_dump(
+                {
+                    "apiVersion": "v1",
+                    "kind": "Config",
+                    "current-context": context,
+                    "clusters": [
+                        {
+                            "name": context,
+                            "cluster": {"server": self.url, "certificate-authority-data": authority},
+                        }
+                    ],
+                    "contexts": [{"name": context, "context": {"cluster": context, "user": user}}],
+                    "users": [{"name": user, "user": {"token": self.token(user)}}],
+                },
+                sort_keys=False,
+            )
+        )
+
+    # -- what is in it, for tests and seeds ----------------------------------------------------------------
+    def load(self, manifests: str | list[dict[str, Any]]) -> None:
+        """Create objects as somebody with kubectl would."""
+        documents = yaml.safe_load_all(manifests) if isinstance(manifests, str) else manifests
+        for manifest in documents:
+            if manifest:
+                group, _, version = manifest["apiVersion"].rpartition("/")
+                found = [r for r in self.store.resources.values() if (r.group, r.version) == (group, version)]
+                resource = next(r for r in found if r.kind == manifest["kind"])
+                namespace = manifest["metadata"].get("namespace", "default")
+                self.api.operations.create(resource, namespace, manifest, Options(manager="kubectl-create"))
+
+    def get(self, kind: str, name: str, namespace: str = "") -> dict[str, Any] | None:
+        resource = self.store.by_kind(kind)
+        try:
+            return self.api.operations.get(resource, namespace, name)
+        except answers.Refused:
+            return None
+
+    def list(self, kind: str, namespace: str = "") -> list[dict[str, Any]]:
+        try:
+            return self.store.list(self.store.by_kind(kind), namespace)
+        except StopIteration:
+            return []
