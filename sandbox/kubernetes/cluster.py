@@ -246,6 +246,6 @@ class Cluster:
 
     def list(self, kind: str, namespace: str = "") -> list[dict[str, Any]]:
         try:
-            return self.store.list(self.store.by_kind(kind), namespace)
+            return self.store.list_all(self.store.by_kind(kind), namespace)
         except StopIteration:
             return []

@@ -36,6 +36,12 @@ def strategic(live: Any, patch: Any, keys_of: paths.KeysOf, names: tuple[str, ..
     keys = keys_of(names) if isinstance(patch, list) and names else None
     if keys is None or not isinstance(live, list):
         return copy.deepcopy(patch)
+    return _strategic_items(live, patch, keys, keys_of, names)
+
+
+def _strategic_items(
+    live: list[Any], patch: list[Any], keys: tuple[str, ...], keys_of: paths.KeysOf, names: tuple[str, ...]
+) -> list[Any]:
     items = list(live)
     for item in patch:
         key = paths.item_key(item, keys)

@@ -125,6 +125,9 @@ class Api:
         resource = self.store.resource(
             match["group"] or "", match["version"] or match["core"], match["plural"]
         )
+        if "protobuf" in headers.get("Content-Type", ""):
+            message = "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml"
+            raise answers.Refused(415, "UnsupportedMediaType", message)
         try:
             parsed = yaml.safe_load(body) if body else None
         except yaml.YAMLError as error:
@@ -184,7 +187,7 @@ class Api:
             return 201, self.operations.create(call.resource, call.namespace, call.body or {}, call.options())
         if call.verb == "watch":
             return 200, self._watch(call)
-        found = [self._as_shown(call, item) for item in self.store.list(call.resource, call.namespace)]
+        found = [self._as_shown(call, item) for item in self.store.list_all(call.resource, call.namespace)]
         found = [item for item in found if self._selected(call, item)]
         if call.method == "DELETE":
             for item in found:
@@ -219,7 +222,7 @@ class Api:
     def _watch(self, call: Call) -> Iterator[dict[str, Any]]:
         revision = int(call.query.get("resourceVersion") or 0)
         if not revision:
-            for item in self.store.list(call.resource, call.namespace):
+            for item in self.store.list_all(call.resource, call.namespace):
                 yield self._event(call, "ADDED", self._as_shown(call, item))
             revision = self.store.revision
         seconds = float(call.query.get("timeoutSeconds") or 300)

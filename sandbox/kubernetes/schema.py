@@ -56,17 +56,16 @@ def with_defaults(manifest: dict[str, Any], resource: Resource) -> dict[str, Any
     return manifest
 
 
-def _default(value: Any, schema: dict[str, Any]) -> None:
+def _default(value: Any, schema: Any) -> None:
+    if not isinstance(schema, dict):
+        return
     if isinstance(value, dict):
-        for name, inner in schema.get("properties", {}).items():
+        known = schema.get("properties", {})
+        for name, inner in known.items():
             if name not in value and "default" in inner:
                 value[name] = copy.deepcopy(inner["default"])
-            if name in value:
-                _default(value[name], inner)
-        extra = schema.get("additionalProperties")
-        if isinstance(extra, dict):
-            for name in value.keys() - schema.get("properties", {}).keys():
-                _default(value[name], extra)
+        for name in value:
+            _default(value[name], known.get(name, schema.get("additionalProperties")))
     elif isinstance(value, list):
         for item in value:
             _default(item, schema.get("items", {}))
@@ -98,13 +97,11 @@ def _unknown(value: Any, schema: dict[str, Any], path: str) -> Any:
     if schema.get("x-kubernetes-preserve-unknown-fields"):
         return
     if isinstance(value, dict) and ("properties" in schema or schema.get("type") == "object"):
-        extra = schema.get("additionalProperties")
         for name, inner in value.items():
-            if name in schema.get("properties", {}):
-                yield from _unknown(inner, schema["properties"][name], f"{path}.{name}")
-            elif isinstance(extra, dict):
-                yield from _unknown(inner, extra, f"{path}.{name}")
-            elif not extra:
+            below = schema.get("properties", {}).get(name, schema.get("additionalProperties"))
+            if isinstance(below, dict):
+                yield from _unknown(inner, below, f"{path}.{name}")
+            elif not below:
                 yield f"{path}.{name}"
     elif isinstance(value, list):
         for item in value:
@@ -149,6 +146,10 @@ def _problems(value: Any, schema: dict[str, Any], path: str) -> Any:
         yield path, f'Invalid value: "{type(value).__name__}": must be of type {kind}'
         return
     yield from _limits(value, schema, path)
+    yield from _below(value, schema, path)
+
+
+def _below(value: Any, schema: dict[str, Any], path: str) -> Any:
     if isinstance(value, dict):
         for name in schema.get("required", ()):
             if name not in value:

@@ -53,7 +53,7 @@ class Store:
         with self.lock:
             return self.objects.get(key)
 
-    def list(self, resource: Resource, namespace: str = "") -> list[Manifest]:
+    def list_all(self, resource: Resource, namespace: str = "") -> list[Manifest]:
         """Return the objects of a kind, by namespace and name."""
         with self.lock:
             keys = [
@@ -110,7 +110,9 @@ class Store:
             self._note("DELETED", key, gone)
             uid = old["metadata"]["uid"]
             for other, manifest in list(self.objects.items()):
-                if any(ref.get("uid") == uid for ref in manifest["metadata"].get("ownerReferences") or []) or (key[1] == "namespaces" and other[2] == key[3]):
+                if any(
+                    ref.get("uid") == uid for ref in manifest["metadata"].get("ownerReferences") or []
+                ) or (key[1] == "namespaces" and other[2] == key[3]):
                     self.remove(other)
 
     def _note(self, event: str, key: Key, manifest: Manifest) -> None:
