@@ -5,6 +5,6 @@ from celery import shared_task
 from clusters import runner
 
 
-@shared_task
+@shared_task  # type: ignore[untyped-decorator]
 def run_deploy(*, deploy_id: str, **_: object) -> None:
     runner.run(deploy_id)

@@ -1,6 +1,6 @@
-"""What a report of an unexpected error may hold: no settings, no cookies, no form fields, no local variables."""
+"""What a report of an unexpected error may hold: no cookies, no form fields, no local variables."""
 
-from collections.abc import Mapping
+from collections.abc import ItemsView
 from types import TracebackType
 from typing import Any
 
@@ -14,10 +14,11 @@ class SealedReporterFilter(SafeExceptionReporterFilter):
     def is_active(self, request: HttpRequest | None) -> bool:
         return True
 
-    def get_post_parameters(self, request: HttpRequest | None) -> Mapping[str, Any]:
+    def get_post_parameters(self, request: HttpRequest | None) -> dict[str, Any]:
         return dict.fromkeys(request.POST, self.cleansed_substitute) if request else {}
 
     def get_traceback_frame_variables(
-        self, request: HttpRequest, tb_frame: TracebackType
-    ) -> list[tuple[str, Any]]:
-        return []
+        self, request: HttpRequest | None, tb_frame: TracebackType
+    ) -> ItemsView[str, Any]:
+        nothing: dict[str, Any] = {}
+        return nothing.items()

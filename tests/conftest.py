@@ -6,6 +6,9 @@ from typing import Any
 import pytest
 import pytest_socket
 
+pytest_plugins = ["tests.world"]
+
+
 def pytest_runtest_setup() -> None:
     """No test leaves the machine: loopback and unix sockets only."""
     pytest_socket.socket_allow_hosts(["127.0.0.1", "::1", "localhost"], allow_unix_socket=True)

@@ -11,7 +11,7 @@ from django.db import connection
 
 from accounts.models import AuditEvent
 from tests import factories
-from tests.test_access import PAGES, VIEWS, World, ask, world  # noqa: F401
+from tests.world import PAGES, VIEWS, World, ask
 
 pytestmark = pytest.mark.django_db
 
@@ -50,7 +50,11 @@ def planted(world: World, organization: Any) -> World:
     from clusters.models import Cluster
 
     for row in Access.objects.all():
-        row.credential = {"access_key_id": "AKIAEXAMPLE", "secret_access_key": CANARY, "session_token": CANARY}
+        row.credential = {
+            "access_key_id": "AKIAEXAMPLE",
+            "secret_access_key": CANARY,
+            "session_token": CANARY,
+        }
         row.save()
     for row in AccessDraft.objects.all():
         row.credential = {"access_key_id": "AKIAEXAMPLE", "secret_access_key": CANARY}

@@ -85,7 +85,7 @@ class Identities:
             causes = [("spec.expirationSeconds", f"Invalid value: {seconds}: {message}")]
             raise answers.invalid("TokenRequest", "authentication.k8s.io", "", causes)
         issued = int(time.time())
-        claims = {
+        claims: dict[str, Any] = {
             "aud": spec.get("audiences") or [issuer],
             "exp": issued + seconds,
             "iat": issued,

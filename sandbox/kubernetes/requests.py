@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -89,7 +89,7 @@ class Api:
 
     def _discovery(self, path: str) -> Any:
         resources = list(self.store.resources.values())
-        simple = {
+        simple: dict[str, Callable[[], Any]] = {
             "/version": lambda: discovery.VERSION,
             "/api": lambda: {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []},
             "/apis": lambda: discovery.groups(resources),

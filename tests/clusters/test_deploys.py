@@ -138,7 +138,11 @@ def test_a_failed_step_says_why_and_the_rest_is_skipped(cluster, admin, sent, st
 
     deploy.refresh_from_db()
     cluster.refresh_from_db()
-    assert (deploy.status, deploy.error, deploy.remedy) == ("failed", "The store was refused.", "Correct the region.")
+    assert (deploy.status, deploy.error, deploy.remedy) == (
+        "failed",
+        "The store was refused.",
+        "Correct the region.",
+    )
     assert [step.status for step in deploy.steps.all()] == ["failed", "skipped"]
     assert later.calls == 0
     assert cluster.drift == "never deployed"
@@ -155,7 +159,9 @@ def test_an_unexpected_error_is_told_without_its_words(cluster, admin, sent, ste
 
     deploy.refresh_from_db()
     assert "ValueError" in deploy.error
-    assert "canary-value" not in deploy.error + caplog.text + "".join(line.message for line in deploy.lines.all())
+    assert "canary-value" not in deploy.error + caplog.text + "".join(
+        line.message for line in deploy.lines.all()
+    )
 
 
 def test_a_cluster_that_cannot_be_reached_fails_the_first_step(cluster, admin, sent, steps, monkeypatch):
@@ -188,7 +194,9 @@ def test_a_held_deploy_is_left_alone(cluster, admin, sent, steps):
 def test_an_abandoned_deploy_is_taken_over_and_the_first_worker_stops(cluster, admin, sent, steps):
     def lose(run: addons.Run) -> None:
         # Another worker takes the deploy over while this one sleeps.
-        Deploy.objects.filter(pk=run.deploy.pk).update(lease_until=timezone.now() - datetime.timedelta(seconds=1))
+        Deploy.objects.filter(pk=run.deploy.pk).update(
+            lease_until=timezone.now() - datetime.timedelta(seconds=1)
+        )
         assert leases.take(str(run.deploy.pk)) is not None
         run.checkpoint()
 

@@ -51,7 +51,9 @@ def test_nonsense_is_refused_by_name(name, value, words):
 
 
 def test_a_database_url_is_taken_apart():
-    result = start("[s.DATABASES['default'][k] for k in ('NAME', 'USER', 'PASSWORD', 'HOST', 'PORT', 'OPTIONS')]")
+    result = start(
+        "[s.DATABASES['default'][k] for k in ('NAME', 'USER', 'PASSWORD', 'HOST', 'PORT', 'OPTIONS')]"
+    )
 
     assert '"keyhaven", "u", "p", "db.example", "5432", {"sslmode": "require"}' in result.stdout
 

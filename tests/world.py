@@ -1,0 +1,85 @@
+"""One object of each kind in one organization, and the pages that show them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, reverse
+
+from accesses.models import AccessDraft
+from accounts.roles import Permission as P
+from clusters.models import Deploy
+from config.urls import organization_urls
+from tests import factories
+
+# url name → the permission that its door asks for
+PAGES: dict[str, P] = {
+    "palette": P.ORGANIZATION_VIEW,
+    "accounts:organization": P.ORGANIZATION_VIEW,
+    "accounts:team": P.MEMBER_VIEW,
+    "accounts:audit": P.AUDIT_VIEW,
+    "clusters:all_deploys": P.DEPLOY_VIEW,
+    "clusters:deploys": P.DEPLOY_VIEW,
+    "clusters:deploy": P.DEPLOY_VIEW,
+    "clusters:deploy_log": P.DEPLOY_VIEW,
+    "clusters:request_deploy": P.DEPLOY_RUN,
+}
+
+
+def walk(patterns: list[URLPattern | URLResolver], namespace: str = "") -> dict[str, URLPattern]:
+    found: dict[str, URLPattern] = {}
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            inner = f"{namespace}{pattern.namespace}:" if pattern.namespace else namespace
+            found |= walk(pattern.url_patterns, inner)
+        else:
+            found[f"{namespace}{pattern.name}"] = pattern
+    return found
+
+
+VIEWS = walk(organization_urls)
+
+
+@dataclass
+class World:
+    """One object of each kind, and the arguments that name them in URLs."""
+
+    arguments: dict[str, Any]
+
+    def url(self, name: str) -> str:
+        wanted = set(VIEWS[name].pattern.converters)
+        return reverse(
+            name, kwargs={"org": "acme"} | {key: self.arguments[name.split(":")[0], key] for key in wanted}
+        )
+
+
+@pytest.fixture
+def world(organization: Any, owner: Any) -> World:
+    cluster = factories.make_cluster(organization=organization, name="prod")
+    service = factories.make_service(cluster=cluster, namespace="shop")
+    access = factories.make_access(cluster=cluster, name="aws", namespaces=["shop"])
+    link = factories.make_link(service=service, access=access)
+    deploy = Deploy.objects.create(
+        cluster=cluster, number=1, by_name="x", status="failed", finished_at=service.seen_at
+    )
+    draft = AccessDraft.objects.create(cluster=cluster, by=owner)
+    everywhere = {"cluster": cluster.name}
+    arguments = {("clusters", "number"): deploy.number}
+    for app in ("clusters", "accesses", "external_secrets"):
+        arguments |= {(app, key): value for key, value in everywhere.items()}
+    arguments |= {
+        ("accesses", "access"): access.name,
+        ("accesses", "draft"): draft.pk,
+        ("accesses", "step"): "provider",
+        ("external_secrets", "service"): service.pk,
+        ("external_secrets", "link"): link.pk,
+        ("external_secrets", "access"): access.pk,
+    }
+    return World(arguments)
+
+
+def ask(client: Client, name: str, url: str) -> int:
+    if "GET" in VIEWS[name].callback.methods:  # type: ignore[attr-defined]
+        return client.get(url).status_code
+    return client.post(url).status_code
