@@ -43,10 +43,21 @@ class InventoryEntry(models.Model):
 class InventoryState(models.Model):
     """How fresh an access's inventory is: when it was read whole, or why it could not be."""
 
+    class Cause(models.TextChoices):
+        REFUSED = "refused", "Access denied"
+        UNREACHABLE = "unreachable", "Unreachable"
+        THROTTLED = "throttled", "Throttled"
+        FAILED = "failed", "Failed"
+
     access = models.OneToOneField(Access, models.CASCADE, primary_key=True, related_name="inventory_state")
+    # Asked for, and maybe not begun; begun, and maybe dead; both empty again at the end.
+    asked_at = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)
     read_at = models.DateTimeField(null=True)
     entries = models.PositiveIntegerField(default=0)
+    cause = models.CharField(max_length=16, choices=Cause, blank=True)
+    # The exact permission that the secret manager misses, where it says so.
+    permission = models.CharField(max_length=200, blank=True)
     error = models.TextField(blank=True)
     remedy = models.TextField(blank=True)
 

@@ -1,0 +1,7 @@
+"""The steps that bring links into a cluster: external secrets, inject, observe."""
+
+from external_secrets.steps.apply import ApplyExternalSecrets
+from external_secrets.steps.inject import Inject
+from external_secrets.steps.observe import Observe
+
+__all__ = ["ApplyExternalSecrets", "Inject", "Observe"]

@@ -1,0 +1,180 @@
+"""What the steps share: the links of a cluster, their objects there, and what these say of themselves."""
+
+import datetime
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from clusters import addons, kubernetes
+from external_secrets import causes, manifests
+from external_secrets.models import ExternalSecret
+
+# (namespace, name)
+type Key = tuple[str, str]
+type Objects = dict[Key, dict[str, Any]]
+
+PAUSE = 0.5
+# An operator that was told to try again needs a moment before its old failure counts as a new one.
+GRACE = 5.0
+FORCED = "external_secrets.forced"
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """How a link stands in the cluster."""
+
+    status: ExternalSecret.Status
+    reason: str = ""
+    remedy: str = ""
+    synced_at: datetime.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A link that could not be brought, and why."""
+
+    link: ExternalSecret
+    reason: str
+    remedy: str
+
+
+def links_of(run: addons.Run) -> list[ExternalSecret]:
+    """Return the cluster's links with their services and accesses."""
+    found = ExternalSecret.objects.filter(service__cluster=run.cluster)
+    return list(
+        found.select_related("access", "service__cluster").order_by(
+            "service__namespace", "service__name", "variable"
+        )
+    )
+
+
+def key_of(link: ExternalSecret) -> Key:
+    return link.service.namespace, link.object_name
+
+
+def title(link: ExternalSecret) -> str:
+    """Return how a log names a link."""
+    return f"{link.variable} of {link.service}"
+
+
+def every_console(run: addons.Run) -> list[dict[str, Any]]:
+    """Return the ExternalSecrets that any Keyhaven made; none while the operator is not installed."""
+    label = f"{manifests.MANAGED_BY}={manifests.US}"
+    try:
+        return run.door.list_all(manifests.API, manifests.KIND, label_selector=label)
+    except kubernetes.KindMissing:
+        return []
+
+
+def split(run: addons.Run, found: list[dict[str, Any]]) -> tuple[Objects, set[Key]]:
+    """Return the objects that we made, by key, and the keys of those that another console made."""
+    ours: Objects = {}
+    others: set[Key] = set()
+    for item in found:
+        metadata = item["metadata"]
+        key = (metadata["namespace"], metadata["name"])
+        if (metadata.get("labels") or {}).get(manifests.CLUSTER) == str(run.cluster.pk):
+            ours[key] = item
+        else:
+            others.add(key)
+    return ours, others
+
+
+def ready(item: dict[str, Any] | None) -> dict[str, Any]:
+    """Return an object's Ready condition, empty when the operator has not looked at it."""
+    conditions = ((item or {}).get("status") or {}).get("conditions") or []
+    return next((condition for condition in conditions if condition.get("type") == "Ready"), {})
+
+
+def is_synced(item: dict[str, Any] | None) -> bool:
+    """Tell whether the operator wrote the Secret for the object as it is now."""
+    if item is None or ready(item).get("status") != "True":
+        return False
+    synced = str((item.get("status") or {}).get("syncedResourceVersion") or "")
+    return not synced or synced.partition("-")[0] == str(item["metadata"].get("generation"))
+
+
+def _is_settled(run: addons.Run, key: Key, item: dict[str, Any] | None, waited: float) -> bool:
+    if is_synced(item):
+        return True
+    patient = key in run.facts.get(FORCED, ()) and waited < GRACE
+    return ready(item).get("status") == "False" and not patient
+
+
+def settle(run: addons.Run, links: list[ExternalSecret]) -> tuple[Objects, set[Key]]:
+    """Wait until the operator has decided on each link, at most SYNC_TIMEOUT seconds; return as `split`."""
+    started = time.monotonic()
+    announced = False
+    while True:
+        run.checkpoint()
+        ours, others = split(run, every_console(run))
+        waited = time.monotonic() - started
+        keys = [key_of(link) for link in links]
+        open_ones = [key for key in keys if not _is_settled(run, key, ours.get(key), waited)]
+        if not open_ones or waited >= settings.SYNC_TIMEOUT:
+            return ours, others
+        if not announced:
+            run.log("info", f"Waiting for the operator to read {len(open_ones)} of {len(links)} secrets.")
+            announced = True
+        time.sleep(PAUSE)
+
+
+def sync_of(run: addons.Run, link: ExternalSecret, item: dict[str, Any] | None) -> Sync:
+    """Return how a link stands: in sync, failed with its cause, or waiting for the operator."""
+    condition = ready(item)
+    at = parse_datetime(str(((item or {}).get("status") or {}).get("refreshTime") or ""))
+    message = str(condition.get("message", ""))
+    if is_synced(item) and "retained" not in message:
+        return Sync(ExternalSecret.Status.SYNCED, synced_at=at)
+    if not condition:
+        return Sync(
+            ExternalSecret.Status.WAITING,
+            "The operator has not looked at it yet.",
+            "Check that the operator's pods run, then deploy again.",
+        )
+    if condition.get("status") == "True" and "retained" not in message:
+        return Sync(ExternalSecret.Status.WAITING, "The operator has not read the last change yet.", "", at)
+    cause = causes.translate(f"{message} {_newest_warning(run, link)}", link)
+    return Sync(ExternalSecret.Status.FAILED, cause.reason, cause.remedy, at)
+
+
+def _newest_warning(run: addons.Run, link: ExternalSecret) -> str:
+    """Return the operator's last Warning: the condition alone only says that something failed."""
+    events = run.door.events(link.service.namespace, link.object_name)
+    warnings = [
+        event
+        for event in events
+        if event.get("type") == "Warning"
+        and (event.get("involvedObject") or {}).get("kind", manifests.KIND) == manifests.KIND
+    ]
+    return str(warnings[-1].get("message", "")) if warnings else ""
+
+
+def write(link: ExternalSecret, sync: Sync) -> None:
+    """Keep a link's state on its row."""
+    values: dict[str, Any] = {
+        "status": sync.status,
+        "status_reason": sync.reason,
+        "status_remedy": sync.remedy,
+        "checked_at": timezone.now(),
+    }
+    if sync.synced_at is not None:
+        values["synced_at"] = sync.synced_at
+    ExternalSecret.objects.filter(pk=link.pk).update(**values)
+
+
+def fail(run: addons.Run, failure: Failure) -> None:
+    """Keep a failure on its row and in the log."""
+    run.log("error", f"{title(failure.link)}: {failure.reason}")
+    write(failure.link, Sync(ExternalSecret.Status.FAILED, failure.reason, failure.remedy))
+
+
+def step_failed(failures: list[Failure], total: int) -> addons.StepFailed:
+    """Return the end of a step that brought some links and not others; the first failure speaks for it."""
+    first = failures[0]
+    count = f"{len(failures)} of {total} secrets failed. " if total > 1 else ""
+    return addons.StepFailed(f"{count}{title(first.link)}: {first.reason}", first.remedy)

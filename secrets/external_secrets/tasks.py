@@ -1,0 +1,16 @@
+"""What the worker does for this app."""
+
+from typing import Any
+
+from celery import shared_task
+
+from accesses.models import Access
+from external_secrets import inventory
+
+
+@shared_task
+def read_inventory(*, access_id: str, **_: Any) -> None:
+    """Read the names of an access; does nothing when the access is gone."""
+    access = Access.objects.filter(pk=access_id).select_related("cluster").first()
+    if access is not None:
+        inventory.read_all(access)

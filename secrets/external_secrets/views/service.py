@@ -1,0 +1,54 @@
+"""One service: its containers, their variables and where these come from, and its links."""
+
+import datetime
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
+
+from accounts.access import OrgRequest, org_view
+from accounts.roles import Permission, who_may
+from clusters.models import Drift, Service
+from config import pages
+from external_secrets.models import ExternalSecret
+
+
+def _containers(service: Service, links: list[ExternalSecret]) -> list[dict[str, Any]]:
+    """Return each container with its variables as discovered, ours marked, and those that a deploy will add."""
+    containers = []
+    for container in service.containers:
+        ours = {link.variable: link for link in links if link.container == container["name"]}
+        found = [entry | {"link": ours.get(entry["name"])} for entry in container.get("env", [])]
+        there = {entry["name"] for entry in found}
+        coming = [link for variable, link in ours.items() if variable not in there]
+        containers.append(container | {"variables": found, "coming": coming})
+    return containers
+
+
+def _row(link: ExternalSecret) -> dict[str, Any]:
+    every = datetime.timedelta(seconds=link.refresh_seconds)
+    return {
+        "link": link,
+        "next_at": link.synced_at + every if link.synced_at and link.status == link.Status.SYNCED else None,
+    }
+
+
+@org_view(Permission.EXTERNAL_SECRET_VIEW)
+def show(request: OrgRequest, cluster: str, service: Any) -> HttpResponse:
+    """Show a service, its variables and its links."""
+    owned = Service.objects.owned_by(request.organization).select_related("cluster__organization")
+    found = get_object_or_404(owned, pk=service, cluster__name=cluster)
+    links = list(found.external_secrets.select_related("access"))
+    context = {
+        "service": found,
+        "cluster": found.cluster,
+        "containers": _containers(found, links),
+        "rows": [_row(link) for link in links],
+        "out_of_date": found.cluster.drift != Drift.UP_TO_DATE,
+        "can_link": request.allows(Permission.EXTERNAL_SECRET_MANAGE),
+        "can_browse": request.allows(Permission.SECRET_BROWSE),
+        "can_deploy": request.allows(Permission.DEPLOY_RUN),
+        "who_may_link": who_may(Permission.EXTERNAL_SECRET_MANAGE),
+        "who_may_deploy": who_may(Permission.DEPLOY_RUN),
+    }
+    return pages.render_page(request, "external_secrets/service.html", context)

@@ -1,0 +1,254 @@
+"""The browse page: what it lists, what it says instead, and how it is asked."""
+
+import datetime
+import re
+
+import pytest
+from django.utils import timezone
+
+from accesses import providers
+from external_secrets.models import InventoryState
+from tests import factories
+from tests.external_secrets.manager import FakeManager, refused
+
+pytestmark = pytest.mark.django_db
+
+HTMX = {"HX-Request": "true"}
+
+
+def shown(response):
+    return re.findall(r'<span class="secret-name name">([^<]*)</span>', response.content.decode())
+
+
+def more(response):
+    found = re.search(r'id="more" href="([^"]*)"', response.content.decode())
+    return found[1].replace("&amp;", "&") if found else ""
+
+
+@pytest.fixture
+def browse(sign_in, devops, url):
+    client = sign_in(devops)
+    return lambda query=None, headers=None: client.get(url("browse"), query or {}, headers=headers or {})
+
+
+class TestTheList:
+    def test_names_with_their_facts(self, browse, access, service, fill):
+        fill("prod/db", "prod/unused")
+        factories.make_link(service=service, access=access, key="prod/db")
+
+        response = browse()
+
+        text = response.content.decode()
+        assert shown(response) == ["prod/db", "prod/unused"]
+        assert f">shop/{service.name}</a>" in text
+        assert "arn:aws:secretsmanager:eu-west-3:123456789012:secret:prod/db-AbCdEf</span>" in text
+        assert "2 names, read" in text
+        assert response.headers["Cache-Control"] == "no-store"
+
+    def test_fifty_at_a_time_with_a_link_that_works_without_scripts(self, browse, fill, access):
+        names = [f"n{number:03}" for number in range(120)]
+        fill(*names)
+        seen, response = [], browse()
+        seen += shown(response)
+        while more(response):
+            query = dict(pair.split("=") for pair in more(response)[1:].split("&"))
+            response = browse(query)
+            seen += shown(response)
+
+        assert seen == names
+        assert query["after"] == "n099"
+
+    def test_more_rows_for_htmx_are_rows_and_a_new_foot(self, browse, access, fill):
+        fill(*(f"n{number:03}" for number in range(120)))
+
+        response = browse({"access": access.pk, "after": "n049"}, HTMX)
+
+        text = response.content.decode()
+        assert text.strip().startswith("<tr>")
+        assert len(shown(response)) == 50
+        assert 'hx-swap-oob="true"' in text
+        assert "<html" not in text
+        assert "HX-Replace-Url" not in response.headers
+
+    def test_typing_answers_a_part_and_replaces_the_url(self, browse, access, fill):
+        fill("prod/a", "test/a")
+
+        response = browse({"access": access.pk, "q": "test/"}, HTMX)
+
+        assert shown(response) == ["test/a"]
+        assert "<html" not in response.content.decode()
+        assert response.headers["HX-Replace-Url"].endswith(f"?access={access.pk}&q=test%2F")
+        assert "HX-Request" in response.headers["Vary"]
+
+    def test_folders_and_crumbs(self, browse, access, fill):
+        fill("prod/api/a", "prod/api/b", "prod/c")
+
+        text = browse({"q": "prod/"}).content.decode()
+
+        assert re.search(r'href="\?access=[^"]*q=prod%2Fapi%2F"', text)
+        assert re.search(r"api/ <span>2<", text)
+        assert re.search(r'q=prod%2F" aria-current="page">prod/</a>', text)
+
+    @pytest.mark.parametrize("q", ["%", "_", "'; DROP TABLE x; --", "<script>", "🔑", "\x00", "a" * 9000])
+    def test_wild_prefixes_are_harmless(self, browse, access, fill, q):
+        fill("a", "b")
+
+        response = browse({"q": q}, HTMX)
+
+        assert response.status_code == 200
+        assert "<script>" not in response.content.decode()
+
+    @pytest.mark.parametrize("query", [{"after": "\x00"}, {"access": ""}, {"service": ""}, {"cursor": "x"}])
+    def test_wild_parameters_are_harmless(self, browse, access, fill, query):
+        fill("a")
+
+        assert browse(query).status_code == 200
+
+    def test_the_number_of_queries_does_not_grow(
+        self, browse, access, cluster, service, fill, django_assert_max_num_queries
+    ):
+        fill(*(f"prod/{number}/x" for number in range(60)))
+        for number in range(30):
+            factories.make_link(service=service, access=access, key=f"prod/{number}/x", variable=f"V{number}")
+        for _ in range(10):
+            factories.make_access(cluster=cluster)
+
+        with django_assert_max_num_queries(12):
+            response = browse({"access": access.pk})
+
+        assert len(shown(response)) == 50
+
+    def test_a_chosen_service_is_carried_to_the_link(self, browse, access, service, fill):
+        fill("prod/db")
+
+        text = browse({"service": service.pk}).content.decode()
+
+        assert f"Choose a secret for shop/{service.name}" in text
+        assert f"key=prod%2Fdb&amp;service={service.pk}" in text
+
+    def test_a_chosen_service_begins_with_an_access_of_its_cluster(self, browse, organization, access, fill):
+        other = factories.make_cluster(organization=organization, name="zeta")
+        there = factories.make_access(cluster=other, name="zeta-aws")
+        service = factories.make_service(cluster=other)
+        fill("of-zeta", of=there)
+        fill("of-prod")
+
+        assert shown(browse({"service": service.pk})) == ["of-zeta"]
+
+
+class TestInsteadOfTheList:
+    def test_no_access_yet(self, browse):
+        assert "No secret manager access yet" in browse().content.decode()
+
+    def test_no_access_on_the_services_cluster(self, browse, organization, access, fill):
+        service = factories.make_service(
+            cluster=factories.make_cluster(organization=organization, name="bare")
+        )
+
+        assert "bare has no secret manager access yet" in browse({"service": service.pk}).content.decode()
+
+    def test_no_match_names_the_prefix(self, browse, access, fill):
+        fill("a")
+
+        text = browse({"q": "zz"}).content.decode()
+
+        assert "No name begins with zz" in text
+        assert "Clear the filter" in text
+
+    def test_an_empty_manager(self, browse, access, fill):
+        fill()
+
+        assert "aws sees no secret" in browse().content.decode()
+
+    def test_before_the_first_reading_the_manager_is_asked_live(self, browse, access, monkeypatch):
+        manager = FakeManager("prod/a", "prod/b", "test/a", size=1).use(monkeypatch)
+
+        response = browse({"q": "prod/"})
+
+        assert shown(response) == ["prod/a"]
+        assert manager.calls == [("prod/", "")]
+        assert "Asked live" in response.content.decode()
+        assert "cursor=1" in more(response)
+
+    def test_a_refusal_says_what_is_missing_and_offers_free_text(self, browse, access, manager):
+        manager.error = refused()
+
+        text = browse({"q": "prod/db"}).content.decode()
+
+        assert "Access denied: the names cannot be listed" in text
+        assert "may not list secrets" in text
+        assert ">secretsmanager:ListSecrets</code>" in text
+        assert 'name="key" value="prod/db"' in text
+        assert "No name begins with" not in text
+
+    def test_a_refusal_that_is_known_is_not_asked_for_again(self, browse, access, manager):
+        InventoryState.objects.create(access=access, cause="refused", error="No.", permission="x:List")
+
+        text = browse().content.decode()
+
+        assert "x:List" in text
+        assert manager.calls == []
+
+    def test_an_unreachable_manager_is_not_a_refusal(self, browse, access, manager):
+        manager.error = providers.NotReachable("No answer in 10 s.", "Check the network.")
+
+        text = browse().content.decode()
+
+        assert "Unreachable" in text
+        assert "Check the network." in text
+        assert "Missing permission" not in text
+
+    def test_old_names_stay_with_the_reason_why_they_are_old(self, browse, access, fill):
+        fill("a")
+        InventoryState.objects.update(
+            cause="unreachable", error="No answer.", read_at=timezone.now() - datetime.timedelta(hours=2)
+        )
+
+        response = browse()
+
+        assert shown(response) == ["a"]
+        assert "the names could not be read anew" in response.content.decode()
+        assert "2 h ago" in response.content.decode()
+
+
+class TestRefresh:
+    def test_it_asks_a_worker_and_goes_back(self, sign_in, devops, url, access, asked):
+        response = sign_in(devops).post(url("refresh", access=access.pk), {"q": "prod/"})
+
+        assert asked == [str(access.pk)]
+        assert response.headers["Location"].endswith(f"/secrets/?access={access.pk}&q=prod%2F")
+
+    def test_the_page_waits_for_the_reading(self, sign_in, devops, url, browse, access, fill):
+        fill("a")
+        sign_in(devops).post(url("refresh", access=access.pk))
+
+        page = browse().content.decode()
+        part = browse({"access": access.pk, "freshness": "1"}, HTMX)
+
+        assert "Reading the names" in page
+        assert 'hx-trigger="every 2s"' in page
+        assert "Reading the names" in part.content.decode()
+        assert "HX-Trigger" not in part.headers
+
+    def test_the_page_shows_the_names_once_they_were_read(self, browse, access, fill):
+        fill("a")
+
+        part = browse({"access": access.pk, "freshness": "1"}, HTMX)
+
+        assert part.headers["HX-Trigger"] == "inventory-read"
+        assert "every 2s" not in part.content.decode()
+
+    def test_get_is_not_allowed(self, sign_in, devops, url, access):
+        assert sign_in(devops).get(url("refresh", access=access.pk)).status_code == 405
+
+
+class TestWhoMay:
+    def test_a_viewer_may_not(self, sign_in, viewer, url, access):
+        assert sign_in(viewer).get(url("browse")).status_code == 403
+
+    def test_another_organizations_access_and_service_are_not_found(self, browse, access):
+        theirs = factories.make_access()
+
+        assert browse({"access": theirs.pk}).status_code == 404
+        assert browse({"service": factories.make_service().pk}).status_code == 404
+        assert browse({"access": "nonsense"}).status_code == 404
