@@ -1,5 +1,24 @@
+"""External secrets: names browsed by prefix, linked to services, injected, and their state."""
+
+from typing import Any
+
 from django.apps import AppConfig
 
 
 class ExternalSecretsConfig(AppConfig):
     name = "external_secrets"
+
+    def ready(self) -> None:
+        from accesses import signals
+        from clusters import addons
+        from external_secrets import steps
+
+        for step in (steps.ApplyExternalSecrets(), steps.Inject(), steps.Observe()):
+            addons.register(step)
+        signals.access_saved.connect(_read_names, dispatch_uid="external_secrets.read_names")
+
+
+def _read_names(access: Any, **_: Any) -> None:
+    from external_secrets import services
+
+    services.read_names(access)

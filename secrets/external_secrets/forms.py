@@ -17,6 +17,8 @@ REFRESH = (
     (86400, "24 hours"),
 )
 
+DEFAULT_REFRESH = 3600
+
 
 def places(access: Access, found: list[Service]) -> list[tuple[str, str]]:
     """Return every container of the services as (what the form sends, what a person reads)."""
@@ -83,7 +85,6 @@ class LinkForm(forms.Form):
         label="Read again every",
         choices=REFRESH,
         coerce=int,
-        empty_value=3600,
         required=False,
         help_text="How soon a changed value reaches the cluster.",
     )
@@ -143,7 +144,8 @@ class LinkForm(forms.Form):
     def link_values(self) -> dict[str, Any]:
         """The clean values that a link is made of."""
         names = ("key", "container", "variable", "json_field", "version", "refresh_seconds")
-        return {name: self.cleaned_data[name] for name in names}
+        values = {name: self.cleaned_data[name] for name in names}
+        return values | {"refresh_seconds": values["refresh_seconds"] or DEFAULT_REFRESH}
 
 
 class LinkedFilter(forms.Form):

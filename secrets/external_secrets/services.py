@@ -11,7 +11,7 @@ from kombu.exceptions import OperationalError
 from accesses.models import Access
 from accounts.audit import services as audit
 from accounts.models import User
-from clusters import services as clusters
+from clusters import services as cluster_services
 from clusters.models import Service
 from external_secrets import tasks
 from external_secrets.models import ExternalSecret, InventoryState
@@ -81,7 +81,7 @@ def link(*, service: Service, access: Access, by: User, values: dict[str, Any]) 
     audit.record(
         organization=organization, by=by, action="external_secret.linked", target=made, details=details
     )
-    clusters.changed(service.cluster)
+    cluster_services.changed(service.cluster)
     return made
 
 
@@ -109,7 +109,7 @@ def unlink(*, link: ExternalSecret, by: User) -> None:
         details=details,
     )
     link.delete()
-    clusters.changed(cluster)
+    cluster_services.changed(cluster)
 
 
 def read_names(access: Access) -> None:

@@ -8,7 +8,7 @@ from accesses.models import Access
 from external_secrets import inventory
 
 
-@shared_task
+@shared_task  # type: ignore[untyped-decorator]
 def read_inventory(*, access_id: str, **_: Any) -> None:
     """Read the names of an access; does nothing when the access is gone."""
     access = Access.objects.filter(pk=access_id).select_related("cluster").first()

@@ -1,4 +1,13 @@
-from django.urls import URLPattern
+from django.urls import path
+
+from external_secrets.views import browse, linked, linking, service
 
 app_name = "external_secrets"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("secrets/", browse.browse, name="browse"),
+    path("secrets/inventories/<uuid:access>/refresh/", browse.refresh, name="refresh"),
+    path("secrets/link/", linking.link, name="link"),
+    path("secrets/linked/", linked.linked, name="linked"),
+    path("secrets/linked/<uuid:link>/delete/", linking.unlink, name="unlink"),
+    path("clusters/<slug:cluster>/services/<uuid:service>/", service.show, name="service"),
+]

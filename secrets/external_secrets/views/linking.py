@@ -20,7 +20,7 @@ from external_secrets.views import lookup
 
 def _to_browse(request: OrgRequest, service: Service | None) -> HttpResponse:
     url = reverse("external_secrets:browse", kwargs={"org": request.organization.slug})
-    return pages.go_to(request, f"{url}?{urlencode({'service': service.pk})}" if service else url)
+    return pages.go_to(request, f"{url}?{urlencode({'service': str(service.pk)})}" if service else url)
 
 
 def service_url(request: OrgRequest, service: Service) -> str:
@@ -37,7 +37,7 @@ def _initial(access: Access, asked: QueryDict, service: Service | None) -> dict[
         "key": key,
         "variable": naming.derive_variable(entry.name if entry else key),
         "place": places[0][0] if len(places) == 1 else "",
-        "refresh_seconds": 3600,
+        "refresh_seconds": forms.DEFAULT_REFRESH,
     }
 
 
