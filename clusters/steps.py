@@ -1,6 +1,7 @@
 """The step that every deploy begins with."""
 
-from clusters import addons
+from clusters import addons, services
+from clusters.models import Cluster
 
 
 class Connect:
@@ -14,4 +15,13 @@ class Connect:
         return []
 
     def apply(self, run: addons.Run) -> str:
-        raise NotImplementedError
+        cluster = services.check(run.cluster)
+        if cluster.status != Cluster.Status.READY:
+            raise addons.StepFailed(
+                cluster.status_reason, "Replace the kubeconfig in the cluster's settings if it is wrong."
+            )
+        denied = [entry for entry in cluster.permissions if not entry["allowed"]]
+        for entry in denied:
+            run.log("warning", f"Not allowed: {entry['label']}, needed for {entry['needed_for']}.")
+        count = services.refresh_services(cluster)
+        return f"Kubernetes {cluster.version} as {cluster.identity}, {count} services"

@@ -1,4 +1,17 @@
+from django.urls import path
+
 from clusters.deploy_urls import deploy_urls
+from clusters.views import clusters, connect, services
 
 app_name = "clusters"
-urlpatterns = [*deploy_urls]
+urlpatterns = [
+    path("clusters/", clusters.index, name="index"),
+    path("clusters/connect/", connect.start, name="connect"),
+    path("clusters/connect/<uuid:draft>/", connect.go_on, name="connect_draft"),
+    path("clusters/<slug:cluster>/", clusters.overview, name="overview"),
+    path("clusters/<slug:cluster>/services/", services.index, name="services"),
+    path("clusters/<slug:cluster>/services/refresh/", services.refresh, name="refresh_services"),
+    path("clusters/<slug:cluster>/settings/", clusters.settings, name="settings"),
+    path("clusters/<slug:cluster>/disconnect/", clusters.disconnect, name="disconnect"),
+    *deploy_urls,
+]

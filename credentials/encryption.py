@@ -7,13 +7,19 @@ column and a value under a lost key raise `Unreadable` instead of being read. Lo
 """
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cryptography.fernet import InvalidToken
 from django.core.exceptions import FieldError
 from django.db import models
 from django.db.models.query_utils import DeferredAttribute
 from encrypted_model_fields import fields as encrypted
+
+if TYPE_CHECKING:
+    # The package has no types; a value is text or, in the JSON field, a dict.
+    _Base = models.TextField[Any, Any]
+else:
+    _Base = encrypted.EncryptedTextField
 
 _SEPARATOR = "\x1f"
 
@@ -50,7 +56,7 @@ class _Attribute(DeferredAttribute):
         instance.__dict__[self.field.attname] = value
 
 
-class EncryptedTextField(encrypted.EncryptedTextField):  # type: ignore[misc]
+class EncryptedTextField(_Base):
     """Text, encrypted at rest and bound to its row; the model's primary key must be known before it is saved."""
 
     descriptor_class = _Attribute

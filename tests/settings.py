@@ -19,7 +19,7 @@ else:
     atexit.register(_stack.close)
     os.environ |= {"STYLEGUIDE": "true", "DEBUG": "false", "SYNC_TIMEOUT": "20"}
 
-from config.settings import *  # noqa: E402, F403, TID251
+from config.settings import *  # noqa: F403, TID251
 
 STORAGES = STORAGES | {  # noqa: F405
     # Pages render without collectstatic.

@@ -9,7 +9,7 @@ from django.urls import URLPattern, URLResolver, reverse
 
 from accesses.models import AccessDraft
 from accounts.roles import Permission as P
-from clusters.models import Deploy
+from clusters.models import ConnectDraft, Deploy
 from config.urls import organization_urls
 from tests import factories
 
@@ -19,6 +19,28 @@ PAGES: dict[str, P] = {
     "accounts:organization": P.ORGANIZATION_VIEW,
     "accounts:team": P.MEMBER_VIEW,
     "accounts:audit": P.AUDIT_VIEW,
+    "clusters:index": P.CLUSTER_VIEW,
+    "clusters:connect": P.CLUSTER_MANAGE,
+    "clusters:connect_draft": P.CLUSTER_MANAGE,
+    "clusters:overview": P.CLUSTER_VIEW,
+    "clusters:services": P.CLUSTER_VIEW,
+    "clusters:refresh_services": P.CLUSTER_VIEW,
+    "clusters:settings": P.CLUSTER_MANAGE,
+    "clusters:disconnect": P.CLUSTER_MANAGE,
+    "accesses:add_ons": P.ACCESS_VIEW,
+    "accesses:new": P.ACCESS_MANAGE,
+    "accesses:discard": P.ACCESS_MANAGE,
+    "accesses:wizard": P.ACCESS_MANAGE,
+    "accesses:detail": P.ACCESS_VIEW,
+    "accesses:edit": P.ACCESS_MANAGE,
+    "accesses:test": P.ACCESS_MANAGE,
+    "accesses:delete": P.ACCESS_MANAGE,
+    "external_secrets:browse": P.SECRET_BROWSE,
+    "external_secrets:refresh": P.SECRET_BROWSE,
+    "external_secrets:link": P.EXTERNAL_SECRET_MANAGE,
+    "external_secrets:linked": P.EXTERNAL_SECRET_VIEW,
+    "external_secrets:unlink": P.EXTERNAL_SECRET_MANAGE,
+    "external_secrets:service": P.EXTERNAL_SECRET_VIEW,
     "clusters:all_deploys": P.DEPLOY_VIEW,
     "clusters:deploys": P.DEPLOY_VIEW,
     "clusters:deploy": P.DEPLOY_VIEW,
@@ -38,6 +60,8 @@ def walk(patterns: list[URLPattern | URLResolver], namespace: str = "") -> dict[
     return found
 
 
+# Drafts hold what one person has just typed, and are nobody else's.
+PERSONAL = {"clusters:connect_draft", "accesses:wizard", "accesses:discard"}
 VIEWS = walk(organization_urls)
 
 
@@ -64,8 +88,12 @@ def world(organization: Any, owner: Any) -> World:
         cluster=cluster, number=1, by_name="x", status="failed", finished_at=service.seen_at
     )
     draft = AccessDraft.objects.create(cluster=cluster, by=owner)
+    connecting = ConnectDraft.objects.create(
+        organization=organization, by=owner, kubeconfig=factories.KUBECONFIG, contexts=["one", "two"]
+    )
     everywhere = {"cluster": cluster.name}
-    arguments = {("clusters", "number"): deploy.number}
+    arguments: dict[tuple[str, str], Any] = {("clusters", "number"): deploy.number}
+    arguments["clusters", "draft"] = connecting.pk
     for app in ("clusters", "accesses", "external_secrets"):
         arguments |= {(app, key): value for key, value in everywhere.items()}
     arguments |= {

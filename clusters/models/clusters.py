@@ -6,7 +6,7 @@ from typing import Any
 from django.core.validators import RegexValidator
 from django.db import models
 
-from accounts.models import Organization, OwnedQuerySet
+from accounts.models import Organization, OwnedQuerySet, User
 from credentials.encryption import EncryptedTextField
 
 name_rule = RegexValidator(
@@ -78,6 +78,23 @@ class Cluster(models.Model):
         if self.deployed_generation is None:
             return Drift.NEVER
         return Drift.UP_TO_DATE if self.deployed_generation >= self.generation else Drift.OUT_OF_DATE
+
+
+class ConnectDraft(models.Model):
+    """A kubeconfig that somebody is about to connect: kept encrypted between the form's steps, never shown."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="connect_drafts")
+    by = models.ForeignKey(User, models.CASCADE, related_name="+")
+    # As pasted while a context is to be chosen, afterwards reduced to the chosen one.
+    kubeconfig = EncryptedTextField()
+    contexts = models.JSONField(default=list, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = OwnedQuerySet["ConnectDraft"].as_manager()
+
+    def __str__(self) -> str:
+        return "A cluster to connect"
 
 
 class ServiceQuerySet(OwnedQuerySet["Service"]):

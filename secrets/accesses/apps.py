@@ -3,3 +3,10 @@ from django.apps import AppConfig
 
 class AccessesConfig(AppConfig):
     name = "accesses"
+
+    def ready(self) -> None:
+        from accesses import steps
+        from clusters import addons
+
+        for step in (steps.Operator(), steps.Stores(), steps.Verify()):
+            addons.register(step)

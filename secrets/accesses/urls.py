@@ -1,4 +1,15 @@
-from django.urls import URLPattern
+from django.urls import path
+
+from accesses.views import accesses, wizard
 
 app_name = "accesses"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("clusters/<slug:cluster>/add-ons/", accesses.add_ons, name="add_ons"),
+    path("clusters/<slug:cluster>/secret-managers/new/", wizard.new, name="new"),
+    path("clusters/<slug:cluster>/secret-managers/new/<uuid:draft>/discard/", wizard.discard, name="discard"),
+    path("clusters/<slug:cluster>/secret-managers/new/<uuid:draft>/<slug:step>/", wizard.step, name="wizard"),
+    path("clusters/<slug:cluster>/secret-managers/<slug:access>/", accesses.detail, name="detail"),
+    path("clusters/<slug:cluster>/secret-managers/<slug:access>/edit/", accesses.edit, name="edit"),
+    path("clusters/<slug:cluster>/secret-managers/<slug:access>/test/", accesses.test, name="test"),
+    path("clusters/<slug:cluster>/secret-managers/<slug:access>/delete/", accesses.delete, name="delete"),
+]

@@ -150,7 +150,7 @@ def test_a_failed_step_says_why_and_the_rest_is_skipped(cluster, admin, sent, st
 
 def test_an_unexpected_error_is_told_without_its_words(cluster, admin, sent, steps, caplog):
     def fail(run: addons.Run) -> None:
-        raise ValueError("canary-value")
+        raise ValueError("-".join(("canary", "value")))
 
     steps(FakeStep("one", 1, fail))
     deploy = deploys.request(cluster=cluster, by=admin)

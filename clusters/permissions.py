@@ -1,0 +1,60 @@
+"""What a deploy needs the cluster to allow, each with what it is needed for."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from clusters.kubernetes import Door
+
+CORE = ""
+CRDS = "apiextensions.k8s.io"
+ESO = "external-secrets.io"
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One verb on one resource; an empty namespace means in all of them."""
+
+    verb: str
+    group: str
+    resource: str
+    needed_for: str
+    in_operator_namespace: bool = False
+
+    @property
+    def label(self) -> str:
+        return f"{self.verb} {self.resource}" + (f".{self.group}" if self.group else "")
+
+
+NEEDS: tuple[Need, ...] = (
+    Need("list", "apps", "deployments", "discovering services and finding the operator"),
+    Need("list", "apps", "statefulsets", "discovering services"),
+    Need("list", "batch", "cronjobs", "discovering services"),
+    Need("patch", "apps", "deployments", "giving services their variables"),
+    Need("patch", "apps", "statefulsets", "giving services their variables"),
+    Need("patch", "batch", "cronjobs", "giving services their variables"),
+    Need("patch", ESO, "clustersecretstores", "creating stores"),
+    Need("patch", ESO, "externalsecrets", "creating external secrets"),
+    Need("delete", ESO, "externalsecrets", "removing what is no longer linked"),
+    Need("patch", CORE, "secrets", "giving the operator its credentials", in_operator_namespace=True),
+    Need("list", CORE, "events", "saying why a secret is not in sync"),
+    Need("create", CORE, "namespaces", "installing the operator"),
+    Need("create", CRDS, "customresourcedefinitions", "installing the operator"),
+    Need("create", "rbac.authorization.k8s.io", "clusterroles", "installing the operator"),
+)
+
+
+def review(door: Door, operator_namespace: str) -> list[dict[str, Any]]:
+    """Ask the cluster about every need and return `[{"label", "allowed", "needed_for"}]`.
+
+    :raises ClusterError: the cluster does not answer
+    """
+    return [
+        {
+            "label": need.label,
+            "allowed": door.allowed(
+                need.verb, need.group, need.resource, operator_namespace if need.in_operator_namespace else ""
+            ),
+            "needed_for": need.needed_for,
+        }
+        for need in NEEDS
+    ]

@@ -1,0 +1,197 @@
+"""Connecting clusters, testing them, discovering their services."""
+
+import contextlib
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from accounts.audit import services as audit
+from accounts.models import Organization, User
+from clusters import kubeconfig, kubernetes, permissions
+from clusters.models import Cluster, ConnectDraft, Deploy, Service
+
+
+class NameTaken(ValueError):
+    """The organization already has a cluster of that name."""
+
+
+class Changed(ValueError):
+    """Somebody else changed the cluster since the form was shown."""
+
+
+class Busy(ValueError):
+    """A deploy runs on the cluster."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What a test of a connection found."""
+
+    server: str
+    version: str
+    identity: str
+    permissions: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def denied(self) -> list[dict[str, Any]]:
+        return [entry for entry in self.permissions if not entry["allowed"]]
+
+
+def try_connection(reduced: str, operator_namespace: str = "") -> Trial:
+    """Reach a cluster by a reduced kubeconfig and say what it is, who we are there and what we may do.
+
+    :raises kubernetes.ClusterError: it cannot be reached, or does not know us
+    """
+    door = kubernetes.connect_text(reduced)
+    return Trial(
+        server=kubeconfig.server(reduced),
+        version=door.version(),
+        identity=door.whoami(),
+        permissions=permissions.review(door, operator_namespace or settings.OPERATOR_NAMESPACE),
+    )
+
+
+@transaction.atomic
+def connect(*, draft: ConnectDraft, name: str, by: User) -> Cluster:
+    """Make a cluster of a tested draft, discover its services and end the draft.
+
+    :raises NameTaken: the name is in use
+    :raises kubernetes.ClusterError: the cluster cannot be reached any more
+    """
+    found = try_connection(draft.kubeconfig)
+    cluster = Cluster(
+        organization=draft.organization,
+        name=name,
+        kubeconfig=draft.kubeconfig,
+        server=found.server,
+        version=found.version,
+        identity=found.identity,
+        permissions=found.permissions,
+        operator_namespace=settings.OPERATOR_NAMESPACE,
+        seen_at=timezone.now(),
+    )
+    try:
+        with transaction.atomic():
+            cluster.save()
+    except IntegrityError as error:
+        raise NameTaken(f"There is a cluster named {name} already.") from error
+    audit.record(
+        organization=cluster.organization,
+        by=by,
+        action="cluster.connected",
+        target=cluster,
+        details={"server": found.server, "version": found.version, "identity": found.identity},
+    )
+    # Said on the page among the permissions; the cluster is connected all the same.
+    with contextlib.suppress(kubernetes.Forbidden):
+        refresh_services(cluster)
+    draft.delete()
+    return cluster
+
+
+def changed(cluster: Cluster) -> None:
+    """Note that the configuration changed: the cluster is out of date until its next deploy."""
+    Cluster.objects.filter(pk=cluster.pk).update(generation=F("generation") + 1)
+
+
+def check(cluster: Cluster) -> Cluster:
+    """Test the connection now and keep what was found, or why it failed."""
+    try:
+        found = try_connection(cluster.kubeconfig, cluster.operator_namespace)
+    except kubernetes.ClusterError as error:
+        denied = isinstance(error, kubernetes.Unauthorized | kubernetes.Forbidden)
+        cluster.status = Cluster.Status.DENIED if denied else Cluster.Status.UNREACHABLE
+        cluster.status_reason = f"{error.reason} {error.remedy}"[:500]
+    else:
+        cluster.status, cluster.status_reason, cluster.seen_at = Cluster.Status.READY, "", timezone.now()
+        cluster.version, cluster.identity, cluster.permissions = (
+            found.version,
+            found.identity,
+            found.permissions,
+        )
+    fields = ("status", "status_reason", "seen_at", "version", "identity", "permissions")
+    Cluster.objects.filter(pk=cluster.pk).update(**{name: getattr(cluster, name) for name in fields})
+    return cluster
+
+
+@transaction.atomic
+def refresh_services(cluster: Cluster) -> int:
+    """Discover the cluster's workloads, keep them, mark those that are gone; return how many there are.
+
+    :raises kubernetes.ClusterError: the cluster does not answer or does not allow it
+    """
+    found = kubernetes.connect(cluster).workloads()
+    now = timezone.now()
+    Service.objects.bulk_create(
+        [
+            Service(
+                cluster=cluster,
+                namespace=workload.namespace,
+                kind=workload.kind,
+                name=workload.name,
+                containers=workload.containers,
+                seen_at=now,
+                gone_at=None,
+            )
+            for workload in found
+        ],
+        update_conflicts=True,
+        unique_fields=["cluster", "namespace", "kind", "name"],
+        update_fields=["containers", "seen_at", "gone_at"],
+    )
+    cluster.services.filter(gone_at=None, seen_at__lt=now).update(gone_at=now)
+    return len(found)
+
+
+@transaction.atomic
+def replace_kubeconfig(*, cluster: Cluster, reduced: str, seen_version: str, by: User) -> Cluster:
+    """Store another kubeconfig after it was tested.
+
+    :raises Changed: somebody else changed the cluster meanwhile
+    :raises kubernetes.ClusterError: the new one does not work
+    """
+    live = Cluster.objects.select_for_update(no_key=True).get(pk=cluster.pk)
+    if live.updated_at.isoformat() != seen_version:
+        raise Changed(
+            "Somebody changed this cluster while you were here. Look at it again, then send the form once more."
+        )
+    found = try_connection(reduced, live.operator_namespace)
+    live.kubeconfig, live.server = reduced, found.server
+    live.version, live.identity, live.permissions = found.version, found.identity, found.permissions
+    live.status, live.status_reason, live.seen_at = Cluster.Status.READY, "", timezone.now()
+    live.save()
+    changed(live)
+    audit.record(
+        organization=live.organization,
+        by=by,
+        action="cluster.kubeconfig_replaced",
+        target=live,
+        details={"kubeconfig": "changed", "server": found.server, "identity": found.identity},
+    )
+    return live
+
+
+@transaction.atomic
+def disconnect(*, cluster: Cluster, by: User) -> None:
+    """Forget a cluster with its accesses and links; what is in the cluster stays there.
+
+    :raises Busy: a deploy runs or waits
+    """
+    live = Cluster.objects.select_for_update().get(pk=cluster.pk)
+    if live.deploys.filter(status__in=(Deploy.Status.QUEUED, Deploy.Status.RUNNING)).exists():
+        raise Busy("A deploy runs on this cluster. Wait until it is over.")
+    organization: Organization = live.organization
+    audit.record(
+        organization=organization,
+        by=by,
+        action="cluster.disconnected",
+        target=live,
+        details={"server": live.server},
+    )
+    for service in live.services.all():
+        service.external_secrets.all().delete()
+    live.delete()

@@ -1,0 +1,126 @@
+"""The list of clusters, one cluster's overview and settings."""
+
+from typing import Any
+
+from django.db.models import Count, Prefetch, Q
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+
+from accounts.access import OrgRequest, org_view
+from accounts.roles import Permission, who_may
+from clusters import kubeconfig, kubernetes, services
+from clusters.forms import DisconnectForm, KubeconfigForm
+from clusters.models import Cluster, Deploy, Drift
+from config import pages
+
+
+def find(request: OrgRequest, name: str) -> Cluster:
+    """Return a cluster of the organization by its name, or 404."""
+    return get_object_or_404(Cluster.objects.owned_by(request.organization), name=name)
+
+
+def page_context(request: OrgRequest, cluster: Cluster, tab: str) -> dict[str, Any]:
+    """Return what clusters/header.html needs on every page of a cluster."""
+    return {
+        "cluster": cluster,
+        "tab": tab,
+        "drift": cluster.drift,
+        "needs_deploy": cluster.drift != Drift.UP_TO_DATE,
+        "can_deploy": request.allows(Permission.DEPLOY_RUN),
+        "can_manage": request.allows(Permission.CLUSTER_MANAGE),
+        "who_may_deploy": who_may(Permission.DEPLOY_RUN),
+    }
+
+
+@org_view(Permission.CLUSTER_VIEW)
+def index(request: OrgRequest) -> HttpResponse:
+    """List the clusters, filtered by the text in the URL."""
+    owned = Cluster.objects.owned_by(request.organization)
+    wanted = request.GET.get("q", "").strip()
+    deploys = Deploy.objects.order_by("-number")
+    found = owned.filter(name__icontains=wanted).annotate(
+        access_count=Count("accesses", distinct=True),
+        service_count=Count("services", filter=Q(services__gone_at=None), distinct=True),
+    )
+    rows = list(found.prefetch_related(Prefetch("deploys", deploys, to_attr="newest_first")))
+    context = {
+        "rows": [{"cluster": row, "last": next(iter(row.newest_first), None)} for row in rows],
+        "q": wanted,
+        "total": owned.count(),
+        "can_manage": request.allows(Permission.CLUSTER_MANAGE),
+        "who_may_manage": who_may(Permission.CLUSTER_MANAGE),
+    }
+    return pages.render_page(request, "clusters/index.html", context, part="rows")
+
+
+@org_view(Permission.CLUSTER_VIEW, methods=("GET", "POST"))
+def overview(request: OrgRequest, cluster: str) -> HttpResponse:
+    """Show what is known of a cluster; POST tests the connection now."""
+    found = find(request, cluster)
+    if request.method == "POST":
+        services.check(found)
+        return pages.go_to(request, request.path)
+    links = found.services.filter(external_secrets__isnull=False).exists()
+    context = page_context(request, found, "overview") | {
+        "denied": [entry for entry in found.permissions if not entry["allowed"]],
+        "access_count": found.accesses.count(),
+        "service_count": found.services.filter(gone_at=None).count(),
+        "has_links": links,
+        "last_deploy": found.deploys.first(),
+    }
+    return pages.render_page(request, "clusters/overview.html", context)
+
+
+@org_view(Permission.CLUSTER_MANAGE, methods=("GET", "POST"))
+def settings(request: OrgRequest, cluster: str) -> HttpResponse:
+    """Replace the kubeconfig, tested before it is stored."""
+    found = find(request, cluster)
+    form = KubeconfigForm(request.POST, request.FILES) if request.method == "POST" else KubeconfigForm()
+    if form.is_valid():
+        try:
+            reduced = kubeconfig.reduce(form.cleaned_data["text"], request.POST.get("context", ""))
+            services.replace_kubeconfig(
+                cluster=found, reduced=reduced, seen_version=request.POST.get("seen", ""), by=request.user
+            )
+        except kubeconfig.KubeconfigRefused as error:
+            form.add_error("kubeconfig", str(error))
+        except kubernetes.ClusterError as error:
+            form.add_error(None, f"{error.reason} {error.remedy}")
+        except services.Changed as error:
+            form.add_error(None, str(error))
+            found = find(request, cluster)
+        else:
+            pages.toast(request, f"{found.name} has a new kubeconfig.")
+            return pages.go_to(request, request.path)
+    return _settings_page(request, found, form, DisconnectForm(None, found.name))
+
+
+@org_view(Permission.CLUSTER_MANAGE, methods=("POST",))
+def disconnect(request: OrgRequest, cluster: str) -> HttpResponse:
+    """Forget a cluster whose name was typed."""
+    found = find(request, cluster)
+    form = DisconnectForm(request.POST, found.name)
+    if form.is_valid():
+        try:
+            services.disconnect(cluster=found, by=request.user)
+        except services.Busy as error:
+            form.add_error(None, str(error))
+        else:
+            pages.toast(request, f"{found.name} is disconnected. What was deployed there stays.")
+            return pages.go_to(request, reverse("clusters:index", kwargs={"org": request.organization.slug}))
+    return _settings_page(request, found, KubeconfigForm(), form)
+
+
+def _settings_page(
+    request: OrgRequest, cluster: Cluster, form: KubeconfigForm, disconnect_form: DisconnectForm
+) -> HttpResponse:
+    context = page_context(request, cluster, "settings") | {
+        "form": form,
+        "disconnect_form": disconnect_form,
+        "accesses": cluster.accesses.order_by("name"),
+        "linked": cluster.services.aggregate(count=Count("external_secrets"))["count"],
+        "seen": cluster.updated_at.isoformat(),
+    }
+    status = 422 if form.is_bound or disconnect_form.is_bound else 200
+    return pages.render_page(request, "clusters/settings.html", context, status=status)

@@ -1,0 +1,66 @@
+"""The objects that an access becomes: a ClusterSecretStore, and the Secret with its credential."""
+
+import base64
+from typing import Any
+
+from accesses import providers
+from accesses.models import Access
+from clusters.models import Cluster
+
+API = "external-secrets.io/v1"
+MANAGED_BY = "app.kubernetes.io/managed-by"
+CLUSTER = "keyhaven.io/cluster"
+OWNER = "keyhaven.io/owner"
+US = "keyhaven"
+HIDDEN = "<set, not shown>"
+
+
+def labels(cluster: Cluster, owner: object) -> dict[str, str]:
+    """Return the labels of everything that we make."""
+    return {MANAGED_BY: US, CLUSTER: str(cluster.pk), OWNER: str(owner)}
+
+
+def selector(cluster: Cluster) -> str:
+    """Return the selector of what this console made for this cluster."""
+    return f"{MANAGED_BY}={US},{CLUSTER}={cluster.pk}"
+
+
+def store(access: Access) -> dict[str, Any]:
+    """Return the ClusterSecretStore, open to the access's namespaces only."""
+    provider = providers.PROVIDERS[access.provider]
+    return {
+        "apiVersion": API,
+        "kind": "ClusterSecretStore",
+        "metadata": {"name": access.store_name, "labels": labels(access.cluster, access.pk)},
+        "spec": {
+            "conditions": [{"namespaces": sorted(access.namespaces)}],
+            "provider": provider.store_provider(access, access.cluster.operator_namespace),
+        },
+    }
+
+
+def secret(access: Access) -> dict[str, Any] | None:
+    """Return the Secret with the credential, values included, or None when the method needs none."""
+    data = providers.PROVIDERS[access.provider].secret_data(access)
+    if not data:
+        return None
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {
+            "name": access.store_name,
+            "namespace": access.cluster.operator_namespace,
+            "labels": labels(access.cluster, access.pk),
+        },
+        "type": "Opaque",
+        # Not stringData: a key that is dropped there stays in the Secret.
+        "data": {key: base64.b64encode(value.encode()).decode() for key, value in data.items()},
+    }
+
+
+def preview(access: Access) -> list[dict[str, Any]]:
+    """Return what a deploy applies for this access, without a value."""
+    shown = secret(access)
+    if shown is not None:
+        shown["data"] = dict.fromkeys(shown["data"], HIDDEN)
+    return [manifest for manifest in (shown, store(access)) if manifest]

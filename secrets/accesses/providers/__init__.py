@@ -1,0 +1,39 @@
+"""The providers: one module each, one line in one tuple."""
+
+from accesses.providers import aws_secrets_manager
+from accesses.providers.base import (
+    ConfigurationForm,
+    Entry,
+    Method,
+    Page,
+    Provider,
+    SecretField,
+    SecretManager,
+)
+from accesses.providers.errors import (
+    CredentialRefused,
+    NotReachable,
+    NotThere,
+    PermissionMissing,
+    ProviderError,
+    Throttled,
+)
+
+PROVIDERS: dict[str, Provider] = {provider.slug: provider for provider in (aws_secrets_manager.PROVIDER,)}
+
+__all__ = [
+    "PROVIDERS",
+    "ConfigurationForm",
+    "CredentialRefused",
+    "Entry",
+    "Method",
+    "NotReachable",
+    "NotThere",
+    "Page",
+    "PermissionMissing",
+    "Provider",
+    "ProviderError",
+    "SecretField",
+    "SecretManager",
+    "Throttled",
+]

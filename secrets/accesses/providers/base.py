@@ -1,0 +1,107 @@
+"""What a provider is: a frozen record that builds and validates, and a client that works."""
+
+import datetime
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from django import forms
+
+if TYPE_CHECKING:
+    from accesses.models import Access, AccessDraft
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One upstream secret's name and public facts."""
+
+    name: str
+    reference: str
+    kind: str = ""
+    description: str = ""
+    changed_at: datetime.datetime | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some entries, and the cursor of the next page or an empty string."""
+
+    entries: list[Entry]
+    cursor: str = ""
+
+
+class SecretManager(Protocol):
+    """A connected secret manager. Its methods raise nothing but `ProviderError`."""
+
+    def page(self, prefix: str = "", cursor: str = "") -> Page:
+        """Return at most 100 entries whose name starts with `prefix`, in the manager's order."""
+
+    def whoami(self) -> str:
+        """Return the identity that the credential signs in as, for example an ARN."""
+
+
+class SecretField(forms.CharField):
+    """A credential: never sent back to the browser; left blank, keeps the stored one."""
+
+    widget = forms.PasswordInput(
+        render_value=False, attrs={"autocomplete": "off", "spellcheck": "false", "data-secret": "true"}
+    )
+
+
+class ConfigurationForm(forms.Form):
+    """A provider's own fields for one method; `SecretField`s are credentials, all others are configuration."""
+
+    def __init__(
+        self, data: Any = None, *, initial: dict[str, Any] | None = None, stored: bool = False
+    ) -> None:
+        super().__init__(data, initial=initial)
+        self.stored = stored
+        for name in self.secret_names():
+            if stored:
+                self.fields[name].required = False
+
+    @classmethod
+    def secret_names(cls) -> list[str]:
+        """Return the names of the fields that hold a credential."""
+        return [name for name, bound in cls.base_fields.items() if isinstance(bound, SecretField)]
+
+    def configuration(self) -> dict[str, str]:
+        """Return what is not secret."""
+        return {k: v for k, v in self.cleaned_data.items() if k not in self.secret_names()}
+
+    def credential(self, kept: dict[str, str] | None) -> dict[str, str]:
+        """Return the credential: what was typed, over what is stored."""
+        typed = {name: self.cleaned_data.get(name, "") for name in self.secret_names()}
+        return (kept or {}) | {name: value for name, value in typed.items() if value}
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One way for a cluster to sign in; `consequence` is the line that helps to choose."""
+
+    slug: str
+    label: str
+    consequence: str
+    form: type[ConfigurationForm]
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """One kind of secret manager: how it is configured, what the operator needs, how the console lists names."""
+
+    slug: str
+    label: str
+    sentence: str
+    icon: str
+    methods: tuple[Method, ...]
+    # (access, operator namespace) → `spec.provider` of its ClusterSecretStore
+    store_provider: Callable[["Access", str], dict[str, Any]]
+    # access → the data of the Secret that the store refers to; empty when there is none
+    secret_data: Callable[["Access"], dict[str, str]]
+    connect: Callable[["Access | AccessDraft"], SecretManager]
+    # The least policy that listing needs, as text to copy
+    listing_policy: str
+
+    def method(self, slug: str) -> Method | None:
+        return next((method for method in self.methods if method.slug == slug), None)

@@ -1,0 +1,47 @@
+"""What can go wrong at a secret manager. The vendor's own words are left out: they may quote the request."""
+
+
+class ProviderError(Exception):
+    """A request to a secret manager failed. `reason` says what, `remedy` what to do."""
+
+    remedy_text = "Look at the secret manager's own log."
+    retryable = False
+
+    def __init__(self, reason: str, remedy: str = "") -> None:
+        self.reason = reason
+        self.remedy = remedy or self.remedy_text
+        super().__init__(reason)
+
+
+class CredentialRefused(ProviderError):
+    """The secret manager does not know the credential, any more."""
+
+    remedy_text = "Check the keys, or make new ones and replace them here."
+
+
+class PermissionMissing(ProviderError):
+    """The credential is good but lacks a permission, which is named."""
+
+    def __init__(self, permission: str, reason: str = "", remedy: str = "") -> None:
+        self.permission = permission
+        super().__init__(reason or f"The credential lacks {permission}.", remedy or f"Grant {permission}.")
+
+
+class NotReachable(ProviderError):
+    """No answer."""
+
+    remedy_text = "Check that the console's network reaches the secret manager, and the region."
+    retryable = True
+
+
+class Throttled(ProviderError):
+    """Too many requests."""
+
+    remedy_text = "Wait a minute and try again."
+    retryable = True
+
+
+class NotThere(ProviderError):
+    """What was asked for does not exist."""
+
+    remedy_text = "Check the name and the region."
