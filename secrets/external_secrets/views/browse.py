@@ -17,14 +17,12 @@ from external_secrets import browsing, inventory, services
 from external_secrets.models import InventoryEntry, InventoryState
 from external_secrets.views import lookup
 
-SHOWN = 44
+HEAD, TAIL = 10, 20
 
 
 def cut(text: str) -> str:
     """Return a long reference with its middle left out; its end is what tells it apart."""
-    if len(text) <= SHOWN:
-        return text
-    return f"{text[: SHOWN // 2 - 1]}…{text[-SHOWN // 2 :]}"
+    return text if len(text) <= HEAD + TAIL + 1 else f"{text[:HEAD]}…{text[-TAIL:]}"
 
 
 def _choose(found: list[Access], wanted: str, service: Service | None) -> Access | None:
