@@ -138,6 +138,12 @@ def writes(kube, since):
     return [one for one in list(kube.requests)[since:] if one[0] in WRITES and "dryRun" not in one[1]]
 
 
+def test_the_steps_run_after_the_stores_in_their_order():
+    slugs = [step.slug for step in addons.steps()]
+
+    assert slugs[-3:] == ["external-secrets", "inject", "observe"]
+
+
 class TestHappy:
     def test_a_link_becomes_a_secret_and_a_variable(self, kube, operator, link, bring):
         one = link()
