@@ -83,3 +83,33 @@ def sign_in(client: Any) -> Any:
         return client
 
     return act
+
+
+@pytest.fixture(scope="session")
+def sandbox_cloud() -> Any:
+    """The AWS stand-in, with a few hundred names."""
+    from sandbox.aws import Cloud
+
+    with Cloud(count=300) as cloud:
+        yield cloud
+
+
+@pytest.fixture
+def aws_endpoint(sandbox_cloud: Any, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", sandbox_cloud.url)
+    return str(sandbox_cloud.url)
+
+
+@pytest.fixture
+def sandbox_cluster(sandbox_cloud: Any) -> Any:
+    """A fresh sandbox cluster with the demo's workloads, and what plays the operator in it."""
+    from sandbox import world
+    from sandbox.kubernetes import Cluster
+    from sandbox.reconciler import Reconciler
+
+    with Cluster() as cluster:
+        cluster.load(list(world.manifests()))
+        reconciler = Reconciler(cluster, sandbox_cloud.url)
+        reconciler.start()
+        yield cluster
+        reconciler.stop()
