@@ -1,0 +1,118 @@
+"""A whole deploy: from a link in the console to the value in the cluster's Secret, with the sandbox's own operator."""
+
+import base64
+
+import pytest
+
+from clusters import deploys, runner
+from clusters import services as cluster_services
+from config.paths import BASE_DIR
+from external_secrets import services
+from external_secrets.models import ExternalSecret
+from sandbox.aws import Cloud
+from sandbox.kubernetes import Cluster as SandboxCluster
+from sandbox.reconciler import Reconciler
+from tests import factories
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sandbox]
+
+NAME = "prod/shop/database"
+
+
+@pytest.fixture(scope="module")
+def cloud():
+    with Cloud(count=0) as running:
+        yield running
+
+
+@pytest.fixture
+def kube(cloud):
+    container = {"name": "web", "image": "shop/api:1", "env": [{"name": "LOG_LEVEL", "value": "info"}]}
+    template = {"metadata": {"labels": {"app": "api"}}, "spec": {"containers": [container]}}
+    with SandboxCluster() as running:
+        reconciler = Reconciler(running, cloud.url)
+        reconciler.start()
+        running.load(
+            [
+                {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}},
+                {
+                    "apiVersion": "apps/v1",
+                    "kind": "Deployment",
+                    "metadata": {"name": "api", "namespace": "shop"},
+                    "spec": {"selector": {"matchLabels": {"app": "api"}}, "template": template},
+                },
+            ]
+        )
+        yield running
+        reconciler.stop()
+
+
+@pytest.fixture
+def cluster(organization, kube, cloud, settings, monkeypatch):
+    settings.OPERATOR_CHART = str(BASE_DIR / "sandbox" / "chart" / "external-secrets")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", cloud.url)
+    return factories.make_cluster(organization=organization, name="prod", kubeconfig=kube.kubeconfig())
+
+
+@pytest.fixture
+def service(cluster):
+    cluster_services.refresh_services(cluster=cluster)
+    return cluster.services.get(name="api")
+
+
+@pytest.fixture
+def access(cluster, cloud):
+    key, secret = cloud.keys["reader"]
+    credential = {"access_key_id": key, "secret_access_key": secret}
+    return factories.make_access(cluster=cluster, name="aws", namespaces=["shop"], credential=credential)
+
+
+@pytest.fixture
+def deploy(cluster, devops, monkeypatch):
+    """Return a function that deploys the cluster here and now."""
+    monkeypatch.setattr(deploys.tasks.run_deploy, "delay", lambda deploy_id: None)
+
+    def act():
+        asked = deploys.request(cluster=cluster, by=devops)
+        runner.run(str(asked.pk))
+        asked.refresh_from_db()
+        return asked
+
+    return act
+
+
+def env_of(kube):
+    spec = kube.get("Deployment", "api", "shop")["spec"]["template"]["spec"]
+    return {entry["name"] for entry in spec["containers"][0]["env"]}
+
+
+def test_link_deploy_vanish_unlink(cloud, kube, service, access, devops, deploy):
+    cloud.put(NAME, '{"password": "hunter2"}')
+    values = {"key": NAME, "container": "web", "variable": "DB_PASSWORD", "json_field": "password"}
+    link = services.link(service=service, access=access, by=devops, values=values)
+
+    first = deploy()
+
+    assert (first.status, first.error) == ("succeeded", "")
+    secret = kube.get("Secret", link.object_name, "shop")
+    assert base64.b64decode(secret["data"]["DB_PASSWORD"]) == b"hunter2"
+    assert env_of(kube) == {"LOG_LEVEL", "DB_PASSWORD"}
+    link.refresh_from_db()
+    assert link.status == "in sync"
+    assert not first.lines.filter(message__contains="hunter2").exists()
+
+    cloud.delete(NAME)
+    kube.store.remove(("", "secrets", "shop", link.object_name))
+    broken = deploy()
+
+    assert broken.status == "failed"
+    assert f"There is no secret named {NAME} in aws." in broken.error
+    assert env_of(kube) == {"LOG_LEVEL", "DB_PASSWORD"}
+
+    services.unlink(link=ExternalSecret.objects.get(), by=devops)
+    last = deploy()
+
+    assert (last.status, last.error) == ("succeeded", "")
+    assert env_of(kube) == {"LOG_LEVEL"}
+    assert kube.list("ExternalSecret") == []
+    assert kube.get("Secret", link.object_name, "shop") is None
