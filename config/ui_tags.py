@@ -1,39 +1,64 @@
-"""Template tags of the shell: icons, times, badges, form fields."""
+"""Template tags of the shell: icons, times, badges, form fields, text to copy."""
 
 import functools
-from datetime import datetime
+import itertools
+from datetime import UTC, datetime
 from typing import Any
 
-from django import template
+from django import forms, template
+from django.contrib.messages.storage.base import Message
 from django.forms import BoundField, Form
+from django.template import Context
+from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from lucide.templatetags import lucide
 
+from config.paths import BASE_DIR
+
 register = template.Library()
 
 # status → (tone, live, word); the words are fixed, for every page.
 BADGES: dict[str, tuple[str, bool, str]] = {
+    # clusters
     "ready": ("ok", False, "Ready"),
-    "unreachable": ("idle", False, "Unreachable"),
+    "checking": ("info", True, "Checking"),
+    "degraded": ("warn", False, "Degraded"),
     "denied": ("bad", False, "Access denied"),
+    "stopped": ("idle", False, "Stopped"),
+    "unreachable": ("idle", False, "Unreachable"),
+    "unknown": ("idle", False, "Unknown"),
+    # deploys and their steps
     "queued": ("idle", False, "Queued"),
     "running": ("info", True, "Deploying"),
     "succeeded": ("ok", False, "Succeeded"),
     "failed": ("bad", False, "Failed"),
     "cancelled": ("idle", False, "Cancelled"),
-    "waiting": ("idle", False, "Waiting"),
     "skipped": ("idle", False, "Skipped"),
+    # drift
     "never deployed": ("idle", False, "Never deployed"),
     "out of date": ("warn", False, "Out of date"),
     "up to date": ("ok", False, "Up to date"),
+    # accesses
+    "accepted": ("ok", False, "Accepted"),
+    "validated": ("ok", False, "Validated"),
+    "verified": ("ok", False, "Verified"),
+    "refused": ("bad", False, "Refused"),
+    "throttled": ("warn", False, "Throttled"),
+    "draft": ("idle", False, "Draft"),
+    # external secrets
     "in sync": ("ok", False, "In sync"),
+    "waiting": ("idle", False, "Waiting"),
+    "gone": ("bad", False, "Gone"),
     "ok": ("ok", False, "OK"),
-    "unknown": ("idle", False, "Unknown"),
 }
-
 UNITS = ((60, 1, "s"), (3600, 60, "min"), (86400, 3600, "h"), (86400 * 60, 86400, "d"))
+TOAST_TONES = {"success": "ok", "info": "info", "debug": "idle", "warning": "warn", "error": "bad"}
+LONGEST = 48
+MARKS = frozenset(path.stem for path in (BASE_DIR / "static" / "providers").glob("*.svg"))
+
+_numbers = itertools.count(1)
 
 
 @functools.cache
@@ -44,7 +69,14 @@ def _svg(name: str, size: int) -> str:
 @register.simple_tag
 def icon(name: str, size: int = 16) -> SafeString:
     """Return a lucide icon as inline SVG; an unknown name raises."""
-    return mark_safe(_svg(name, size))  # noqa: S308  our own constant names
+    return mark_safe(_svg(name, size))  # noqa: S308  lucide's own drawing
+
+
+@register.simple_tag
+def mark(provider: str, size: int = 28) -> SafeString:
+    """Return a provider's mark from static/providers, or the one of any secret manager."""
+    url = static(f"providers/{provider if provider in MARKS else 'generic'}.svg")
+    return format_html('<img class="mark" src="{}" alt="" width="{}" height="{}">', url, size, size)
 
 
 @register.simple_tag
@@ -52,8 +84,9 @@ def ago(value: datetime | None, absent: str = "-") -> SafeString:
     """Return a `<time>` such as “4 min ago” with the exact time in UTC as its title."""
     if value is None:
         return format_html('<span class="muted">{}</span>', absent)
+    value = value.astimezone(UTC)
     seconds = max(0, int((timezone.now() - value).total_seconds()))
-    words = value.strftime("%Y-%m-%d")
+    words = f"{value:%Y-%m-%d}"
     if seconds < 10:
         words = "just now"
     else:
@@ -61,7 +94,7 @@ def ago(value: datetime | None, absent: str = "-") -> SafeString:
             if seconds < limit:
                 words = f"{seconds // unit} {name} ago"
                 break
-    exact = value.strftime("%Y-%m-%d %H:%M:%S UTC")
+    exact = f"{value:%Y-%m-%d %H:%M:%S} UTC"
     return format_html('<time datetime="{}" title="{}" data-rel>{}</time>', value.isoformat(), exact, words)
 
 
@@ -72,43 +105,113 @@ def badge(status: Any, word: str = "") -> SafeString:
     return format_html('<span class="badge t-{}{}">{}</span>', tone, " live" if live else "", word or known)
 
 
-@register.inclusion_tag("components/field.html")
-def field(bound: BoundField, mono: bool = False) -> dict[str, Any]:
-    """Render a form field with its label, hint and error, tied together for screen readers."""
+def _kind(widget: forms.Widget) -> str:
+    """Return how a widget is drawn; `RadioSelect` is a `ChoiceWidget` but no `Select`, so order matters."""
+    kinds: tuple[tuple[type[forms.Widget], str], ...] = (
+        (forms.CheckboxSelectMultiple, "checkboxes"),
+        (forms.RadioSelect, "choices"),
+        (forms.CheckboxInput, "checkbox"),
+        (forms.Select, "select wide"),
+        (forms.Textarea, "textarea"),
+        (forms.FileInput, "file"),
+    )
+    return next((kind for of, kind in kinds if isinstance(widget, of)), "input")
+
+
+def _attributes(bound: BoundField, kind: str, mono: bool) -> dict[str, Any]:
+    widget, attributes = bound.field.widget, {}
     described = [f"{bound.id_for_label}-error"] if bound.errors else []
     described += [f"{bound.id_for_label}-hint"] if bound.help_text else []
-    attributes: dict[str, Any] = {}
     if described:
         attributes["aria-describedby"] = " ".join(described)
     if bound.errors:
         attributes["aria-invalid"] = "true"
+    if kind not in ("choices", "checkboxes", "checkbox"):
+        attributes["class"] = f"{kind} mono" if mono else kind
+    if mono:
+        quiet = {"spellcheck": "false", "autocomplete": "off", "autocapitalize": "none"}
+        attributes |= {name: value for name, value in quiet.items() if name not in widget.attrs}
+    return attributes
+
+
+def _options(bound: BoundField) -> list[dict[str, Any]]:
+    """Return a choice's input, label, and the line of `field.consequences` that says what follows from it."""
+    consequences: dict[str, str] = getattr(bound.field, "consequences", {})
+    return [
+        {
+            "input": option.tag(),
+            "id": option.id_for_label,
+            "label": option.choice_label,
+            "consequence": consequences.get(str(option.data["value"]), ""),
+        }
+        for option in bound
+    ]
+
+
+@register.inclusion_tag("components/field.html")
+def field(
+    bound: BoundField, mono: bool = False, set_at: datetime | None = None, set_by: Any = ""
+) -> dict[str, Any]:
+    """Render a form field with its label, hint and error, tied together for screen readers.
+
+    A password is never sent back. With `set_at` a stored secret shows when it was set, and “Replace…”.
+    """
     widget = bound.field.widget
-    kind = getattr(widget, "input_type", "")
-    if kind not in ("radio", "checkbox", "file"):
-        base = "textarea" if kind == "" and hasattr(widget, "attrs") and "rows" in widget.attrs else "input"
-        base = "select wide" if kind == "select" else base
-        attributes["class"] = f"{base} mono" if mono else base
+    if isinstance(widget, forms.PasswordInput):
+        widget.render_value = False
+    kind = _kind(widget)
+    grouped = kind in ("choices", "checkboxes")
     return {
         "field": bound,
-        "control": bound.as_widget(attrs=attributes),
-        "group": kind in ("radio", "checkbox"),
+        "kind": kind,
+        "grouped": grouped,
+        "options": _options(bound) if grouped else [],
+        "control": "" if grouped else bound.as_widget(attrs=_attributes(bound, kind, mono)),
+        "kept": set_at is not None,
+        "set_at": set_at,
+        "set_by": set_by,
     }
 
 
 @register.inclusion_tag("components/error_summary.html")
 def error_summary(form: Form) -> dict[str, Any]:
     """Render what is wrong with the form as a whole, and with two or more fields also links to them."""
-    fields = [bound for bound in form if bound.errors]
-    return {"whole": form.non_field_errors(), "fields": fields if len(fields) > 1 else []}
+    wrong = [bound for bound in form if bound.errors]
+    return {"whole": form.non_field_errors(), "fields": wrong if len(wrong) > 1 else []}
 
 
 @register.inclusion_tag("components/copy.html")
-def copy(text: str, label: str) -> dict[str, Any]:
-    """Render text with a button that copies it whole; `label` says what it is."""
-    return {"text": text, "label": label, "id": f"copy-{abs(hash((text, label)))}"}
+def copy(text: Any, label: str) -> dict[str, Any]:
+    """Render text with a button that copies it; `label` says what it is. Long text is cut in its middle, not in the copy."""
+    whole = str(text)
+    half = LONGEST // 2
+    shown = f"{whole[:half]}…{whole[-half:]}" if len(whole) > LONGEST else whole
+    return {"text": whole, "shown": shown, "label": label}
 
 
 @register.inclusion_tag("components/code.html")
-def code(text: str, label: str) -> dict[str, Any]:
+def code(text: Any, label: str) -> dict[str, Any]:
     """Render a block of code with a button that copies it; `label` says what it is."""
-    return {"text": text, "label": label, "id": f"code-{abs(hash((text, label)))}"}
+    return {"text": text, "label": label}
+
+
+@register.inclusion_tag("components/toast.html")
+def toast(message: Message) -> dict[str, Any]:
+    """Render a message of django.contrib.messages as a toast."""
+    return {"title": message.message, "tone": TOAST_TONES.get(message.level_tag, "ok")}
+
+
+@register.simple_tag
+def unique(prefix: str) -> str:
+    """Return an id that no other element has, for a component that must point at itself."""
+    return f"{prefix}-{next(_numbers)}"
+
+
+@register.simple_tag(takes_context=True)
+def same_section(context: Context, other: Any) -> str:
+    """Return the current section's address in another organization, or that organization's start."""
+    here = f"/o/{context['organization'].slug}/"
+    for entry in context.get("nav", ()):
+        if entry["current"] and entry["url"].startswith(here):
+            return f"/o/{other.slug}/{entry['url'].removeprefix(here)}"
+    return f"/o/{other.slug}/"

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Iterator
 from typing import Any
 
+PASSWORD = "keyhaven-demo"
 ACCOUNT = "123456789012"
 REGIONS = ("eu-west-3", "us-east-1")
 

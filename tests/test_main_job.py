@@ -1,6 +1,7 @@
 """The main job on the sandbox, without a browser: connect, access, link, deploy, in sync."""
 
 import base64
+import time
 from typing import Any
 
 import pytest
@@ -50,7 +51,9 @@ def access(connected, sandbox_cloud, devops) -> Access:
     return make_access(connected, sandbox_cloud.keys["reader"], devops)
 
 
-def link(access: Access, by: Any, service: str = "api", container: str = "web", **values: Any) -> ExternalSecret:
+def link(
+    access: Access, by: Any, service: str = "api", container: str = "web", **values: Any
+) -> ExternalSecret:
     found = access.cluster.services.get(name=service)
     wanted = {"key": "prod/db-password", "container": container, "variable": "DB_PASSWORD"} | values
     return external_secrets.link(service=found, access=access, by=by, values=wanted)
@@ -65,6 +68,15 @@ def deploy(cluster: Cluster, by: Any) -> Deploy:
 
 def lines(made: Deploy) -> str:
     return "\n".join(f"{line.step}: {line.message}" for line in made.lines.all())
+
+
+def wait_until_settled(sandbox_cluster: Any) -> None:
+    """Wait for the sandbox's own controllers, which write a workload's status soon after its spec."""
+    for _ in range(100):
+        workloads = sandbox_cluster.list("Deployment")
+        if all(m["status"]["observedGeneration"] == m["metadata"]["generation"] for m in workloads):
+            return
+        time.sleep(0.05)
 
 
 def env_of(sandbox_cluster: Any, name: str = "api") -> dict[str, Any]:
@@ -107,18 +119,26 @@ def test_a_linked_secret_reaches_the_service(access, devops, sandbox_cluster, sa
 def test_the_second_deploy_writes_nothing(access, devops, sandbox_cluster):
     link(access, devops)
     deploy(access.cluster, devops)
+    wait_until_settled(sandbox_cluster)
     watched = ("Secret", "ClusterSecretStore", "ExternalSecret", "Deployment")
-    before = {kind: [m["metadata"]["resourceVersion"] for m in sandbox_cluster.list(kind)] for kind in watched}
+    before = {
+        kind: {m["metadata"]["name"]: m["metadata"]["resourceVersion"] for m in sandbox_cluster.list(kind)}
+        for kind in watched
+    }
 
     made = deploy(access.cluster, devops)
 
     assert made.status == "succeeded", lines(made)
-    after = {kind: [m["metadata"]["resourceVersion"] for m in sandbox_cluster.list(kind)] for kind in watched}
+    after = {
+        kind: {m["metadata"]["name"]: m["metadata"]["resourceVersion"] for m in sandbox_cluster.list(kind)}
+        for kind in watched
+    }
     assert after == before
 
 
 def test_unlinking_takes_the_variable_and_the_secret_away(access, devops, sandbox_cluster):
     made_link = link(access, devops)
+    name = made_link.object_name
     deploy(access.cluster, devops)
     external_secrets.unlink(link=made_link, by=devops)
 
@@ -127,22 +147,25 @@ def test_unlinking_takes_the_variable_and_the_secret_away(access, devops, sandbo
     assert made.status == "succeeded", lines(made)
     assert "DB_PASSWORD" not in env_of(sandbox_cluster)
     assert "PORT" in env_of(sandbox_cluster)
-    assert sandbox_cluster.get("ExternalSecret", made_link.object_name, "shop") is None
-    assert sandbox_cluster.get("Secret", made_link.object_name, "shop") is None
+    assert sandbox_cluster.get("ExternalSecret", name, "shop") is None
+    assert sandbox_cluster.get("Secret", name, "shop") is None
 
 
 def test_a_removed_access_takes_its_store_away(access, devops, sandbox_cluster):
     deploy(access.cluster, devops)
-    assert sandbox_cluster.get("ClusterSecretStore", access.store_name)
+    name = access.store_name
+    assert sandbox_cluster.get("ClusterSecretStore", name)
     accesses.delete(access=access, by=devops)
 
     deploy(access.cluster, devops)
 
-    assert sandbox_cluster.get("ClusterSecretStore", access.store_name) is None
-    assert sandbox_cluster.get("Secret", access.store_name, "external-secrets") is None
+    assert sandbox_cluster.get("ClusterSecretStore", name) is None
+    assert sandbox_cluster.get("Secret", name, "external-secrets") is None
 
 
-def test_a_name_that_vanished_upstream_is_said_and_nothing_is_broken(access, devops, sandbox_cluster, sandbox_cloud):
+def test_a_name_that_vanished_upstream_is_said_and_nothing_is_broken(
+    access, devops, sandbox_cluster, sandbox_cloud
+):
     sandbox_cloud.put("prod/soon-gone", "x")
     good = link(access, devops)
     bad = link(access, devops, key="prod/soon-gone", variable="SOON_GONE")
@@ -158,11 +181,17 @@ def test_a_name_that_vanished_upstream_is_said_and_nothing_is_broken(access, dev
     assert bad.status == "failed"
     assert bad.status_reason
     assert "DB_PASSWORD" in env_of(sandbox_cluster)
-    assert "SOON_GONE" not in env_of(sandbox_cluster), "a container must not wait for a Secret that is not there"
+    assert "SOON_GONE" not in env_of(sandbox_cluster), (
+        "a container must not wait for a Secret that is not there"
+    )
 
 
-def test_a_store_that_the_api_server_refuses_is_said_on_the_step_and_on_the_access(access, devops, sandbox_cluster):
-    message = 'ClusterSecretStore.external-secrets.io "x" is invalid: spec.provider.aws.region: Required value'
+def test_a_store_that_the_api_server_refuses_is_said_on_the_step_and_on_the_access(
+    access, devops, sandbox_cluster
+):
+    message = (
+        'ClusterSecretStore.external-secrets.io "x" is invalid: spec.provider.aws.region: Required value'
+    )
     sandbox_cluster.faults.answer(f"clustersecretstores/{access.store_name}", 422, message, method="PATCH")
 
     made = deploy(access.cluster, devops)
@@ -174,10 +203,14 @@ def test_a_store_that_the_api_server_refuses_is_said_on_the_step_and_on_the_acce
     assert [step.status for step in made.steps.all()][:3] == ["succeeded", "succeeded", "failed"]
 
 
-def test_a_cluster_that_stops_answering_in_mid_deploy_fails_the_step(access, devops, sandbox_cluster, settings):
+def test_a_cluster_that_stops_answering_in_mid_deploy_fails_the_step(
+    access, devops, sandbox_cluster, settings
+):
     link(access, devops)
     settings.CLUSTER_TIMEOUT = 1
-    sandbox_cluster.faults.answer("externalsecrets", 503, "the server is currently unable to handle the request")
+    sandbox_cluster.faults.answer(
+        "externalsecrets", 503, "the server is currently unable to handle the request"
+    )
 
     made = deploy(access.cluster, devops)
 
@@ -196,7 +229,9 @@ def test_a_variable_that_somebody_else_sets_is_a_conflict_with_their_name(access
 
     resource = sandbox_cluster.store.by_kind("Deployment")
     kind = "application/strategic-merge-patch+json"
-    sandbox_cluster.api.operations.patch(resource, "shop", "api", theirs, kind, Options(manager="kubectl-edit"))
+    sandbox_cluster.api.operations.patch(
+        resource, "shop", "api", theirs, kind, Options(manager="kubectl-edit")
+    )
 
     made = deploy(access.cluster, devops)
 
@@ -227,6 +262,7 @@ def test_keys_that_may_not_list_can_still_be_used(connected, sandbox_cloud, sand
     made = deploy(connected, devops)
 
     made_link.refresh_from_db()
+    access.refresh_from_db()
     assert access.inventory_state.permission == "secretsmanager:ListSecrets"
     assert made.status == "succeeded", lines(made)
     assert made_link.status == "in sync"

@@ -1,0 +1,86 @@
+"""The console and a worker as child processes, on the engines that the environment names."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from sandbox import engines
+from sandbox.processes import Processes
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class PortTaken(Exception):
+    """Something else listens on the port that was asked for."""
+
+
+def free_port(wanted: int) -> int:
+    """Return the port if nobody listens there, or a free one for 0.
+
+    :raises PortTaken: somebody does
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError as error:
+            raise PortTaken(f"Port {wanted} is in use. Try PORT={wanted + 1}.") from error
+        return int(probe.getsockname()[1])
+
+
+def kept_keys(folder: Path) -> dict[str, str]:
+    """Return the keys of this folder's console, made at the first time, readable by their owner alone."""
+    path = folder / "keys.json"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            json.dump(engines.keys(), file)
+    keys: dict[str, str] = json.loads(path.read_text())
+    return keys
+
+
+def manage(environment: dict[str, str], *command: str) -> None:
+    """Run a management command to its end.
+
+    :raises subprocess.CalledProcessError: it failed; its words are on the terminal
+    """
+    subprocess.run(
+        [sys.executable, "manage.py", *command], cwd=ROOT, env={**os.environ, **environment}, check=True
+    )
+
+
+def start(processes: Processes, port: int) -> None:
+    """Start gunicorn and a Celery worker."""
+    processes.start(
+        "console", "gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{port}", "--worker-class", "gthread",
+        "--workers", "2", "--threads", "8", "--access-logfile", "-",
+        "--access-logformat", '%(h)s "%(m)s %(U)s" %(s)s %(M)sms',
+    )  # fmt: skip
+    processes.start(
+        "worker", "celery", "-A", "config", "worker", "-Q", "deploys,default", "--concurrency", "2",
+        "--loglevel", "INFO",
+    )  # fmt: skip
+
+
+def wait_until_healthy(processes: Processes, port: int, seconds: float = 90) -> None:
+    """Wait until /healthz says that all is well.
+
+    :raises Died: a child ended meanwhile
+    :raises TimeoutError: it never became well
+    """
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        processes.check()
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2).read()
+        except (OSError, urllib.error.URLError):
+            time.sleep(0.15)
+        else:
+            return
+    raise TimeoutError(f"The console is not healthy after {seconds:.0f} s. Its logs are in {processes.logs}.")
