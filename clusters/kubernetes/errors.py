@@ -9,7 +9,7 @@ from typing import Any
 _CONFLICT = re.compile(r'conflicts? with "(?P<manager>[^"]+)"(?: using [^:]+)?: (?P<field>\S+)')
 _LINES = re.compile(r'^conflicts with "(?P<manager>[^"]+)"', re.MULTILINE)
 _TOKENS = re.compile(
-    r"(?i)(bearer\s+\S+|eyJ[\w-]{8,}\.[\w-]+\.[\w-]*|(?:data|stringData)\S*: ?Invalid value: .*)"
+    r"(?i)(bearer\s+\S+|eyJ[\w-]{8,}\.[\w-]+\.[\w-]*|\b(?:data|stringData)\b\S*: ?Invalid value: .*)"
 )
 LONGEST = 600
 
