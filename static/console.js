@@ -1,11 +1,14 @@
 // The console's own behaviour: everything works without it, this makes it quick. No eval, no inline handlers.
 (() => {
-  const on = (type, selector, act) => document.addEventListener(type, (event) => {
+  const root = document.documentElement;
+  const byId = (id) => document.getElementById(id);
+  const all = (selector, within = document) => [...within.querySelectorAll(selector)];
+  const on = (type, selector, act, options) => document.addEventListener(type, (event) => {
     const found = event.target.closest?.(selector);
     if (found) act(event, found);
-  });
-  const byId = (id) => document.getElementById(id);
-  const typing = (element) => element.matches("input, textarea, select, [contenteditable]");
+  }, options);
+  // One place that knows what htmx calls its events.
+  const onHtmx = (name, act) => document.addEventListener(`htmx:${name}`, act);
 
   // -- toasts: one live region, six seconds, waiting while hovered or focused
   const announce = (text) => {
@@ -16,53 +19,117 @@
   const fade = (toast) => {
     if (toast.dataset.timed) return;
     toast.dataset.timed = "1";
-    const tick = () => (toast.matches(":hover, :focus-within") ? setTimeout(tick, 1000) : toast.remove());
-    setTimeout(tick, 6000);
+    const end = () => (toast.matches(":hover, :focus-within") ? setTimeout(end, 1000) : toast.remove());
+    setTimeout(end, 6000);
   };
-  const toasts = () => document.querySelectorAll("[data-toast]").forEach(fade);
-
-  // -- copy
-  on("click", "[data-copy]", async (event, button) => {
-    const source = document.querySelector(button.dataset.copy);
-    await navigator.clipboard.writeText(source.value ?? source.textContent.trim());
-    const label = button.lastChild;
-    label.textContent = " Copied";
-    announce("Copied to the clipboard");
-    setTimeout(() => { label.textContent = " Copy"; }, 1600);
+  const fadeAll = () => all("#toasts [data-toast]").forEach(fade);
+  document.addEventListener("toast", ({ detail }) => {
+    const toast = byId("toast-shape").content.firstElementChild.cloneNode(true);
+    toast.className = `toast t-${detail.tone ?? "ok"}`;
+    toast.querySelector("b").textContent = detail.title ?? detail.value ?? "";
+    const text = toast.querySelector("p");
+    if (detail.text) text.textContent = detail.text; else text.remove();
+    byId("toasts").append(toast);
+    fade(toast);
   });
   on("click", "[data-dismiss]", (event, button) => button.closest("[data-toast]").remove());
 
-  // -- dialogs, palette, drawer
+  // -- copy: the text beside the button, or that of the element that data-copy names
+  const copy = async (button, text) => {
+    await navigator.clipboard.writeText(text);
+    const word = button.querySelector("span:last-child") ?? button.lastChild;
+    const before = word.textContent;
+    if (before.includes("Copied")) return;
+    word.textContent = before.startsWith(" ") ? " Copied" : "Copied";
+    announce("Copied to the clipboard");
+    setTimeout(() => { word.textContent = before; }, 1600);
+  };
+  on("click", "[data-copy]", (event, button) => {
+    const named = button.dataset.copy && document.querySelector(button.dataset.copy);
+    const source = named || button.parentElement.querySelector("code");
+    copy(button, source.dataset.whole ?? source.value ?? source.textContent.trim());
+  });
+
+  // -- dialogs, palette, menus, drawer
+  const show = (dialog) => { if (dialog && !dialog.open) dialog.showModal(); };
   on("click", "[data-close]", (event, button) => button.closest("dialog").close());
-  on("click", "[data-open]", (event, button) => byId(button.dataset.open).showModal());
-  const palette = () => {
-    const dialog = byId("palette");
-    if (!dialog || dialog.open) return;
-    dialog.showModal();
+  on("click", "[data-open]", (event, button) => {
+    button.closest("[popover]")?.hidePopover();
+    show(byId(button.dataset.open));
+  });
+  const openPalette = () => {
+    if (!byId("palette") || document.querySelector("dialog[open]")) return;
+    show(byId("palette"));
     byId("palette-q").select();
     htmx.trigger("#palette-results", "palette-open");
   };
-  on("click", "[data-palette]", palette);
-  const drawer = (open) => {
-    document.documentElement.classList.toggle("drawer", open);
-    document.querySelector("[data-drawer]")?.setAttribute("aria-expanded", String(open));
+  on("click", "[data-palette]", openPalette);
+  on("submit", "#palette form", (event) => {
+    event.preventDefault();
+    document.querySelector("#palette-results a")?.click();
+  });
+  // Arrows walk through the palette's results and through menus; everything in them is a plain link or button.
+  const walk = (event, list, from) => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!step || !list.length) return;
+    event.preventDefault();
+    const at = list.indexOf(from);
+    list[(at + step + list.length + (at < 0 && step < 0 ? 1 : 0)) % list.length].focus();
   };
-  on("click", "[data-drawer]", () => {
-    const open = !document.documentElement.classList.contains("drawer");
-    drawer(open);
-    if (open) document.querySelector("#side a")?.focus();
+  on("keydown", "#palette", (event) => walk(event, [byId("palette-q"), ...all("#palette-results a")], document.activeElement));
+  on("keydown", ".menu", (event, menu) => walk(event, all("a, button, input[type=search]", menu).filter((item) => !item.hidden), document.activeElement));
+  on("keydown", "[popovertarget]", (event, button) => {
+    const menu = byId(button.getAttribute("popovertarget"));
+    if (event.key !== "ArrowDown" || !menu?.matches(".menu")) return;
+    event.preventDefault();
+    menu.showPopover({ source: button });
+    menu.querySelector("a, button")?.focus();
   });
-  document.addEventListener("click", (event) => { if (!event.target.closest("#side, [data-drawer]")) drawer(false); });
-  document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") drawer(false);
-    if ((event.ctrlKey || event.metaKey) && event.key === "k") { event.preventDefault(); palette(); return; }
-    if (typing(event.target) || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === "/") {
+  on("input", "[data-menu-filter]", (event, input) => all("a", input.parentElement).forEach((link) => {
+    link.hidden = !link.textContent.toLowerCase().includes(input.value.toLowerCase());
+  }));
+  on("focusout", ".menu:popover-open", (event, menu) => {
+    if (event.relatedTarget && !menu.contains(event.relatedTarget)) menu.hidePopover();
+  });
+  matchMedia("(width >= 56rem)").addEventListener("change", () => byId("side")?.matches(":popover-open") && byId("side").hidePopover());
+
+  // -- theme: the server keeps it, the page follows at once
+  on("submit", "[data-theme-form]", async (event, form) => {
+    event.preventDefault();
+    const body = new FormData(form, event.submitter);
+    const theme = body.get("theme");
+    if (theme === "system") delete root.dataset.theme; else root.dataset.theme = theme;
+    all("button", form).forEach((button) => button.setAttribute("aria-pressed", String(button === event.submitter)));
+    form.closest("[popover]").hidePopover();
+    await fetch(form.action, { method: "POST", body, headers: { "HX-Request": "true" } });
+  });
+
+  // -- keys: Ctrl K always; single ones never while typing, and only while they are turned on
+  const typing = (element) => element.matches?.("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]");
+  const single = () => localStorage.getItem("single-keys") !== "off";
+  let chord = 0;
+  const press = {
+    "/": () => {
       const filter = document.querySelector("[data-slash]");
-      if (filter) { event.preventDefault(); filter.focus(); filter.select(); }
+      filter?.focus();
+      filter?.select();
+      return filter;
+    },
+    "?": () => { show(byId("keys")); return true; },
+    g: () => { chord = Date.now(); return true; },
+  };
+  document.addEventListener("keydown", (event) => {
+    if ((event.ctrlKey || event.metaKey) && !event.shiftKey && event.key.toLowerCase() === "k") { event.preventDefault(); openPalette(); return; }
+    if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target) || !single() || document.querySelector("dialog[open]")) return;
+    if (Date.now() - chord < 1200) {
+      chord = 0;
+      const link = document.querySelector(`[data-go="${CSS.escape(event.key)}"]`);
+      if (link) { event.preventDefault(); link.click(); }
+      return;
     }
-    if (event.key === "?") byId("keys")?.showModal();
+    if (press[event.key]?.()) event.preventDefault();
   });
+  on("change", "[data-single-keys]", (event, box) => localStorage.setItem("single-keys", box.checked ? "on" : "off"));
 
   // -- relative times
   const STEPS = [[60, 1, "s"], [3600, 60, "min"], [86400, 3600, "h"], [86400 * 60, 86400, "d"]];
@@ -71,39 +138,104 @@
     const step = STEPS.find(([limit]) => seconds < limit);
     if (step) time.textContent = seconds < 10 ? "just now" : `${Math.floor(seconds / step[1])} ${step[2]} ago`;
   };
-  setInterval(() => document.querySelectorAll("time[data-rel]").forEach(relative), 30000);
+  setInterval(() => all("time[data-rel]").forEach(relative), 30000);
 
-  // -- a log follows its end until the reader scrolls up
-  const following = new WeakMap();
+  // -- a log follows its end until the reader's own gesture leaves it
+  const left = new WeakSet();
   const atEnd = (log) => log.scrollHeight - log.scrollTop - log.clientHeight < 40;
-  for (const type of ["wheel", "touchmove", "keyup", "pointerup"]) {
-    on(type, "[data-follow]", (event, log) => setTimeout(() => following.set(log, atEnd(log)), 50));
-  }
-  const follow = () => document.querySelectorAll("[data-follow]").forEach((log) => {
-    if (following.get(log) !== false && !location.hash) log.scrollTop = log.scrollHeight;
+  const jumpButton = (log) => log.closest(".log-view")?.querySelector("[data-log-jump]");
+  const gesture = (event, log) => setTimeout(() => {
+    if (atEnd(log)) left.delete(log); else left.add(log);
+    const jump = jumpButton(log);
+    if (jump) jump.hidden = !left.has(log);
+  }, 60);
+  for (const type of ["wheel", "touchmove", "keyup", "pointerup"]) on(type, "[data-follow]", gesture, { passive: true });
+  const follow = () => all("[data-follow]").forEach((log) => {
+    if (!left.has(log) && !location.hash.startsWith("#L")) log.scrollTop = log.scrollHeight;
+  });
+  on("click", "[data-log-jump]", (event, button) => {
+    const log = button.closest(".log-view").querySelector(".log");
+    left.delete(log);
+    log.scrollTop = log.scrollHeight;
+    button.hidden = true;
+    log.focus();
   });
 
-  // -- forms: focus goes to what is wrong; a file's text is put into its field
-  const focusError = (root) => {
-    const target = root.querySelector?.("[data-error-summary]") ?? root.querySelector?.("[aria-invalid=true]");
-    target?.focus();
+  // -- tools of a log
+  const logOf = (tool) => tool.closest(".log-view").querySelector(".log");
+  const searchLog = (input) => {
+    const wanted = input.value.toLowerCase();
+    const lines = all("li", logOf(input));
+    const found = lines.filter((line) => {
+      const hit = !wanted || line.lastElementChild.textContent.toLowerCase().includes(wanted);
+      line.hidden = !hit;
+      return hit;
+    });
+    input.closest("[data-log-tools]").querySelector("[data-log-count]").textContent = wanted ? `${found.length} of ${lines.length} lines` : "";
   };
+  on("input", "[data-log-search]", (event, input) => searchLog(input));
+  const toggle = (name, of) => (event, button) => {
+    const pressed = button.getAttribute("aria-pressed") !== "true";
+    button.setAttribute("aria-pressed", String(pressed));
+    logOf(button).classList.toggle(name, of(pressed));
+  };
+  on("click", "[data-log-errors]", toggle("only-errors", (pressed) => pressed));
+  on("click", "[data-log-wrap]", toggle("no-wrap", (pressed) => !pressed));
+  on("click", "[data-log-copy]", (event, button) => copy(button, all("li", logOf(button)).map((line) => line.lastElementChild.textContent.trim()).join("\n")));
 
-  // -- htmx: pause polls in hidden tabs, say when the connection is lost
-  document.addEventListener("htmx:beforeRequest", (event) => {
-    if (document.hidden && event.target.matches("[data-poll]")) event.preventDefault();
+  // -- forms: focus what is wrong, show what is not saved, send once
+  const focusError = (within) => (within.querySelector?.("[data-error-summary]") ?? within.querySelector?.("[aria-invalid=true]"))?.focus();
+  on("input", "form[data-unsaved]", (event, form) => { form.querySelector("[data-unsaved-bar]").hidden = false; });
+  on("reset", "form[data-unsaved]", (event, form) => { form.querySelector("[data-unsaved-bar]").hidden = true; });
+  on("click", "[aria-disabled=true]", (event) => { event.preventDefault(); event.stopImmediatePropagation(); }, true);
+  document.addEventListener("submit", (event) => {
+    if (event.defaultPrevented || event.target.matches("[hx-post], [hx-get], [method=dialog]")) return;
+    if (event.target.dataset.sent) { event.preventDefault(); return; }
+    if (event.target.method !== "post") return;
+    event.target.dataset.sent = "1";
+    event.submitter?.setAttribute("aria-busy", "true");
   });
-  const lost = (shown) => {
-    let banner = document.querySelector(".connection-lost");
-    if (shown && !banner) {
-      banner = Object.assign(document.createElement("div"), { className: "connection-lost", textContent: "Connection lost, retrying" });
-      banner.setAttribute("role", "alert");
-      document.body.append(banner);
-    }
-    if (!shown) banner?.remove();
+  addEventListener("pageshow", () => {
+    all("form[data-sent]").forEach((form) => delete form.dataset.sent);
+    all("[aria-busy=true]").forEach((button) => button.removeAttribute("aria-busy"));
+  });
+
+  // -- htmx: rest in hidden tabs, say when the connection or the session is lost
+  const banner = (text, link) => {
+    let bar = byId("connection");
+    if (!text) { bar?.remove(); return; }
+    if (bar?.dataset.text === text) return;
+    bar?.remove();
+    bar = Object.assign(document.createElement("div"), { id: "connection", className: "connection", textContent: text });
+    bar.dataset.text = text;
+    bar.setAttribute("role", "alert");
+    if (link) bar.append(Object.assign(document.createElement("a"), { href: link, textContent: "Sign in" }));
+    document.body.append(bar);
   };
-  document.addEventListener("htmx:sendError", () => lost(true));
-  document.addEventListener("htmx:afterOnLoad", () => lost(false));
-  document.addEventListener("htmx:afterSettle", (event) => { toasts(); follow(); if (event.detail.xhr?.status === 422) focusError(event.target); });
-  document.addEventListener("DOMContentLoaded", () => { toasts(); follow(); focusError(document); });
+  onHtmx("beforeRequest", (event) => {
+    if (document.hidden && event.target.closest("[data-poll]")) event.preventDefault();
+  });
+  onHtmx("sendError", () => banner("Connection lost, retrying"));
+  onHtmx("timeout", () => banner("Connection lost, retrying"));
+  onHtmx("responseError", ({ detail }) => {
+    const status = detail.xhr.status;
+    if (status === 401) banner("You are signed out. What you see may be old.", `/accounts/login/?next=${encodeURIComponent(location.pathname + location.search)}`);
+    else if (status === 403) banner("Your role does not allow this, or the page is too old. Reload it.");
+    else if (status === 404) banner("This is gone. Reload the page.");
+    else banner("Something broke here; the console's log says where. Try again.");
+  });
+  onHtmx("afterOnLoad", ({ detail }) => { if (detail.xhr.status < 400 || detail.xhr.status === 422) banner(""); });
+  onHtmx("afterSettle", (event) => {
+    fadeAll();
+    follow();
+    all("[data-log-search]").forEach((input) => input.value && searchLog(input));
+    if (event.detail.xhr?.status === 422) focusError(event.target);
+  });
+  document.addEventListener("DOMContentLoaded", () => {
+    fadeAll();
+    follow();
+    focusError(document);
+    all("dialog[data-show]").forEach(show);
+    all("[data-single-keys]").forEach((box) => { box.checked = single(); });
+  });
 })();
