@@ -141,5 +141,5 @@ def test_a_name_that_resolves_to_the_metadata_service_is_refused(monkeypatch):
 
     monkeypatch.setattr("socket.getaddrinfo", resolve)
 
-    with pytest.raises(addresses.Forbidden, match="rebound.example"):
+    with pytest.raises(addresses.Forbidden, match=r"rebound\.example"):
         addresses.check("https://rebound.example")

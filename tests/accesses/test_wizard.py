@@ -1,0 +1,275 @@
+"""The wizard, as a person walks it: forward, back, away and back again; and what an access can become later."""
+
+from typing import Any
+
+import pytest
+
+from accesses.models import Access, AccessDraft
+from accounts.models import AuditEvent
+from tests import factories
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.django_db]
+
+
+@pytest.fixture
+def cluster(organization):
+    found = factories.make_cluster(organization=organization, name="prod")
+    factories.make_service(cluster=found, namespace="shop", name="api")
+    factories.make_service(cluster=found, namespace="billing", name="invoices")
+    return found
+
+
+@pytest.fixture
+def browser(sign_in, devops, aws_endpoint):
+    return sign_in(devops)
+
+
+def begin(browser: Any) -> AccessDraft:
+    browser.post("/o/acme/clusters/prod/secret-managers/new/")
+    return AccessDraft.objects.latest("created_at")
+
+
+def url(draft: AccessDraft, step: str) -> str:
+    return f"/o/acme/clusters/prod/secret-managers/new/{draft.pk}/{step}/"
+
+
+def details(cloud: Any, **changes: Any) -> dict[str, Any]:
+    return {
+        "name": "aws", "region": "eu-west-3", "access_key_id": cloud.access_key_id,
+        "secret_access_key": cloud.secret_access_key, "namespaces": ["shop"],
+    } | changes  # fmt: skip
+
+
+def walk_to_details(browser: Any) -> AccessDraft:
+    draft = begin(browser)
+    browser.post(url(draft, "provider"), {"provider": "aws-secrets-manager"})
+    browser.post(url(draft, "authentication"), {"method": "static"})
+    return draft
+
+
+def test_it_leads_from_the_provider_to_an_access(
+    browser, cluster, sandbox_cloud, django_capture_on_commit_callbacks
+):
+    draft = walk_to_details(browser)
+
+    to_test = browser.post(url(draft, "details"), details(sandbox_cloud))
+    tested = browser.get(to_test.headers["Location"])
+    done = browser.post(url(draft, "test"), {"wish": "save"})
+
+    access = Access.objects.get()
+    cluster.refresh_from_db()
+    assert "arn:aws:iam::123456789012:user/reader" in tested.content.decode()
+    assert done.headers["Location"] == "/o/acme/clusters/prod/secret-managers/aws/"
+    assert access.credential["secret_access_key"] == sandbox_cloud.secret_access_key
+    assert access.verified_at
+    assert cluster.generation == 1
+    assert AuditEvent.objects.get(action="access.created").details["credential"] == "set"
+    assert not AccessDraft.objects.exists()
+
+
+def test_a_step_that_comes_too_early_leads_to_the_one_that_is_missing(browser, cluster):
+    draft = begin(browser)
+
+    assert browser.get(url(draft, "test")).headers["Location"] == url(draft, "provider")
+
+
+def test_what_was_entered_is_there_after_going_away(browser, cluster, sandbox_cloud):
+    draft = walk_to_details(browser)
+    browser.post(url(draft, "details"), details(sandbox_cloud))
+
+    page = browser.get(url(draft, "details")).content.decode()
+    add_ons = browser.get("/o/acme/clusters/prod/add-ons/").content.decode()
+
+    assert 'value="eu-west-3"' in page
+    assert sandbox_cloud.secret_access_key not in page
+    assert sandbox_cloud.access_key_id not in page
+    assert "The keys are set" in page
+    assert "Continue" in add_ons
+
+
+def test_blank_keys_keep_the_stored_ones(browser, cluster, sandbox_cloud):
+    draft = walk_to_details(browser)
+    browser.post(url(draft, "details"), details(sandbox_cloud))
+
+    browser.post(
+        url(draft, "details"), details(sandbox_cloud, access_key_id="", secret_access_key="", name="aws-2")
+    )
+
+    draft.refresh_from_db()
+    assert draft.name == "aws-2"
+    assert draft.credential["secret_access_key"] == sandbox_cloud.secret_access_key
+
+
+@pytest.mark.parametrize(
+    ("changes", "form", "field", "words"),
+    [
+        ({"region": "paris"}, "form", "region", "not an AWS region"),
+        ({"access_key_id": "short"}, "form", "access_key_id", "at least 16"),
+        ({"secret_access_key": ""}, "form", "secret_access_key", "required"),
+        ({"name": "Not Good"}, "name_form", "name", "lower-case"),
+        ({"name": "new"}, "name_form", "name", "taken by a page"),
+        ({"namespaces": []}, "namespaces_form", "namespaces", "at least one namespace"),
+        ({"namespaces": ["kube-system"]}, "namespaces_form", "namespaces", "Select a valid choice"),
+    ],
+)
+def test_bad_input_is_said_at_its_field(browser, cluster, sandbox_cloud, changes, form, field, words):
+    draft = walk_to_details(browser)
+
+    response = browser.post(url(draft, "details"), details(sandbox_cloud, **changes))
+
+    assert response.status_code == 422
+    assert words in str(response.context[form].errors[field])
+    assert sandbox_cloud.secret_access_key not in response.content.decode()
+
+
+@pytest.mark.parametrize("step", ["provider", "authentication", "details"])
+def test_an_empty_htmx_post_is_answered_with_the_form(browser, cluster, step):
+    draft = walk_to_details(browser)
+
+    assert browser.post(url(draft, step), headers={"HX-Request": "true"}).status_code == 422
+
+
+def test_wrong_keys_cannot_be_saved_and_nothing_is_lost(browser, cluster, sandbox_cloud):
+    draft = walk_to_details(browser)
+    browser.post(url(draft, "details"), details(sandbox_cloud, secret_access_key="w" * 40))
+
+    response = browser.post(url(draft, "test"), {"wish": "save"})
+
+    assert "AWS does not accept these keys" in response.content.decode()
+    assert not Access.objects.exists()
+    assert AccessDraft.objects.get().configuration == {"region": "eu-west-3"}
+
+
+def test_keys_that_may_not_list_can_be_saved_with_the_policy_shown(browser, cluster, sandbox_cloud):
+    key, secret = sandbox_cloud.limited
+    draft = walk_to_details(browser)
+    browser.post(url(draft, "details"), details(sandbox_cloud, access_key_id=key, secret_access_key=secret))
+
+    page = browser.get(url(draft, "test")).content.decode()
+    browser.post(url(draft, "test"), {"wish": "save"})
+
+    assert "missing secretsmanager:ListSecrets" in page
+    assert "secretsmanager:GetSecretValue" in page
+    assert Access.objects.get().verified_error
+
+
+def test_an_expired_session_leads_back_into_the_wizard(browser, cluster, sandbox_cloud, devops):
+    draft = walk_to_details(browser)
+    browser.logout()
+
+    away = browser.post(
+        url(draft, "details"),
+        details(sandbox_cloud),
+        headers={"Referer": f"http://testserver{url(draft, 'details')}"},
+    )
+    back = browser.post(away.headers["Location"], {"login": devops.email, "password": factories.PASSWORD})
+
+    assert back.headers["Location"] == url(draft, "details")
+    assert browser.get(url(draft, "details")).status_code == 200
+
+
+def test_a_name_that_was_taken_meanwhile_is_said(browser, cluster, sandbox_cloud):
+    draft = walk_to_details(browser)
+    browser.post(url(draft, "details"), details(sandbox_cloud))
+    factories.make_access(cluster=cluster, name="aws")
+
+    response = browser.post(url(draft, "test"), {"wish": "save"})
+
+    assert "already has an access named aws" in response.content.decode()
+    assert AccessDraft.objects.exists()
+
+
+def test_a_draft_can_be_discarded(browser, cluster):
+    draft = begin(browser)
+
+    browser.post(f"/o/acme/clusters/prod/secret-managers/new/{draft.pk}/discard/")
+
+    assert not AccessDraft.objects.exists()
+
+
+@pytest.fixture
+def access(cluster, sandbox_cloud):
+    credential = {
+        "access_key_id": sandbox_cloud.access_key_id,
+        "secret_access_key": sandbox_cloud.secret_access_key,
+    }
+    return factories.make_access(cluster=cluster, name="aws", credential=credential)
+
+
+def edit(browser: Any, **data: Any) -> Any:
+    values = {"region": "eu-west-3", "namespaces": ["shop"], "seen": "1"} | data
+    return browser.post("/o/acme/clusters/prod/secret-managers/aws/edit/", values)
+
+
+def test_an_edit_keeps_blank_keys_and_makes_the_cluster_out_of_date(browser, cluster, access):
+    response = edit(browser, region="us-east-1", namespaces=["shop", "billing"])
+
+    access.refresh_from_db()
+    cluster.refresh_from_db()
+    assert response.status_code == 302
+    assert access.configuration == {"region": "us-east-1"}
+    assert access.credential["secret_access_key"]
+    assert cluster.generation == 1
+    assert AuditEvent.objects.get(action="access.changed").details["credential"] == "kept"
+
+
+def test_new_keys_are_tested_before_they_replace_the_old(browser, cluster, access, sandbox_cloud):
+    response = edit(browser, access_key_id="AKIAWRONGWRONGWRONG0", secret_access_key="w" * 40)
+
+    access.refresh_from_db()
+    assert response.status_code == 422
+    assert "does not accept these keys" in response.content.decode()
+    assert access.credential["secret_access_key"] == sandbox_cloud.secret_access_key
+
+
+def test_of_two_who_edit_the_second_is_told(browser, cluster, access):
+    edit(browser)
+
+    second = edit(browser, region="us-east-1")
+
+    access.refresh_from_db()
+    assert second.status_code == 422
+    assert "Somebody changed this access" in second.content.decode()
+    assert access.configuration == {"region": "eu-west-3"}
+
+
+def test_an_access_in_use_is_not_removed_and_its_users_are_listed(browser, cluster, access):
+    factories.make_link(access=access, service=cluster.services.get(name="api"))
+
+    page = browser.get("/o/acme/clusters/prod/secret-managers/aws/delete/").content.decode()
+    response = browser.post("/o/acme/clusters/prod/secret-managers/aws/delete/", {"name": "aws"})
+
+    assert "shop/api" in page
+    assert response.status_code == 422
+    assert "unlink them first" in response.content.decode()
+    assert not AuditEvent.objects.filter(action="access.deleted").exists(), (
+        "what did not happen is not logged"
+    )
+
+
+def test_an_unused_access_is_removed_by_its_name(browser, cluster, access):
+    wrong = browser.post("/o/acme/clusters/prod/secret-managers/aws/delete/", {"name": "asw"})
+    done = browser.post("/o/acme/clusters/prod/secret-managers/aws/delete/", {"name": "aws"})
+
+    assert wrong.status_code == 422
+    assert done.status_code == 302
+    assert not Access.objects.exists()
+    assert AuditEvent.objects.filter(action="access.deleted").exists()
+
+
+def test_testing_again_keeps_why_it_failed(browser, cluster, access):
+    access.credential = {"access_key_id": "AKIAWRONGWRONGWRONG0", "secret_access_key": "w"}
+    access.save()
+
+    browser.post("/o/acme/clusters/prod/secret-managers/aws/test/")
+
+    access.refresh_from_db()
+    assert "does not accept these keys" in access.verified_error
+
+
+def test_the_add_ons_page_does_not_grow_queries(browser, cluster, django_assert_max_num_queries):
+    for number in range(20):
+        factories.make_access(cluster=cluster, name=f"a-{number}")
+
+    with django_assert_max_num_queries(12):
+        browser.get("/o/acme/clusters/prod/add-ons/")
