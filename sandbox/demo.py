@@ -16,6 +16,7 @@ from typing import Any
 
 from sandbox import console, engines, world
 from sandbox.aws import Cloud
+from sandbox.kubernetes.__main__ import write
 from sandbox.processes import Died, Processes
 
 SEED = "from sandbox import seed; seed.seed()"
@@ -62,6 +63,8 @@ def running(folder: Path, port: int) -> Iterator[tuple[Processes, dict[str, Any]
                     "secret_access_key": cloud.secret_access_key,
                     "aws_url": cloud.url,
                     "logs": str(folder / "logs"),
+                "database_url": found["DATABASE_URL"],
+                "redis_url": found["REDIS_URL"],
                 },
             )
 
@@ -103,7 +106,7 @@ def main() -> int:
     try:
         with running(arguments.folder.resolve(), arguments.port) as (processes, facts):
             if arguments.json:
-                arguments.json.write_text(json.dumps(facts))
+                write(arguments.json, json.dumps(facts))
             print(screen(facts, time.monotonic() - began), flush=True)
             processes.watch()
     except KeyboardInterrupt:
