@@ -65,6 +65,21 @@ def url(name: str, schemes: tuple[str, ...], default: str | None = None) -> str:
     return value
 
 
+def mailer(name: str, default: str) -> dict[str, object]:
+    """Return Django's settings for an `smtp://user:password@host:587` URL; `smtps://` begins with TLS."""
+    parts = urlsplit(url(name, ("smtp", "smtps"), default))
+    options = {
+        "host": parts.hostname or "localhost",
+        "port": parts.port or (465 if parts.scheme == "smtps" else 25),
+        "username": unquote(parts.username or ""),
+        "password": unquote(parts.password or ""),
+        "use_ssl": parts.scheme == "smtps",
+        "use_tls": parts.scheme == "smtp" and bool(parts.username),
+        "timeout": 10,
+    }
+    return {"BACKEND": "django.core.mail.backends.smtp.EmailBackend", "OPTIONS": options}
+
+
 def database(name: str) -> dict[str, object]:
     """Return Django's settings for a `postgresql://user:password@host:port/name?option=value` URL."""
     parts = urlsplit(url(name, ("postgresql", "postgres")))

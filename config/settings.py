@@ -135,7 +135,8 @@ ACCOUNT_ADAPTER = "accounts.sign_in.Adapter"
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
-MAILERS = {"default": {"BACKEND": "django.core.mail.backends.console.EmailBackend"}}
+MAILERS = {"default": env.mailer("EMAIL_URL", "smtp://localhost:25")}
+DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "keyhaven@localhost")
 
 # -- Sessions, cookies, headers --------------------------------------------------------------------
 SESSION_ENGINE = "django.contrib.sessions.backends.db"

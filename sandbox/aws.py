@@ -54,7 +54,8 @@ def _client(service: str, url: str, key: tuple[str, str], region: str = "eu-west
     import boto3
     from botocore.config import Config
 
-    return boto3.client(
+    make: Any = boto3.client
+    return make(
         service,
         endpoint_url=url,
         region_name=region,

@@ -63,8 +63,8 @@ def running(folder: Path, port: int) -> Iterator[tuple[Processes, dict[str, Any]
                     "secret_access_key": cloud.secret_access_key,
                     "aws_url": cloud.url,
                     "logs": str(folder / "logs"),
-                "database_url": found["DATABASE_URL"],
-                "redis_url": found["REDIS_URL"],
+                    "database_url": found["DATABASE_URL"],
+                    "redis_url": found["REDIS_URL"],
                 },
             )
 

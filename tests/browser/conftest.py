@@ -48,7 +48,17 @@ def demo(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[di
     environment = {name: text for name, text in os.environ.items() if name not in ours}
     with (folder / "screen.txt").open("w") as screen:
         process = subprocess.Popen(
-            [sys.executable, "-m", "sandbox.demo", "--port", "0", "--folder", str(folder), "--json", str(facts)],
+            [
+                sys.executable,
+                "-m",
+                "sandbox.demo",
+                "--port",
+                "0",
+                "--folder",
+                str(folder),
+                "--json",
+                str(facts),
+            ],
             cwd=project,
             env=environment,
             stdout=screen,
@@ -74,9 +84,13 @@ def page(chromium: str, demo: dict[str, Any]) -> Iterator[Any]:
     complaints: list[str] = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
-        page = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce").new_page()
+        page = browser.new_context(
+            viewport={"width": 1280, "height": 900}, reduced_motion="reduce"
+        ).new_page()
         page.set_default_timeout(15_000)
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on(
+            "console", lambda message: complaints.append(message.text) if message.type == "error" else None
+        )
         page.goto(demo["address"])
         yield page
         browser.close()

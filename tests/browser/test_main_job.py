@@ -27,7 +27,9 @@ class Walker:
         """Check the page for serious problems of accessibility, and keep its text."""
         self.page.wait_for_load_state()
         found = Axe().run(self.page).response["violations"]
-        bad = [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in ("serious", "critical")]
+        bad = [
+            (one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in ("serious", "critical")
+        ]
         assert bad == [], f"{self.page.url}: {bad}"
         self.seen.append(self.page.content())
 
