@@ -13,20 +13,13 @@ from typing import Any
 
 import pytest
 
+from tests.tools import need
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
-
-
-def need(found: Any, what: str) -> Any:
-    """Return what was found; a run that must have everything fails without it, any other one skips."""
-    if found:
-        return found
-    if os.environ.get("REQUIRE_EVERYTHING"):
-        pytest.fail(f"there is no {what} on this machine")
-    pytest.skip(f"there is no {what} on this machine")
 
 
 @pytest.fixture(scope="session")
