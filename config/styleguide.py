@@ -13,6 +13,12 @@ from accounts.roles import Permission, Role, allows
 from config import ui_tags
 
 ARN = "arn:aws:secretsmanager:eu-west-3:412380917263:secret:prod/payments/db-password-Ab12Cd"
+MANIFEST = """\
+apiVersion: external-secrets.io/v1
+kind: ClusterSecretStore
+metadata:
+  name: keyhaven-payments-prod-aws-payments
+"""
 
 
 class ExampleForm(forms.Form):
@@ -45,9 +51,7 @@ class ExampleForm(forms.Form):
     def clean_arn(self) -> str:
         account = str(self.cleaned_data["arn"]).split(":")[4]
         if len(account) != 12:
-            raise forms.ValidationError(
-                f"The account id has {len(account)} digits; AWS account ids have 12."
-            )
+            raise forms.ValidationError(f"The account id has {len(account)} digits; AWS account ids have 12.")
         return str(self.cleaned_data["arn"])
 
 
@@ -92,6 +96,7 @@ def show(request: HttpRequest) -> HttpResponse:
         ],
         "set_at": now - datetime.timedelta(days=3),
         "arn": ARN,
+        "manifest": MANIFEST,
         "roles": [role.label for role in Role],
         "matrix": [
             {"label": permission.sentence, "allowed": [allows(role, permission) for role in Role]}

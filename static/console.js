@@ -234,7 +234,7 @@
   document.addEventListener("DOMContentLoaded", () => {
     fadeAll();
     follow();
-    focusError(document);
+    if (document.title.startsWith("Error: ")) focusError(document);
     all("dialog[data-show]").forEach(show);
     all("[data-single-keys]").forEach((box) => { box.checked = single(); });
   });
