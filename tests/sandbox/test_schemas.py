@@ -14,12 +14,11 @@ pytestmark = pytest.mark.sandbox
 
 @pytest.fixture(scope="module")
 def cluster(shared: Path) -> Any:
-    running = Cluster()
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    running.load(list(filter(None, yaml.load_all((shared / "data" / "eso-crds-2.9.0.yaml").read_text(), loader))))
-    names = {"external-secrets", "default", "shop", "team-a"} - {"default"}
-    running.load([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in sorted(names)])
-    return running
+    crds = yaml.load_all((shared / "data" / "eso-crds-2.9.0.yaml").read_text(), loader)
+    with Cluster() as running:
+        running.load([crd for crd in crds if crd])
+        yield running
 
 
 def examples(shared: Path, name: str) -> list[dict[str, Any]]:
