@@ -16,6 +16,10 @@ from sandbox.processes import Processes
 ROOT = Path(__file__).resolve().parent.parent
 
 
+class CommandFailed(Exception):
+    """A management command failed."""
+
+
 class PortTaken(Exception):
     """Something else listens on the port that was asked for."""
 
@@ -48,11 +52,13 @@ def kept_keys(folder: Path) -> dict[str, str]:
 def manage(environment: dict[str, str], *command: str) -> None:
     """Run a management command to its end.
 
-    :raises subprocess.CalledProcessError: it failed; its words are on the terminal
+    :raises CommandFailed: with its name; its own words are on the terminal already
     """
-    subprocess.run(
-        [sys.executable, "manage.py", *command], cwd=ROOT, env={**os.environ, **environment}, check=True
+    done = subprocess.run(
+        [sys.executable, "manage.py", *command], cwd=ROOT, env={**os.environ, **environment}, check=False
     )
+    if done.returncode:
+        raise CommandFailed(f"manage.py {command[0]} failed.")
 
 
 def start(processes: Processes, port: int) -> None:

@@ -112,7 +112,7 @@ def main() -> int:
     except KeyboardInterrupt:
         print("Ended.")
         return 0
-    except (console.PortTaken, Died, TimeoutError) as error:
+    except (console.PortTaken, console.CommandFailed, Died, TimeoutError) as error:
         print(error, file=sys.stderr)
     return 1
 

@@ -28,7 +28,7 @@ def main() -> int:
                 processes.watch()
     except KeyboardInterrupt:
         return 0
-    except (console.PortTaken, Died, TimeoutError) as error:
+    except (console.PortTaken, console.CommandFailed, Died, TimeoutError) as error:
         print(error, file=sys.stderr)
     return 1
 

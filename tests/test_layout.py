@@ -67,6 +67,14 @@ def test_no_file_names_a_package_registry_or_a_path_of_a_machine():
     assert [(name, word) for name, text in texts.items() for word in words if word in text] == []
 
 
+def test_static_files_are_ours():
+    """Nothing that others made is in the tree: htmx and icons come from packages, fonts are the system's."""
+    kinds = {path.suffix for path in (BASE_DIR / "static").rglob("*") if path.is_file()}
+
+    assert kinds <= {".css", ".js", ".svg"}
+    assert [path.name for path in (BASE_DIR / "static").rglob("*.min.*")] == []
+
+
 @pytest.mark.parametrize("folder", ["templates"])
 def test_templates_have_no_inline_script_style_or_evaluated_htmx(folder: str):
     forbidden = ("<style", " style=", "javascript:", "hx-on", "js:", " onclick", "|safe", "data:image")
