@@ -1,40 +1,46 @@
-"""The wizard's own forms; a provider brings its fields itself."""
+"""The wizard's own forms and fields; a provider brings the rest itself."""
 
 from typing import Any
 
 from django import forms
 
-from accesses.models import Access
-from accesses.providers import PROVIDERS, Provider
+from accesses.models import Access, AccessDraft
+from accesses.providers import PROVIDERS, ConfigurationForm, Method, Provider
 from clusters.models import Cluster
 from clusters.models.clusters import name_rule
 
 
-def all_valid(*checked: forms.Form) -> bool:
-    """Validate every form, so that each shows its own errors."""
-    return False not in [form.is_valid() for form in checked]
+class ChoiceField(forms.ChoiceField):
+    """Radio cards, each with the line of consequence that helps to choose."""
+
+    widget = forms.RadioSelect
+    consequences: dict[str, str]
 
 
 class ProviderForm(forms.Form):
     """Which secret manager."""
 
-    provider = forms.ChoiceField(widget=forms.RadioSelect)
+    provider = ChoiceField(label="Which secret manager?")
 
     def __init__(self, data: Any = None, **kwargs: Any) -> None:
         super().__init__(data, **kwargs)
-        choices = [(provider.slug, provider.label) for provider in PROVIDERS.values()]
-        self.fields["provider"].choices = choices  # type: ignore[attr-defined]
+        _offer(self.fields["provider"], {p.slug: (p.label, p.sentence) for p in PROVIDERS.values()})
 
 
 class MethodForm(forms.Form):
     """How the cluster signs in."""
 
-    method = forms.ChoiceField(widget=forms.RadioSelect)
+    method = ChoiceField()
 
     def __init__(self, provider: Provider, data: Any = None, **kwargs: Any) -> None:
         super().__init__(data, **kwargs)
-        choices = [(method.slug, method.label) for method in provider.methods]
-        self.fields["method"].choices = choices  # type: ignore[attr-defined]
+        self.fields["method"].label = f"How does the cluster sign in to {provider.label}?"
+        _offer(self.fields["method"], {m.slug: (m.label, m.consequence) for m in provider.methods})
+
+
+def _offer(field: Any, options: dict[str, tuple[str, str]]) -> None:
+    field.choices = [(slug, label) for slug, (label, _) in options.items()]
+    field.consequences = {slug: consequence for slug, (_, consequence) in options.items()}
 
 
 def namespaces_of(cluster: Cluster) -> list[str]:
@@ -43,46 +49,65 @@ def namespaces_of(cluster: Cluster) -> list[str]:
     return list(found.values_list("namespace", flat=True).distinct())
 
 
-class NamespacesForm(forms.Form):
-    """Which namespaces may use the store."""
-
-    namespaces = forms.MultipleChoiceField(
+def _namespaces_field(cluster: Cluster, chosen: list[str]) -> forms.Field:
+    names = sorted({*namespaces_of(cluster), *chosen})
+    return forms.MultipleChoiceField(
         label="Namespaces that may use it",
+        choices=[(name, name) for name in names],
         widget=forms.CheckboxSelectMultiple,
+        help_text="The operator refuses external secrets of all other namespaces. "
+        "Namespaces appear here once they have a service.",
         error_messages={
             "required": "Choose at least one namespace; nobody else in the cluster can use the store."
         },
     )
 
-    def __init__(self, cluster: Cluster, data: Any = None, **kwargs: Any) -> None:
-        super().__init__(data, **kwargs)
-        chosen = list((kwargs.get("initial") or {}).get("namespaces") or [])
-        names = sorted({*namespaces_of(cluster), *chosen})
-        self.fields["namespaces"].choices = [(name, name) for name in names]  # type: ignore[attr-defined]
 
+def _name_field(cluster: Cluster) -> forms.Field:
+    def free(name: str) -> None:
+        if name == "new":
+            raise forms.ValidationError("The name new is taken by a page; choose another.")
+        if Access.objects.filter(cluster=cluster, name=name).exists():
+            raise forms.ValidationError(f"{cluster} already has an access named {name}.")
 
-class NameForm(forms.Form):
-    """The access's name, unique in its cluster."""
-
-    name = forms.CharField(
+    return forms.CharField(
         label="Name",
         max_length=40,
-        validators=[name_rule],
-        help_text="Part of the store's name in the cluster, for example aws-prod.",
+        validators=[name_rule, free],
+        help_text="Part of the store's name in the cluster, for example aws-prod. It stays as it is.",
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
 
-    def __init__(self, cluster: Cluster, data: Any = None, **kwargs: Any) -> None:
-        super().__init__(data, **kwargs)
-        self.cluster = cluster
 
-    def clean_name(self) -> str:
-        name: str = self.cleaned_data["name"]
-        if name == "new":
-            raise forms.ValidationError("The name new is taken by a page; choose another.")
-        if Access.objects.filter(cluster=self.cluster, name=name).exists():
-            raise forms.ValidationError(f"{self.cluster} already has an access named {name}.")
-        return name
+def suggested_name(draft: AccessDraft) -> str:
+    """Return a name that the cluster does not have yet, after the provider: `aws`, `aws-2`."""
+    taken = set(draft.cluster.accesses.values_list("name", flat=True))
+    base = draft.provider.partition("-")[0]
+    names = [base, *(f"{base}-{number}" for number in range(2, 100))]
+    return next((name for name in names if name not in taken), "")
+
+
+def details_form(draft: AccessDraft, method: Method, data: Any = None) -> ConfigurationForm:
+    """Return the form of the wizard's third step: name, the provider's own fields, namespaces."""
+    around = namespaces_of(draft.cluster)
+    initial = draft.configuration | {
+        "name": draft.name or suggested_name(draft),
+        "namespaces": draft.namespaces or around,
+    }
+    form = method.form(data, initial=initial, stored=draft.credential or ())
+    form.add_fields(
+        {"name": _name_field(draft.cluster)},
+        {"namespaces": _namespaces_field(draft.cluster, draft.namespaces)},
+    )
+    return form
+
+
+def edit_form(access: Access, method: Method, data: Any = None) -> ConfigurationForm:
+    """Return the form that changes an access: all but its name."""
+    initial = access.configuration | {"namespaces": access.namespaces}
+    form = method.form(data, initial=initial, stored=access.credential or ())
+    form.add_fields({}, {"namespaces": _namespaces_field(access.cluster, access.namespaces)})
+    return form
 
 
 class DeleteForm(forms.Form):

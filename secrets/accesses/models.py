@@ -38,14 +38,20 @@ class Access(models.Model):
 
     accepted_at = models.DateTimeField(null=True)
     accepted_error = models.TextField(blank=True)
+    # When the API server was last asked; `accepted_at` is when it last said yes.
+    accepted_checked_at = models.DateTimeField(null=True)
     validated = models.BooleanField(null=True)
     validated_reason = models.CharField(max_length=300, blank=True)
     validated_at = models.DateTimeField(null=True)
     verified_at = models.DateTimeField(null=True)
     verified_error = models.TextField(blank=True)
     verified_remedy = models.TextField(blank=True)
+    # The last test, as in the draft, without the names that it saw; `verified_at` is when one last went well.
+    result = models.JSONField(default=dict, blank=True)
+    tested_at = models.DateTimeField(null=True)
 
     created_at = models.DateTimeField(auto_now_add=True)
+    # When the configuration last changed: what a deploy or a test finds is written past `save()`.
     updated_at = models.DateTimeField(auto_now=True)
 
     objects = AccessQuerySet.as_manager()
@@ -83,7 +89,7 @@ class AccessDraft(models.Model):
     credential = EncryptedJSONField(null=True)
     credential_set_at = models.DateTimeField(null=True)
     namespaces = ArrayField(models.CharField(max_length=63), default=list)
-    # The last test: {"ok": bool, "facts": [{"label", "ok", "text"}], "reason", "remedy", "names": int}
+    # The last test: `services.Result` as JSON.
     result = models.JSONField(default=dict)
     tested_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -96,3 +102,15 @@ class AccessDraft(models.Model):
 
     def __str__(self) -> str:
         return self.name or "New access"
+
+
+class OperatorState(models.Model):
+    """What deploys found of the operator, beside its version and namespace, which are the cluster's."""
+
+    cluster = models.OneToOneField(Cluster, models.CASCADE, primary_key=True, related_name="operator_state")
+    # Somebody else installed it, and looks after it.
+    adopted = models.BooleanField()
+    seen_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"Operator of {self.cluster}"

@@ -1,12 +1,13 @@
 """Making, testing, changing and removing accesses."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import ProtectedError
 from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
 
 from accesses import providers, signals
 from accesses.models import Access, AccessDraft
@@ -22,12 +23,16 @@ class NameTaken(ValueError):
     """The cluster already has an access of that name."""
 
 
+class NotUsable(ValueError):
+    """The draft was not tested, or its credential does not work."""
+
+
 class Changed(ValueError):
     """Somebody else changed the access since the form was shown."""
 
 
 class InUse(ValueError):
-    """Linked secrets use the access; they are named."""
+    """Linked secrets use what would go away; they are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +46,17 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a test of an access found; `usable` says whether it may be saved."""
+    """What a test of an access found; `usable` says whether it may be saved, `names` are the first few seen."""
 
     facts: list[Fact]
     usable: bool
     listed: bool
+    refused: bool = False
     reason: str = ""
     remedy: str = ""
     policy: str = ""
+    names: list[str] = field(default_factory=list)
+    more: bool = False
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -60,67 +68,88 @@ def connect(access: Access | AccessDraft) -> providers.SecretManager:
 
 
 def try_access(access: Access | AccessDraft) -> Result:
-    """Sign in and list names with the access's own identity; a failure is a result, not an exception."""
-    provider = providers.PROVIDERS[access.provider]
+    """List names with the access's own identity; a failure is a result, not an exception."""
     manager = connect(access)
-    try:
-        identity = manager.whoami()
-    except providers.ProviderError as error:
-        facts = [Fact("Sign in", False, error.reason), Fact("List secrets", None, "Not tried.")]
-        return Result(facts, usable=False, listed=False, reason=error.reason, remedy=error.remedy)
-    signed_in = Fact("Sign in", True, f"As {identity}")
     try:
         page = manager.page()
     except providers.PermissionMissing as error:
-        facts = [signed_in, Fact("List secrets", False, f"Denied: missing {error.permission}")]
-        return Result(
-            facts,
-            True,
-            False,
-            error.reason,
-            "Names are then typed instead of browsed.",
-            provider.listing_policy,
-        )
+        facts = [_signed_in(manager), Fact("List secrets", False, f"Denied: missing {error.permission}")]
+        remedy = f"{error.remedy} Until then names are typed instead of browsed."
+        return Result(facts, True, False, reason=error.reason, remedy=remedy, policy=error.policy)
+    except providers.CredentialRefused as error:
+        facts = [Fact("Sign in", False, error.reason), Fact("List secrets", None, "")]
+        return Result(facts, False, False, refused=True, reason=error.reason, remedy=error.remedy)
     except providers.ProviderError as error:
-        facts = [signed_in, Fact("List secrets", False, error.reason)]
-        return Result(facts, usable=False, listed=False, reason=error.reason, remedy=error.remedy)
-    names = ", ".join(entry.name for entry in page.entries[:SHOWN])
-    more = " and more" if len(page.entries) > SHOWN or page.cursor else ""
-    text = f"{names}{more}" if names else "There are no secrets in this region yet."
-    return Result([signed_in, Fact("List secrets", True, text)], usable=True, listed=True)
+        facts = [Fact("Sign in", None, ""), Fact("List secrets", False, error.reason)]
+        return Result(facts, False, False, reason=error.reason, remedy=error.remedy)
+    names = [entry.name for entry in page.entries]
+    more = len(names) > SHOWN or bool(page.cursor)
+    text = "" if names else "There are no secrets there yet."
+    facts = [_signed_in(manager), Fact("List secrets", True, text)]
+    return Result(facts, True, True, names=names[:SHOWN], more=more)
+
+
+def _signed_in(manager: providers.SecretManager) -> Fact:
+    """Say as whom; that it worked is known already, so that not being told is no failure."""
+    try:
+        return Fact("Sign in", True, f"As {manager.whoami()}")
+    except providers.ProviderError:
+        return Fact("Sign in", True, "The identity's name could not be read.")
 
 
 def test_draft(draft: AccessDraft) -> Result:
-    """Test a draft and keep the result on it."""
+    """Test a draft and keep the result on it, unless the draft was changed meanwhile."""
     result = try_access(draft)
-    draft.result, draft.tested_at = result.as_json(), timezone.now()
-    draft.save(update_fields=["result", "tested_at", "updated_at"])
+    same, at = AccessDraft.objects.filter(pk=draft.pk, updated_at=draft.updated_at), timezone.now()
+    if same.update(result=result.as_json(), tested_at=at):
+        draft.result, draft.tested_at = result.as_json(), at
     return result
 
 
 def verify(access: Access) -> Result:
-    """Test an access and keep on it when names were listed, or why not."""
+    """Test an access and keep on it what was found."""
     result = try_access(access)
-    if result.listed:
-        access.verified_at, access.verified_error, access.verified_remedy = timezone.now(), "", ""
-    else:
-        access.verified_error, access.verified_remedy = result.reason, result.remedy
-    fields = {name: getattr(access, name) for name in ("verified_at", "verified_error", "verified_remedy")}
-    Access.objects.filter(pk=access.pk).update(**fields)
+    found = _verification(result.as_json(), timezone.now())
+    Access.objects.filter(pk=access.pk, version=access.version).update(**found)
     return result
 
 
+def _verification(result: dict[str, Any], at: Any) -> dict[str, Any]:
+    """Return what an access keeps of a test: not the names, which not everybody who sees it may see."""
+    found = {
+        "result": result | {"names": []},
+        "tested_at": at,
+        "verified_error": "" if result["listed"] else result["reason"],
+        "verified_remedy": "" if result["listed"] else result["remedy"],
+    }
+    return found | ({"verified_at": at} if result["listed"] else {})
+
+
 def _announce(access: Access) -> None:
-    transaction.on_commit(partial(signals.access_saved.send, sender=Access, access=access))
+    # Robust: what listens must not turn a change that is made into an error page.
+    transaction.on_commit(partial(signals.access_saved.send_robust, sender=Access, access=access))
 
 
+def begin(*, cluster: Cluster, by: User) -> AccessDraft:
+    """Return a draft for the wizard: the person's own that is still empty, or a new one."""
+    empty = AccessDraft.objects.filter(cluster=cluster, by=by, provider="").first()
+    return empty or AccessDraft.objects.create(cluster=cluster, by=by)
+
+
+@sensitive_variables()
 @transaction.atomic
 def create(*, draft: AccessDraft, by: User) -> Access:
-    """Make an access of a tested draft and end the draft.
+    """Make an access of a tested draft and end the draft; the access has the draft's id.
 
+    :raises NotUsable: it was not tested as it is now, or its credential does not work
     :raises NameTaken: the cluster has an access of that name
+    :raises AccessDraft.DoesNotExist: it was made an access already
     """
+    draft = AccessDraft.objects.select_for_update(of=("self",)).select_related("cluster").get(pk=draft.pk)
+    if not draft.result.get("usable") or draft.tested_at is None:
+        raise NotUsable(draft.result.get("reason") or "Test the access first.")
     access = Access(
+        id=draft.pk,
         cluster=draft.cluster,
         provider=draft.provider,
         method=draft.method,
@@ -130,38 +159,33 @@ def create(*, draft: AccessDraft, by: User) -> Access:
         credential_set_at=draft.credential_set_at,
         credential_set_by=str(by),
         namespaces=draft.namespaces,
-        verified_at=draft.tested_at if draft.result.get("listed") else None,
-        verified_error="" if draft.result.get("listed") else draft.result.get("reason", ""),
-        verified_remedy="" if draft.result.get("listed") else draft.result.get("remedy", ""),
+        **_verification(draft.result, draft.tested_at),
     )
     try:
         with transaction.atomic():
-            access.save()
+            access.save(force_insert=True)
     except IntegrityError as error:
         raise NameTaken(f"{draft.cluster} already has an access named {draft.name}.") from error
     clusters.changed(access.cluster)
-    audit.record(
-        organization=access.cluster.organization,
-        by=by,
-        action="access.created",
-        target=access,
-        details=_details(access) | {"credential": "set"},
-    )
+    _record(access, "access.created", by, {"credential": "set"})
     draft.delete()
     _announce(access)
     return access
 
 
-def _details(access: Access) -> dict[str, Any]:
-    return {
+def _record(access: Access, action: str, by: User, more: dict[str, Any]) -> None:
+    details = {
         "cluster": access.cluster.name,
         "provider": access.provider,
         "method": access.method,
-        "configuration": access.configuration,
-        "namespaces": access.namespaces,
+        **_public(access.configuration, access.namespaces),
+        **more,
     }
+    organization = access.cluster.organization
+    audit.record(organization=organization, by=by, action=action, target=access, details=details)
 
 
+@sensitive_variables()
 @transaction.atomic
 def change(
     *,
@@ -169,34 +193,61 @@ def change(
     configuration: dict[str, Any],
     credential: dict[str, str],
     namespaces: list[str],
+    result: Result | None,
     seen_version: int,
     by: User,
-) -> Access:
-    """Change an access that was tested with the new values.
+) -> bool:
+    """Change an access that was tested with the new values; return whether anything differs.
+
+    `result` None says that neither the configuration nor the credential is new.
 
     :raises Changed: somebody else changed it since version `seen_version`
+    :raises InUse: a service of a namespace that would be shut out has a linked secret
     """
-    live = Access.objects.select_for_update().select_related("cluster").get(pk=access.pk)
-    if live.version != seen_version:
-        raise Changed(
-            "Somebody changed this access while you were here. Look at it again, then send the form once more."
-        )
+    live = Access.objects.select_for_update(of=("self",)).select_related("cluster").get(pk=access.pk)
+    check_version(live, seen_version)
+    _keep_namespaces_in_use(live, namespaces)
     renewed = credential != live.credential
-    live.configuration, live.namespaces = configuration, namespaces
+    before, after = _public(live.configuration, live.namespaces), _public(configuration, namespaces)
+    if not renewed and after == before:
+        return False
+    live.configuration, live.namespaces = configuration, sorted(namespaces)
+    if result is not None:
+        for name, value in _verification(result.as_json(), timezone.now()).items():
+            setattr(live, name, value)
     if renewed:
         live.credential, live.credential_set_at, live.credential_set_by = credential, timezone.now(), str(by)
     live.version += 1
     live.save()
     clusters.changed(live.cluster)
-    audit.record(
-        organization=live.cluster.organization,
-        by=by,
-        action="access.changed",
-        target=live,
-        details=_details(live) | {"credential": "changed" if renewed else "kept"},
-    )
+    was = {f"{name} before": value for name, value in before.items() if after.get(name) != value}
+    _record(live, "access.changed", by, was | {"credential": "changed" if renewed else "kept"})
     _announce(live)
-    return live
+    return True
+
+
+def _public(configuration: dict[str, Any], namespaces: list[str]) -> dict[str, Any]:
+    return configuration | {"namespaces": ", ".join(sorted(namespaces))}
+
+
+def check_version(access: Access, seen: int) -> None:
+    """Refuse a form that was made from an older version.
+
+    :raises Changed: the access is not what the person saw
+    """
+    if access.version != seen:
+        now = ", ".join([*map(str, access.configuration.values()), f"open to {', '.join(access.namespaces)}"])
+        raise Changed(
+            f"Somebody changed this access while you were here. It is now: {now}. "
+            "Send the form once more to replace that by what is below."
+        )
+
+
+def _keep_namespaces_in_use(access: Access, namespaces: list[str]) -> None:
+    shut = access.external_secrets.exclude(service__namespace__in=namespaces)
+    used = sorted(set(shut.values_list("service__namespace", flat=True)))
+    if used:
+        raise InUse(f"Services of {', '.join(used)} have linked secrets from here. Unlink them first.")
 
 
 @transaction.atomic
@@ -206,15 +257,16 @@ def delete(*, access: Access, by: User) -> None:
     :raises InUse: linked secrets use it
     """
     cluster: Cluster = access.cluster
-    organization, details, name = cluster.organization, _details(access), access.name
     try:
         with transaction.atomic():
-            audit.record(
-                organization=organization, by=by, action="access.deleted", target=access, details=details
-            )
+            _record(access, "access.deleted", by, {})
             access.delete()
+            # A link that was made this very moment is refused here and not at the commit.
+            connection.check_constraints()
     except ProtectedError as error:
-        raise InUse(
-            f"{len(error.protected_objects)} linked secrets use {name}; unlink them first."
-        ) from error
+        linked = len(error.protected_objects)
+        words = f"{linked} linked secret uses" if linked == 1 else f"{linked} linked secrets use"
+        raise InUse(f"{words} {access.name}; unlink them first.") from error
+    except IntegrityError as error:
+        raise InUse(f"A linked secret uses {access.name}; unlink them first.") from error
     clusters.changed(cluster)

@@ -83,7 +83,7 @@ def test_what_was_entered_is_there_after_going_away(browser, cluster, sandbox_cl
     assert 'value="eu-west-3"' in page
     assert sandbox_cloud.secret_access_key not in page
     assert sandbox_cloud.access_key_id not in page
-    assert "The keys are set" in page
+    assert "Replace…" in page
     assert "Continue" in add_ons
 
 
@@ -101,24 +101,24 @@ def test_blank_keys_keep_the_stored_ones(browser, cluster, sandbox_cloud):
 
 
 @pytest.mark.parametrize(
-    ("changes", "form", "field", "words"),
+    ("changes", "field", "words"),
     [
-        ({"region": "paris"}, "form", "region", "not an AWS region"),
-        ({"access_key_id": "short"}, "form", "access_key_id", "at least 16"),
-        ({"secret_access_key": ""}, "form", "secret_access_key", "required"),
-        ({"name": "Not Good"}, "name_form", "name", "lower-case"),
-        ({"name": "new"}, "name_form", "name", "taken by a page"),
-        ({"namespaces": []}, "namespaces_form", "namespaces", "at least one namespace"),
-        ({"namespaces": ["kube-system"]}, "namespaces_form", "namespaces", "Select a valid choice"),
+        ({"region": "paris"}, "region", "not an AWS region"),
+        ({"access_key_id": "short"}, "access_key_id", "at least 16"),
+        ({"secret_access_key": ""}, "secret_access_key", "required"),
+        ({"name": "Not Good"}, "name", "lower-case"),
+        ({"name": "new"}, "name", "taken by a page"),
+        ({"namespaces": []}, "namespaces", "at least one namespace"),
+        ({"namespaces": ["kube-system"]}, "namespaces", "Select a valid choice"),
     ],
 )
-def test_bad_input_is_said_at_its_field(browser, cluster, sandbox_cloud, changes, form, field, words):
+def test_bad_input_is_said_at_its_field(browser, cluster, sandbox_cloud, changes, field, words):
     draft = walk_to_details(browser)
 
     response = browser.post(url(draft, "details"), details(sandbox_cloud, **changes))
 
     assert response.status_code == 422
-    assert words in str(response.context[form].errors[field])
+    assert words in str(response.context["form"].errors[field])
     assert sandbox_cloud.secret_access_key not in response.content.decode()
 
 
@@ -132,9 +132,11 @@ def test_an_empty_htmx_post_is_answered_with_the_form(browser, cluster, step):
 def test_wrong_keys_cannot_be_saved_and_nothing_is_lost(browser, cluster, sandbox_cloud):
     draft = walk_to_details(browser)
     browser.post(url(draft, "details"), details(sandbox_cloud, secret_access_key="w" * 40))
+    browser.get(url(draft, "test"))
 
     response = browser.post(url(draft, "test"), {"wish": "save"})
 
+    assert response.status_code == 422
     assert "AWS does not accept these keys" in response.content.decode()
     assert not Access.objects.exists()
     assert AccessDraft.objects.get().configuration == {"region": "eu-west-3"}
@@ -172,9 +174,11 @@ def test_a_name_that_was_taken_meanwhile_is_said(browser, cluster, sandbox_cloud
     draft = walk_to_details(browser)
     browser.post(url(draft, "details"), details(sandbox_cloud))
     factories.make_access(cluster=cluster, name="aws")
+    browser.get(url(draft, "test"))
 
     response = browser.post(url(draft, "test"), {"wish": "save"})
 
+    assert response.status_code == 422
     assert "already has an access named aws" in response.content.decode()
     assert AccessDraft.objects.exists()
 
@@ -222,14 +226,15 @@ def test_new_keys_are_tested_before_they_replace_the_old(browser, cluster, acces
     assert access.credential["secret_access_key"] == sandbox_cloud.secret_access_key
 
 
-def test_of_two_who_edit_the_second_is_told(browser, cluster, access):
-    edit(browser)
+def test_of_two_who_edit_the_second_is_told_what_it_is_now(browser, cluster, access):
+    edit(browser, namespaces=["shop", "billing"])
 
     second = edit(browser, region="us-east-1")
 
     access.refresh_from_db()
     assert second.status_code == 422
-    assert "Somebody changed this access" in second.content.decode()
+    assert "It is now: eu-west-3, open to billing, shop." in second.content.decode()
+    assert 'name="seen" value="2"' in second.content.decode(), "sent once more, it replaces what was said"
     assert access.configuration == {"region": "eu-west-3"}
 
 

@@ -2,11 +2,12 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.core.validators import RegexValidator
 from django.views.decorators.debug import sensitive_variables
 
 from accesses.providers import errors
@@ -15,34 +16,86 @@ from accesses.providers.base import ConfigurationForm, SecretField
 if TYPE_CHECKING:
     from accesses.models import Access, AccessDraft
 
-REGION = re.compile(r"^(?:us|eu|ap|sa|ca|me|af|il|mx|cn|us-gov)-(?:[a-z]+-)?[a-z]+-\d\Z")
+# A shape, not a list: partitions differ (us-gov-east-1, eusc-de-east-1), and new regions come every year.
+REGION = re.compile(r"[a-z]{2,5}(?:-[a-z]{2,12}){1,2}-\d")
+# What the form suggests.
 REGIONS = (
-    "af-south-1", "ap-east-1", "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1", "ap-south-2",
-    "ap-southeast-1", "ap-southeast-2", "ap-southeast-3", "ap-southeast-4", "ca-central-1", "ca-west-1",
-    "cn-north-1", "cn-northwest-1", "eu-central-1", "eu-central-2", "eu-north-1", "eu-south-1", "eu-south-2",
-    "eu-west-1", "eu-west-2", "eu-west-3", "il-central-1", "me-central-1", "me-south-1", "mx-central-1",
-    "sa-east-1", "us-east-1", "us-east-2", "us-gov-east-1", "us-gov-west-1", "us-west-1", "us-west-2",
+    "af-south-1", "ap-east-1", "ap-east-2", "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1",
+    "ap-south-2", "ap-southeast-1", "ap-southeast-2", "ap-southeast-3", "ap-southeast-4", "ap-southeast-5",
+    "ap-southeast-6", "ap-southeast-7", "ca-central-1", "ca-west-1", "cn-north-1", "cn-northwest-1",
+    "eu-central-1", "eu-central-2", "eu-north-1", "eu-south-1", "eu-south-2", "eu-west-1", "eu-west-2",
+    "eu-west-3", "il-central-1", "me-central-1", "me-south-1", "mx-central-1", "sa-east-1", "us-east-1",
+    "us-east-2", "us-gov-east-1", "us-gov-west-1", "us-west-1", "us-west-2",
 )  # fmt: skip
 
-_REFUSED = frozenset(
-    {
-        "UnrecognizedClientException", "InvalidClientTokenId", "InvalidSignatureException", "SignatureDoesNotMatch",
-        "IncompleteSignature", "MissingAuthenticationToken", "AuthFailure", "403", "401",
-    }
-)  # fmt: skip
-_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
-_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
-_THROTTLED = frozenset(
-    {"Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded"}
+type Maker = Callable[[str, str], errors.ProviderError]
+
+
+def _refused(permission: str, policy: str) -> errors.ProviderError:
+    return errors.CredentialRefused("AWS does not accept these keys.")
+
+
+def _expired(permission: str, policy: str) -> errors.ProviderError:
+    return errors.CredentialRefused("The session token has expired.", "Enter new keys.")
+
+
+def _denied(permission: str, policy: str) -> errors.ProviderError:
+    return errors.PermissionMissing(
+        permission,
+        f"The keys work, but lack {permission}.",
+        f"Allow {permission} to the identity that the keys belong to.",
+        policy,
+    )
+
+
+def _throttled(permission: str, policy: str) -> errors.ProviderError:
+    return errors.Throttled("AWS asks to slow down.")
+
+
+def _not_there(permission: str, policy: str) -> errors.ProviderError:
+    return errors.NotThere("AWS does not have it.")
+
+
+# How an error code begins → what it means; the first that fits counts.
+_CODES: tuple[tuple[str, Maker], ...] = (
+    ("ExpiredToken", _expired),
+    ("RequestExpired", _expired),
+    ("UnrecognizedClient", _refused),
+    ("InvalidClientTokenId", _refused),
+    ("InvalidAccessKeyId", _refused),
+    ("InvalidSignature", _refused),
+    ("SignatureDoesNotMatch", _refused),
+    ("IncompleteSignature", _refused),
+    ("MissingAuthenticationToken", _refused),
+    ("InvalidToken", _refused),
+    ("AuthFailure", _refused),
+    ("401", _refused),
+    ("403", _refused),
+    ("AccessDenied", _denied),
+    ("UnauthorizedOperation", _denied),
+    ("NotAuthorized", _denied),
+    ("Throttl", _throttled),
+    ("TooManyRequests", _throttled),
+    ("RequestLimitExceeded", _throttled),
+    ("ResourceNotFound", _not_there),
 )
 
 
 def clean_region(value: str) -> str:
     """Return an AWS region, or refuse what cannot be one."""
     region = value.strip().lower()
-    if not REGION.match(region):
+    if not REGION.fullmatch(region):
         raise forms.ValidationError(f"{value} is not an AWS region; they look like eu-west-3.")
     return region
+
+
+_key_id_rule = RegexValidator(
+    r"^[A-Z0-9]{16,128}\Z", "An access key ID has at least 16 capital letters and digits, like AKIA…."
+)
+# What cannot stand in a header would be quoted by the HTTP library when it refuses it.
+_header_rule = RegexValidator(
+    r"^[\x21-\x7e]+\Z", "There are spaces or other characters in it that no key has."
+)
 
 
 class StaticForm(ConfigurationForm):
@@ -54,25 +107,34 @@ class StaticForm(ConfigurationForm):
         help_text="Where the secrets live, for example eu-west-3.",
         widget=forms.TextInput(attrs={"list": "aws-regions", "autocomplete": "off", "spellcheck": "false"}),
     )
-    access_key_id = SecretField(label="Access key ID", max_length=128)
-    secret_access_key = SecretField(label="Secret access key", max_length=256)
+    access_key_id = SecretField(label="Access key ID", max_length=128, validators=[_key_id_rule])
+    secret_access_key = SecretField(label="Secret access key", max_length=256, validators=[_header_rule])
     session_token = SecretField(
         label="Session token",
         max_length=4096,
         required=False,
+        validators=[_header_rule],
         help_text="Only for temporary keys. They end within hours, and syncing ends with them.",
     )
 
     def clean_region(self) -> str:
         return clean_region(self.cleaned_data["region"])
 
-    def clean_access_key_id(self) -> str:
-        value: str = self.cleaned_data["access_key_id"].strip()
-        if value and not re.fullmatch(r"[A-Z0-9]{16,128}", value):
-            raise forms.ValidationError(
-                "An access key ID has at least 16 capital letters and digits, like AKIA…."
+    def clean(self) -> dict[str, Any]:
+        """Keep one key's parts together: another ID brings its own secret, and a temporary one its token."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        key_id = cleaned.get("access_key_id", "")
+        if key_id and "secret_access_key" in cleaned and not cleaned["secret_access_key"]:
+            self.add_error("secret_access_key", "Another access key ID has its own secret access key.")
+        if key_id.startswith("ASIA") and not cleaned.get("session_token"):
+            self.add_error(
+                "session_token", "A key that begins with ASIA is temporary and has a session token."
             )
-        return value
+        return cleaned
+
+    def credential(self, kept: dict[str, str] | None) -> dict[str, str]:
+        # A token of the key before would make AWS refuse the new one.
+        return super().credential(None if self.cleaned_data.get("access_key_id") else kept)
 
 
 def secret_ref(access: "Access", namespace: str) -> dict[str, Any]:
@@ -93,14 +155,19 @@ def secret_data(access: "Access") -> dict[str, str]:
 
 @sensitive_variables()
 def client(service: str, access: "Access | AccessDraft") -> Any:
-    """Return a boto3 client that signs in with the access's own keys and with no others."""
+    """Return a boto3 client that signs in with the access's own keys and with no others.
+
+    :raises CredentialRefused: the access has no keys; the console's own are never a way out
+    """
     import boto3
     from botocore.config import Config
 
     credential = access.credential or {}
+    if not credential.get("access_key_id") or not credential.get("secret_access_key"):
+        raise errors.CredentialRefused("This access has no keys.", "Enter an access key.")
     session: Any = boto3.session.Session(
-        aws_access_key_id=credential.get("access_key_id") or "none",
-        aws_secret_access_key=credential.get("secret_access_key") or "none",
+        aws_access_key_id=credential["access_key_id"],
+        aws_secret_access_key=credential["secret_access_key"],
         aws_session_token=credential.get("session_token") or None,
         region_name=access.configuration["region"],
     )
@@ -112,34 +179,24 @@ def client(service: str, access: "Access | AccessDraft") -> Any:
 @contextmanager
 def translated(permission: str, region: str, policy: str) -> Iterator[None]:
     """Turn what botocore raises into our errors; `permission` is what the request needs."""
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore import exceptions, parsers
 
     try:
         yield
-    except ClientError as error:
+    except exceptions.ClientError as error:
         raise _from_code(str(error.response.get("Error", {}).get("Code", "")), permission, policy) from None
-    except BotoCoreError as error:
-        if type(error).__name__ in ("EndpointConnectionError", "ConnectTimeoutError", "ReadTimeoutError"):
-            raise errors.NotReachable(f"AWS does not answer in {region}.") from None
+    except (exceptions.ConnectionError, exceptions.HTTPClientError):
+        raise errors.NotReachable(f"AWS does not answer in {region}.") from None
+    except (exceptions.BotoCoreError, parsers.ResponseParserError) as error:
         raise errors.ProviderError(f"The request to AWS failed ({type(error).__name__}).") from None
 
 
 def _from_code(code: str, permission: str, policy: str) -> errors.ProviderError:
-    if code in _REFUSED:
-        return errors.CredentialRefused("AWS does not accept these keys.")
-    if code in _EXPIRED:
-        return errors.CredentialRefused("The session token has expired.", "Enter new keys.")
-    if code in _DENIED:
-        return errors.PermissionMissing(
-            permission,
-            f"The keys work, but lack {permission}.",
-            f"Add this to the IAM user's policy: {policy}",
-        )
-    if code in _THROTTLED:
-        return errors.Throttled("AWS asks to slow down.")
-    if code == "ResourceNotFoundException":
-        return errors.NotThere("AWS does not have it.")
-    return errors.ProviderError(f"AWS answered {code or 'with an error'}.")
+    for beginning, make in _CODES:
+        if code.startswith(beginning):
+            return make(permission, policy)
+    shown = code if re.fullmatch(r"\w{1,80}", code) else "with an error"
+    return errors.ProviderError(f"AWS answered {shown}.")
 
 
 def policy(*statements: dict[str, Any]) -> str:

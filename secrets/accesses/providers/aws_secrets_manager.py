@@ -1,5 +1,7 @@
 """AWS Secrets Manager."""
 
+import re
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from accesses.providers import aws
@@ -9,6 +11,7 @@ if TYPE_CHECKING:
     from accesses.models import Access, AccessDraft
 
 LIST = "secretsmanager:ListSecrets"
+WHO = "sts:GetCallerIdentity"
 LISTING_POLICY = aws.policy({"Effect": "Allow", "Action": [LIST], "Resource": "*"})
 READING_POLICY = aws.policy(
     {
@@ -25,6 +28,10 @@ READING_POLICY = aws.policy(
 )
 
 
+# What a name can hold; AWS refuses a filter with anything else.
+NAME = re.compile(r"(?!!)[\w/+=.@!-]*", re.ASCII)
+
+
 class Client:
     """Lists names with the access's own keys; never asks for a value."""
 
@@ -32,23 +39,28 @@ class Client:
         self._access = access
         self._region = access.configuration["region"]
 
+    @cached_property
+    def _names(self) -> Any:
+        return aws.client("secretsmanager", self._access)
+
     def page(self, prefix: str = "", cursor: str = "") -> Page:
         """Return at most 100 entries, by name."""
+        if not NAME.fullmatch(prefix):
+            return Page([])
         wanted: dict[str, Any] = {"MaxResults": 100, "SortBy": "name", "SortOrder": "asc"}
         if prefix:
-            # A leading “!” would negate the filter.
-            wanted["Filters"] = [{"Key": "name", "Values": [prefix.lstrip("!")]}]
+            wanted["Filters"] = [{"Key": "name", "Values": [prefix]}]
         if cursor:
             wanted["NextToken"] = cursor
         with aws.translated(LIST, self._region, LISTING_POLICY):
-            answer = aws.client("secretsmanager", self._access).list_secrets(**wanted)
+            answer = self._names.list_secrets(**wanted)
         entries = [_entry(found) for found in answer.get("SecretList", [])]
         kept = [entry for entry in entries if entry.name.startswith(prefix)]
         return Page(kept, answer.get("NextToken", ""))
 
     def whoami(self) -> str:
         """Return the ARN that the keys belong to; AWS needs no permission for that."""
-        with aws.translated("sts:GetCallerIdentity", self._region, LISTING_POLICY):
+        with aws.translated(WHO, self._region, ""):
             return str(aws.client("sts", self._access).get_caller_identity()["Arn"])
 
 
@@ -77,7 +89,6 @@ PROVIDER = Provider(
     slug="aws-secrets-manager",
     label="AWS Secrets Manager",
     sentence="Secrets of one AWS account and region.",
-    icon="key-round",
     methods=(
         Method(
             "static", "Access key", "Stored encrypted here and in the cluster; you rotate it.", aws.StaticForm
@@ -86,5 +97,7 @@ PROVIDER = Provider(
     store_provider=_store,
     secret_data=aws.secret_data,
     connect=Client,
-    listing_policy=READING_POLICY,
+    policy=READING_POLICY,
+    policy_note="Secrets that are encrypted with a KMS key of your own also need kms:Decrypt on that key. "
+    "The first four may be narrowed to some secrets; AWS allows ListSecrets on all of them or on none.",
 )

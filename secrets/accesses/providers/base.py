@@ -1,7 +1,7 @@
 """What a provider is: a frozen record that builds and validates, and a client that works."""
 
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -38,7 +38,7 @@ class SecretManager(Protocol):
         """Return at most 100 entries whose name starts with `prefix`, in the manager's order."""
 
     def whoami(self) -> str:
-        """Return the identity that the credential signs in as, for example an ARN."""
+        """Return the identity that the credential signs in as, for example an ARN; only to be shown."""
 
 
 class SecretField(forms.CharField):
@@ -53,13 +53,17 @@ class ConfigurationForm(forms.Form):
     """A provider's own fields for one method; `SecretField`s are credentials, all others are configuration."""
 
     def __init__(
-        self, data: Any = None, *, initial: dict[str, Any] | None = None, stored: bool = False
+        self, data: Any = None, *, initial: dict[str, Any] | None = None, stored: Iterable[str] = ()
     ) -> None:
         super().__init__(data, initial=initial)
-        self.stored = stored
-        for name in self.secret_names():
-            if stored:
-                self.fields[name].required = False
+        # The names of the credentials that are there already, and stay when left blank.
+        self.stored = frozenset(stored) & frozenset(self.secret_names())
+        for name in self.stored:
+            self.fields[name].required = False
+
+    def add_fields(self, before: dict[str, forms.Field], after: dict[str, forms.Field]) -> None:
+        """Put fields of the page around the provider's own; they are no part of the configuration."""
+        self.fields = before | self.fields | after
 
     @classmethod
     def secret_names(cls) -> list[str]:
@@ -68,7 +72,8 @@ class ConfigurationForm(forms.Form):
 
     def configuration(self) -> dict[str, str]:
         """Return what is not secret."""
-        return {k: v for k, v in self.cleaned_data.items() if k not in self.secret_names()}
+        public = (name for name in self.base_fields if name not in self.secret_names())
+        return {name: self.cleaned_data[name] for name in public}
 
     def credential(self, kept: dict[str, str] | None) -> dict[str, str]:
         """Return the credential: what was typed, over what is stored."""
@@ -93,15 +98,15 @@ class Provider:
     slug: str
     label: str
     sentence: str
-    icon: str
     methods: tuple[Method, ...]
     # (access, operator namespace) → `spec.provider` of its ClusterSecretStore
     store_provider: Callable[["Access", str], dict[str, Any]]
     # access → the data of the Secret that the store refers to; empty when there is none
     secret_data: Callable[["Access"], dict[str, str]]
     connect: Callable[["Access | AccessDraft"], SecretManager]
-    # The least policy that listing needs, as text to copy
-    listing_policy: str
+    # What the credential must be allowed, as text to copy, and what to know about it
+    policy: str
+    policy_note: str = ""
 
     def method(self, slug: str) -> Method | None:
         return next((method for method in self.methods if method.slug == slug), None)

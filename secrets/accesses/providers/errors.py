@@ -20,10 +20,10 @@ class CredentialRefused(ProviderError):
 
 
 class PermissionMissing(ProviderError):
-    """The credential is good but lacks a permission, which is named."""
+    """The credential is good but lacks a permission, which is named; `policy` is what to add, as text to copy."""
 
-    def __init__(self, permission: str, reason: str = "", remedy: str = "") -> None:
-        self.permission = permission
+    def __init__(self, permission: str, reason: str = "", remedy: str = "", policy: str = "") -> None:
+        self.permission, self.policy = permission, policy
         super().__init__(reason or f"The credential lacks {permission}.", remedy or f"Grant {permission}.")
 
 

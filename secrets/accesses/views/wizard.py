@@ -7,69 +7,85 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
 
-from accesses import services
-from accesses.forms import MethodForm, NameForm, NamespacesForm, ProviderForm, all_valid, namespaces_of
-from accesses.models import AccessDraft
-from accesses.providers import PROVIDERS, ConfigurationForm, Provider
+from accesses import forms, services
+from accesses.models import Access, AccessDraft
+from accesses.providers import PROVIDERS, ConfigurationForm, Method
 from accesses.providers.aws import REGIONS
 from accounts.access import OrgRequest, org_view
 from accounts.roles import Permission
 from clusters.models import Cluster
 from config import pages
 
-STEPS = (
-    ("provider", "Provider"),
-    ("authentication", "Authentication"),
-    ("details", "Details"),
-    ("test", "Test"),
-)
+STEPS = {"provider": "Provider", "authentication": "Authentication", "details": "Details", "test": "Test"}
+ORDER = list(STEPS)
 
 
-@org_view(Permission.ACCESS_MANAGE, methods=("POST",))
+@org_view(Permission.ACCESS_MANAGE, methods=("GET", "POST"))
 def new(request: OrgRequest, cluster: str) -> HttpResponse:
-    """Begin a draft and go to its first step."""
+    """Begin a draft and go to its first step; whoever comes by a link is shown where it begins."""
     found = get_object_or_404(Cluster.objects.owned_by(request.organization), name=cluster)
-    draft = AccessDraft.objects.create(cluster=found, by=request.user)
+    if request.method != "POST":
+        return _to_add_ons(request, cluster)
+    draft = services.begin(cluster=found, by=request.user)
     return pages.go_to(request, _url(request, draft, "provider"))
 
 
 @org_view(Permission.ACCESS_MANAGE, methods=("POST",))
 def discard(request: OrgRequest, cluster: str, draft: uuid.UUID) -> HttpResponse:
-    """End a draft."""
-    found = _draft(request, cluster, draft)
-    found.delete()
-    kwargs = {"org": request.organization.slug, "cluster": cluster}
-    return pages.go_to(request, reverse("accesses:add_ons", kwargs=kwargs))
+    """End a draft and what was typed into it."""
+    get_object_or_404(_drafts(request, cluster), pk=draft).delete()
+    pages.toast(request, "The draft is discarded.")
+    return _to_add_ons(request, cluster)
 
 
 @org_view(Permission.ACCESS_MANAGE, methods=("GET", "POST"))
 def step(request: OrgRequest, cluster: str, draft: uuid.UUID, step: str) -> HttpResponse:
     """Show or take one step; a step that comes too early leads to the one that is missing."""
-    found = _draft(request, cluster, draft)
-    if step not in dict(STEPS):
+    if step not in STEPS:
         raise Http404
+    found = _drafts(request, cluster).select_related("cluster__organization").filter(pk=draft).first()
+    if found is None:
+        return _to_access(request, cluster, draft)
     missing = _missing(found)
-    order = [slug for slug, _ in STEPS]
-    if order.index(step) > order.index(missing):
+    if ORDER.index(step) > ORDER.index(missing):
         return pages.go_to(request, _url(request, found, missing))
     views = {"provider": _provider, "authentication": _authentication, "details": _details, "test": _test}
     return views[step](request, found)
 
 
-def _draft(request: OrgRequest, cluster: str, draft: uuid.UUID) -> AccessDraft:
-    """Return a draft of the one who asks; drafts hold credentials and are nobody else's business."""
-    owned = AccessDraft.objects.owned_by(request.organization).filter(by=request.user, cluster__name=cluster)
-    return get_object_or_404(owned.select_related("cluster"), pk=draft)
+def _drafts(request: OrgRequest, cluster: str) -> Any:
+    """Return the drafts of the one who asks; they hold credentials and are nobody else's business."""
+    return AccessDraft.objects.owned_by(request.organization).filter(by=request.user, cluster__name=cluster)
+
+
+def _to_add_ons(request: OrgRequest, cluster: str) -> HttpResponse:
+    kwargs = {"org": request.organization.slug, "cluster": cluster}
+    return pages.go_to(request, reverse("accesses:add_ons", kwargs=kwargs))
+
+
+def _to_access(request: OrgRequest, cluster: str, made: uuid.UUID) -> HttpResponse:
+    """Lead from the wizard's address to what came of it: “Back”, a second click and old tabs get there."""
+    owned = Access.objects.owned_by(request.organization)
+    access = get_object_or_404(owned, cluster__name=cluster, pk=made)
+    kwargs = {"org": request.organization.slug, "cluster": cluster, "access": access.name}
+    return pages.go_to(request, reverse("accesses:detail", kwargs=kwargs))
+
+
+def _method(draft: AccessDraft) -> Method | None:
+    provider = PROVIDERS.get(draft.provider)
+    return provider.method(draft.method) if provider else None
 
 
 def _missing(draft: AccessDraft) -> str:
     """Return the first step whose answer is not there yet."""
     if draft.provider not in PROVIDERS:
         return "provider"
-    if PROVIDERS[draft.provider].method(draft.method) is None:
+    if _method(draft) is None:
         return "authentication"
-    return "test" if draft.name and draft.credential is not None else "details"
+    answered = draft.name and draft.namespaces and (draft.configuration or draft.credential)
+    return "test" if answered else "details"
 
 
 def _url(request: OrgRequest, draft: AccessDraft, step: str) -> str:
@@ -79,104 +95,106 @@ def _url(request: OrgRequest, draft: AccessDraft, step: str) -> str:
     return reverse("accesses:wizard", kwargs=kwargs)
 
 
-def _page(request: OrgRequest, draft: AccessDraft, step: str, context: dict[str, Any]) -> HttpResponse:
-    order = [slug for slug, _ in STEPS]
-    reached = order.index(_missing(draft))
-    here = order.index(step)
+def _page(
+    request: OrgRequest, draft: AccessDraft, step: str, context: dict[str, Any], wrong: bool = False
+) -> HttpResponse:
+    reached, here = ORDER.index(_missing(draft)), ORDER.index(step)
+    form = context.get("form")
+    wrong = wrong or bool(form and form.errors)
     context |= {
         "draft": draft,
         "cluster": draft.cluster,
         "step": step,
+        "step_label": STEPS[step],
         "steps": [
             {"label": label, "url": _url(request, draft, slug), "done": at < here, "current": at == here,
              "open": at <= reached}
-            for at, (slug, label) in enumerate(STEPS)
+            for at, (slug, label) in enumerate(STEPS.items())
         ],
-        "back": _url(request, draft, order[here - 1]) if here else "",
+        "back": _url(request, draft, ORDER[here - 1]) if here else "",
         "provider": PROVIDERS.get(draft.provider),
-        "errors": any(form.errors for form in context.get("forms", [])),
+        "errors": wrong,
     }  # fmt: skip
-    status = 422 if any(form.is_bound for form in context.get("forms", [])) else 200
-    return pages.render_page(request, f"accesses/wizard_{step}.html", context, status=status)
+    return pages.render_page(request, f"accesses/wizard_{step}.html", context, status=422 if wrong else 200)
+
+
+def _forget(draft: AccessDraft) -> None:
+    """Drop the answers that belonged to another provider or method, credential included."""
+    draft.configuration, draft.credential, draft.credential_set_at = {}, None, None
+    draft.result, draft.tested_at = {}, None
 
 
 def _provider(request: OrgRequest, draft: AccessDraft) -> HttpResponse:
     initial = {"provider": draft.provider or next(iter(PROVIDERS))}
-    form = ProviderForm(request.POST) if request.method == "POST" else ProviderForm(initial=initial)
+    form = forms.ProviderForm(request.POST if request.method == "POST" else None, initial=initial)
     if form.is_valid():
-        draft.provider = form.cleaned_data["provider"]
+        if form.cleaned_data["provider"] != draft.provider:
+            _forget(draft)
+            draft.provider, draft.method = form.cleaned_data["provider"], ""
         draft.save()
         return pages.go_to(request, _url(request, draft, "authentication"))
-    context = {"forms": [form], "form": form, "providers": PROVIDERS.values()}
-    return _page(request, draft, "provider", context)
+    return _page(request, draft, "provider", {"form": form, "providers": PROVIDERS.values()})
 
 
 def _authentication(request: OrgRequest, draft: AccessDraft) -> HttpResponse:
     provider = PROVIDERS[draft.provider]
     initial = {"method": draft.method or provider.methods[0].slug}
-    form = (
-        MethodForm(provider, request.POST)
-        if request.method == "POST"
-        else MethodForm(provider, initial=initial)
-    )
+    form = forms.MethodForm(provider, request.POST if request.method == "POST" else None, initial=initial)
     if form.is_valid():
-        draft.method = form.cleaned_data["method"]
+        if form.cleaned_data["method"] != draft.method:
+            _forget(draft)
+            draft.method = form.cleaned_data["method"]
         draft.save()
         return pages.go_to(request, _url(request, draft, "details"))
-    return _page(
-        request, draft, "authentication", {"forms": [form], "form": form, "methods": provider.methods}
-    )
+    return _page(request, draft, "authentication", {"form": form})
 
 
-def _configuration_form(draft: AccessDraft, data: Any) -> ConfigurationForm:
-    method = PROVIDERS[draft.provider].method(draft.method)
+@sensitive_variables()
+def _details(request: OrgRequest, draft: AccessDraft) -> HttpResponse:
+    method = _method(draft)
     if method is None:
         raise Http404
-    return method.form(data, initial=draft.configuration, stored=draft.credential is not None)
-
-
-def _suggested(draft: AccessDraft, provider: Provider) -> str:
-    taken = set(draft.cluster.accesses.values_list("name", flat=True))
-    base = provider.slug.partition("-")[0]
-    names = [base, *(f"{base}-{number}" for number in range(2, 100))]
-    return next((name for name in names if name not in taken), "")
-
-
-def _details(request: OrgRequest, draft: AccessDraft) -> HttpResponse:
-    provider = PROVIDERS[draft.provider]
-    data = request.POST if request.method == "POST" else None
-    around = namespaces_of(draft.cluster)
-    name = NameForm(draft.cluster, data, initial={"name": draft.name or _suggested(draft, provider)})
-    form = _configuration_form(draft, data)
-    spaces = NamespacesForm(draft.cluster, data, initial={"namespaces": draft.namespaces or around})
-    forms = [name, form, spaces]
-    if data is not None and all_valid(*forms):
-        draft.name = name.cleaned_data["name"]
-        draft.namespaces = spaces.cleaned_data["namespaces"]
-        draft.configuration = form.configuration()
-        credential = form.credential(draft.credential)
-        if credential != draft.credential:
-            draft.credential, draft.credential_set_at = credential, timezone.now()
-        draft.result, draft.tested_at = {}, None
-        draft.save()
+    form = forms.details_form(draft, method, request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        _answer(draft, form)
         return pages.go_to(request, _url(request, draft, "test"))
-    context = {"forms": forms, "name_form": name, "form": form, "namespaces_form": spaces, "regions": REGIONS}
-    return _page(request, draft, "details", context | {"around": around})
+    context = {
+        "form": form, "regions": REGIONS, "set_at": draft.credential_set_at,
+        "around": forms.namespaces_of(draft.cluster),
+    }  # fmt: skip
+    return _page(request, draft, "details", context)
+
+
+@sensitive_variables()
+def _answer(draft: AccessDraft, form: ConfigurationForm) -> None:
+    """Keep what was entered; what was tested before is to be tested anew."""
+    draft.name, draft.namespaces = form.cleaned_data["name"], form.cleaned_data["namespaces"]
+    draft.configuration = form.configuration()
+    credential = form.credential(draft.credential)
+    if credential != draft.credential:
+        draft.credential, draft.credential_set_at = credential, timezone.now()
+    draft.result, draft.tested_at = {}, None
+    draft.save()
 
 
 def _test(request: OrgRequest, draft: AccessDraft) -> HttpResponse:
-    """Test at the first visit and on demand; a usable draft can be saved."""
-    wish = request.POST.get("wish", "") if request.method == "POST" else ""
-    if not draft.result or wish != "save":
+    """Test at the first visit and on demand; what was tested and shown can be saved."""
+    if request.method == "POST" and request.POST.get("wish") == "save" and draft.result:
+        return _save(request, draft)
+    if request.method == "POST" or not draft.result:
         services.test_draft(draft)
-    problem = ""
-    if wish == "save" and draft.result["usable"]:
-        try:
-            access = services.create(draft=draft, by=request.user)
-        except services.NameTaken as error:
-            problem = str(error)
-        else:
-            pages.toast(request, f"{access.name} is added. Link a secret, then deploy.")
-            kwargs = {"org": request.organization.slug, "cluster": access.cluster.name, "access": access.name}
-            return pages.go_to(request, reverse("accesses:detail", kwargs=kwargs))
-    return _page(request, draft, "test", {"result": draft.result, "problem": problem})
+    if request.method == "POST":
+        return pages.go_to(request, _url(request, draft, "test"))
+    return _page(request, draft, "test", {"result": draft.result})
+
+
+def _save(request: OrgRequest, draft: AccessDraft) -> HttpResponse:
+    try:
+        access = services.create(draft=draft, by=request.user)
+    except (services.NameTaken, services.NotUsable) as error:
+        context = {"result": draft.result, "problem": str(error)}
+        return _page(request, draft, "test", context, wrong=True)
+    except AccessDraft.DoesNotExist:
+        return _to_access(request, draft.cluster.name, draft.pk)
+    pages.toast(request, f"{access.name} is added")
+    return _to_access(request, draft.cluster.name, access.pk)

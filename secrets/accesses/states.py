@@ -1,0 +1,79 @@
+"""The three states of an access in words: each with its age and its reason, never merged."""
+
+import datetime
+from dataclasses import dataclass
+
+from accesses.models import Access
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One state: a badge of the fixed vocabulary and its word, when it was found, by whom, why, what to do."""
+
+    label: str
+    badge: str
+    word: str
+    at: datetime.datetime | None
+    text: str = ""
+    remedy: str = ""
+
+
+def of(access: Access) -> list[State]:
+    """Return the states in the order in which an access comes to them."""
+    return [_accepted(access), _validated(access), _verified(access)]
+
+
+def _old(access: Access, at: datetime.datetime | None) -> bool:
+    """Tell whether what was found is about a configuration that has changed since."""
+    return at is not None and at < access.updated_at
+
+
+def _accepted(access: Access) -> State:
+    label, at = "Accepted", access.accepted_at
+    if access.accepted_error:
+        return State(
+            label, "refused", "Refused", access.accepted_checked_at, access.accepted_error,
+            "Correct what the message names, then deploy.",
+        )  # fmt: skip
+    if at is None:
+        return State(
+            label, "never deployed", "Never deployed", None, "The API server gets the store by a deploy."
+        )
+    if _old(access, at):
+        return State(
+            label,
+            "out of date",
+            "Out of date",
+            at,
+            "The store is as it was before the last change.",
+            "Deploy.",
+        )
+    return State(label, "accepted", label, at, "The API server took the store.")
+
+
+def _validated(access: Access) -> State:
+    label, at = "Validated", access.validated_at
+    if access.validated is None:
+        return State(
+            label, "unknown", "Not asked yet", None, "The operator looks at the store after a deploy."
+        )
+    said = f"The operator says: {access.validated_reason}"
+    if not access.validated:
+        return State(label, "failed", "Not validated", at, said, "Test the access, correct it, then deploy.")
+    if _old(access, at):
+        return State(label, "out of date", "Out of date", at, "That was before the last change.", "Deploy.")
+    return State(label, "validated", label, at, f"{said}. It does not try the keys.")
+
+
+def _verified(access: Access) -> State:
+    label = "Verified"
+    if access.verified_error:
+        text = access.verified_error
+        denied = not access.result.get("refused") and bool(access.result.get("policy"))
+        return State(
+            label, "denied" if denied else "failed", "Not verified", access.tested_at, text,
+            access.verified_remedy,
+        )  # fmt: skip
+    if access.verified_at is None:
+        return State(label, "unknown", "Not tested yet", None, "The console has not listed names with it.")
+    return State(label, "verified", label, access.verified_at, "The console listed names with its identity.")
