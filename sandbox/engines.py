@@ -86,6 +86,8 @@ def end_on_signals() -> None:
     def stop(number: int, frame: object) -> None:
         raise KeyboardInterrupt
 
+    # SIGINT too: a shell that starts us in the background has it ignored.
+    signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGHUP, stop)
 
