@@ -19,6 +19,18 @@ kind: ClusterSecretStore
 metadata:
   name: keyhaven-payments-prod-aws-payments
 """
+PARTS = (
+    ("Buttons", "square"),
+    ("Badges", "circle-check"),
+    ("Forms", "text-cursor-input"),
+    ("Tables", "table"),
+    ("Lists", "list"),
+    ("Notes", "info"),
+    ("Wizard", "list-checks"),
+    ("Deploy", "rocket"),
+    ("Dialogs", "message-square"),
+    ("Words", "type"),
+)
 
 
 class ExampleForm(forms.Form):
@@ -62,12 +74,9 @@ def _shell() -> dict[str, Any]:
         SimpleNamespace(name=name, slug=name.lower().replace(" ", "-"), initials=name[0] + name[-1].upper())
         for name in names
     ]
-    parts = ("Buttons", "Badges", "Forms", "Tables", "Lists", "Notes", "Wizard", "Deploy", "Dialogs", "Words")
-    icons = ("square", "circle-check", "text-cursor-input", "table", "list", "info")
-    icons += ("list-checks", "rocket", "message-square", "type")
     nav = [
         {"label": part, "icon": icon, "url": f"#{part.lower()}", "current": part == "Buttons", "group": ""}
-        for part, icon in zip(parts, icons, strict=True)
+        for part, icon in PARTS
     ]
     return {
         "organization": organizations[0],

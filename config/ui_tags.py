@@ -211,7 +211,7 @@ def unique(prefix: str) -> str:
 def same_section(context: Context, other: Any) -> str:
     """Return the current section's address in another organization, or that organization's start."""
     here = f"/o/{context['organization'].slug}/"
-    for entry in context.get("nav", ()):
+    for entry in context.get("nav") or ():
         if entry["current"] and entry["url"].startswith(here):
             return f"/o/{other.slug}/{entry['url'].removeprefix(here)}"
     return f"/o/{other.slug}/"

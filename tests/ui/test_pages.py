@@ -32,7 +32,8 @@ def test_every_class_that_a_template_uses_is_in_the_stylesheet(project: Path):
 
 
 @pytest.mark.parametrize(
-    "path", ["login/", "logout/", "signup/", "password/reset/", "password/change/", "reauthenticate/", "email/"]
+    "path",
+    ["login/", "logout/", "signup/", "password/reset/", "password/change/", "reauthenticate/", "email/"],
 )
 def test_what_allauth_shows_looks_like_ours(client, owner, path: str):
     if path not in ("login/", "signup/", "password/reset/"):
@@ -73,7 +74,11 @@ def test_an_event_of_the_audit_log_opens_to_its_details(sign_in, owner, organiza
     from accounts.audit import services
 
     event = services.record(
-        organization=organization, by=owner, action="cluster.connected", target=organization, details={"a": "<b>"}
+        organization=organization,
+        by=owner,
+        action="cluster.connected",
+        target=organization,
+        details={"a": "<b>"},
     )
 
     text = sign_in(owner).get("/o/acme/audit/?action=cluster.connected").content.decode()
