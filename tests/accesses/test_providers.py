@@ -1,151 +1,180 @@
-"""Every provider keeps the same contract, against AWS over HTTP; errors are translated, values never told."""
+"""Every provider keeps the same contract, over the network, against what stands in for its secret manager."""
 
 import logging
+import subprocess
+import sys
+from typing import Any
 
 import pytest
+import yaml
 
 from accesses import manifests, providers, services
-from accesses.providers import aws, aws_secrets_manager
-from tests import factories
+from tests.accesses.worlds import WORLDS, World, make_access
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.django_db]
 
-REGION = {"region": "eu-west-3"}
 
-
-def make(keys, **fields):
-    credential = {"access_key_id": keys[0], "secret_access_key": keys[1]}
-    return factories.make_access(credential=credential, configuration=REGION, **fields)
+@pytest.fixture(params=providers.PROVIDERS)
+def slug(request):
+    return request.param
 
 
 @pytest.fixture
-def access(sandbox_cloud, aws_endpoint):
-    return make(sandbox_cloud.keys["reader"])
+def provider(slug):
+    return providers.PROVIDERS[slug]
 
 
-@pytest.mark.parametrize("provider", providers.PROVIDERS.values(), ids=lambda provider: provider.slug)
-class TestContract:
-    def test_it_is_described(self, provider):
-        assert provider.label
-        assert provider.sentence
-        assert provider.methods
-        for method in provider.methods:
-            assert issubclass(method.form, providers.ConfigurationForm)
-            assert method.consequence
+@pytest.fixture
+def found(slug, sandbox_cloud, aws_endpoint) -> World:
+    assert slug in WORLDS, "say in tests/accesses/worlds.py where its names come from"
+    return WORLDS[slug](sandbox_cloud)
 
-    def test_credentials_are_never_rendered(self, provider):
-        for method in provider.methods:
-            names = method.form.secret_names()
-            form = method.form(dict.fromkeys(names, "canary-value"))
 
-            assert names
-            assert "canary-value" not in form.as_p()
+@pytest.fixture
+def access(slug, found) -> Any:
+    return make_access(slug, found, found.good)
 
-    def test_pages_list_every_name_once(self, provider, access):
-        manager = provider.connect(access)
-        names, cursor = [], ""
-        while True:
-            page = manager.page(cursor=cursor)
-            names += [entry.name for entry in page.entries]
-            cursor = page.cursor
-            assert len(page.entries) <= 100
-            if not cursor:
-                break
 
-        assert len(names) == len(set(names)) == 300
+def test_it_is_described(provider, slug, project):
+    assert provider.slug == slug
+    assert provider.label
+    assert provider.sentence
+    assert provider.policy
+    assert (project / "static" / "providers" / f"{slug}.svg").exists()
+    for method in provider.methods:
+        assert issubclass(method.form, providers.ConfigurationForm)
+        assert provider.method(method.slug) is method
+        assert method.consequence
 
-    def test_a_prefix_is_answered_by_the_manager(self, provider, access):
-        found = provider.connect(access).page(prefix="dev/billing/").entries
 
-        assert found
-        assert all(entry.name.startswith("dev/billing/") for entry in found)
+def test_credentials_are_never_rendered_and_nothing_else_is_secret(provider):
+    for method in provider.methods:
+        names = method.form.secret_names()
+        form = method.form(dict.fromkeys(names, "canary-value"))
 
-    def test_an_entry_holds_public_facts_only(self, provider, access, sandbox_cloud):
-        entry = provider.connect(access).page(prefix="dev/billing/api-key").entries[0]
+        assert names
+        assert "canary-value" not in form.as_p()
+        assert not set(names) & set(method.form.public_fields())
 
-        assert entry.reference.startswith("arn:aws:secretsmanager:eu-west-3:")
-        assert entry.tags == {"stage": "dev", "team": "billing"}
-        assert sandbox_cloud.value("dev/billing/api-key") not in repr(entry)
 
-    def test_a_wrong_credential_is_refused(self, provider, access):
-        wrong = make(("AKIAWRONGWRONGWRONG0", "wrong"), cluster=access.cluster)
+def test_the_form_takes_what_the_client_needs_and_blank_keeps_it(provider, found):
+    method = provider.method(found.method)
+    first = method.form(found.configuration | found.good)
+    later = method.form(dict(found.configuration), stored=found.good)
 
+    assert first.is_valid(), first.errors
+    assert later.is_valid(), later.errors
+    assert first.configuration() == later.configuration() == found.configuration
+    assert first.credential(None) == later.credential(found.good) == found.good
+
+
+def test_pages_list_every_name_once(provider, access, found):
+    manager = provider.connect(access)
+    names, cursor, more = [], "", True
+    while more:
+        page = manager.page(cursor=cursor)
+        assert len(page.entries) <= 100
+        names += [entry.name for entry in page.entries]
+        cursor, more = page.cursor, bool(page.cursor)
+
+    assert sorted(names) == sorted(found.names)
+
+
+def test_a_prefix_is_answered_by_the_manager(provider, access, found):
+    prefix = found.names[0].rpartition("/")[0] + "/"
+
+    names = [entry.name for entry in provider.connect(access).page(prefix=prefix).entries]
+
+    assert names == [name for name in found.names if name.startswith(prefix)][:100]
+
+
+@pytest.mark.parametrize("prefix", ["!dev", "no such name", "ü", "*", "%", "x" * 600, "\x00", "'; --"])
+def test_a_prefix_that_no_name_can_have_finds_nothing(provider, access, prefix):
+    assert provider.connect(access).page(prefix=prefix).entries == []
+
+
+def test_an_entry_holds_no_value(provider, access, found):
+    name = found.names[0]
+    entry = provider.connect(access).page(prefix=name).entries[0]
+
+    assert entry.name == name
+    assert entry.reference
+    assert found.value(name) not in repr(entry)
+
+
+def test_a_wrong_credential_is_refused(slug, provider, found):
+    with pytest.raises(providers.CredentialRefused) as refusal:
+        provider.connect(make_access(slug, found, found.wrong)).page()
+
+    assert refusal.value.remedy
+
+
+def test_no_credential_is_refused_as_well(slug, provider, found):
+    """What the console's own surroundings hold must never step in."""
+    for credential in ({}, dict.fromkeys(found.good, "")):
         with pytest.raises(providers.CredentialRefused):
-            provider.connect(wrong).page()
-
-    def test_a_missing_permission_is_named(self, provider, access, sandbox_cloud):
-        limited = make(sandbox_cloud.limited, cluster=access.cluster)
-
-        with pytest.raises(providers.PermissionMissing) as refusal:
-            provider.connect(limited).page()
-
-        assert refusal.value.permission == "secretsmanager:ListSecrets"
-        assert "secretsmanager:ListSecrets" in refusal.value.remedy
-
-    def test_nobody_there_is_not_reachable(self, provider, access, monkeypatch):
-        monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
-
-        with pytest.raises(providers.NotReachable, match="eu-west-3"):
-            provider.connect(access).page()
+            provider.connect(make_access(slug, found, credential)).page()
 
 
-@pytest.mark.parametrize(
-    ("code", "error"),
-    [
-        ("UnrecognizedClientException", providers.CredentialRefused),
-        ("InvalidSignatureException", providers.CredentialRefused),
-        ("ExpiredTokenException", providers.CredentialRefused),
-        ("AccessDeniedException", providers.PermissionMissing),
-        ("ThrottlingException", providers.Throttled),
-        ("ResourceNotFoundException", providers.NotThere),
-        ("SomethingNew", providers.ProviderError),
-    ],
-)
-def test_aws_codes_are_translated_by_table(code, error):
-    from botocore.exceptions import ClientError
+def test_a_missing_permission_is_named_with_what_to_add(slug, provider, found):
+    with pytest.raises(providers.PermissionMissing) as refusal:
+        provider.connect(make_access(slug, found, found.limited)).page()
 
-    answer = {"Error": {"Code": code, "Message": "canary-value"}}
-    with pytest.raises(error) as refusal, aws.translated("secretsmanager:ListSecrets", "eu-west-3", "{}"):
-        raise ClientError(answer, "ListSecrets")
-
-    assert "canary-value" not in refusal.value.reason + refusal.value.remedy
+    assert refusal.value.permission == found.permission
+    assert found.permission in refusal.value.remedy
+    assert found.permission in refusal.value.policy
 
 
-@pytest.mark.parametrize(
-    "region", ["eu-west-3", "us-gov-east-1", "cn-northwest-1", "ap-southeast-4", "il-central-1"]
-)
-def test_regions_of_every_partition_are_accepted(region):
-    assert aws.clean_region(f" {region.upper()} ") == region
+def test_nobody_there_is_not_reachable(provider, access, found, monkeypatch):
+    found.nowhere(monkeypatch)
+
+    with pytest.raises(providers.NotReachable) as refusal:
+        provider.connect(access).page()
+
+    assert refusal.value.retryable
 
 
-@pytest.mark.parametrize("region", ["paris", "eu-west", "eu-west-3a", "eu-west-3; rm", ""])
-def test_what_is_no_region_is_refused(region):
-    from django.core.exceptions import ValidationError
+@pytest.mark.parametrize("kind", ["good", "wrong", "limited"])
+def test_nothing_tells_the_credential(slug, found, kind, caplog):
+    credential = getattr(found, kind)
+    access = make_access(slug, found, credential)
 
-    with pytest.raises(ValidationError, match="not an AWS region"):
-        aws.clean_region(region)
-
-
-def test_the_consoles_own_cloud_identity_is_never_used(access, monkeypatch, sandbox_cloud):
-    """An access without keys must not fall back to what the environment happens to hold."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", sandbox_cloud.keys["admin"][0])
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", sandbox_cloud.keys["admin"][1])
-    access.credential = {}
-
-    with pytest.raises(providers.CredentialRefused):
-        aws_secrets_manager.Client(access).whoami()
-
-
-def test_no_log_holds_the_keys(access, caplog):
     with caplog.at_level(logging.DEBUG):
-        services.try_access(access)
+        result = services.try_access(access)
 
-    assert access.credential["secret_access_key"] not in caplog.text
+    for value in credential.values():
+        assert value not in caplog.text + repr(result) + repr(access) + repr(manifests.preview(access))
 
 
-def test_a_preview_holds_no_value(access):
-    shown = repr(manifests.preview(access))
+def test_the_manifests_satisfy_the_operators_schema(access, shared, tmp_path):
+    file = tmp_path / "manifests.yaml"
+    file.write_text(yaml.safe_dump_all(filter(None, [manifests.store(access), manifests.secret(access)])))
+    validator = shared / "tools" / "validate_manifests.py"
 
-    assert access.credential["secret_access_key"] not in shown
-    assert "<set, not shown>" in shown
-    assert "ClusterSecretStore" in shown
+    checked = subprocess.run(
+        [sys.executable, str(validator), str(file)], capture_output=True, text=True, check=False
+    )
+
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_every_reference_of_the_store_says_its_namespace_and_is_in_the_secret(access):
+    """Without a namespace the operator would look in the namespace of whoever asks."""
+    access.cluster.operator_namespace = "platform"
+    secret = manifests.secret(access)
+    assert secret is not None
+
+    selectors = list(_selectors(manifests.store(access)["spec"]["provider"]))
+
+    assert selectors
+    assert {one["namespace"] for one in selectors} == {"platform"} == {secret["metadata"]["namespace"]}
+    assert {one["name"] for one in selectors} == {secret["metadata"]["name"]}
+    assert {one["key"] for one in selectors} == set(secret["data"])
+
+
+def _selectors(node: Any) -> Any:
+    if isinstance(node, dict):
+        if {"name", "key"} <= set(node):
+            yield node
+        for value in node.values():
+            yield from _selectors(value)

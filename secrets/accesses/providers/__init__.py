@@ -9,6 +9,7 @@ from accesses.providers.base import (
     Provider,
     SecretField,
     SecretManager,
+    SuggestingInput,
 )
 from accesses.providers.errors import (
     CredentialRefused,
@@ -35,5 +36,6 @@ __all__ = [
     "ProviderError",
     "SecretField",
     "SecretManager",
+    "SuggestingInput",
     "Throttled",
 ]

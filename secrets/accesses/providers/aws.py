@@ -11,7 +11,7 @@ from django.core.validators import RegexValidator
 from django.views.decorators.debug import sensitive_variables
 
 from accesses.providers import errors
-from accesses.providers.base import ConfigurationForm, SecretField
+from accesses.providers.base import ConfigurationForm, SecretField, SuggestingInput
 
 if TYPE_CHECKING:
     from accesses.models import Access, AccessDraft
@@ -105,7 +105,7 @@ class StaticForm(ConfigurationForm):
         label="Region",
         max_length=30,
         help_text="Where the secrets live, for example eu-west-3.",
-        widget=forms.TextInput(attrs={"list": "aws-regions", "autocomplete": "off", "spellcheck": "false"}),
+        widget=SuggestingInput(REGIONS),
     )
     access_key_id = SecretField(label="Access key ID", max_length=128, validators=[_key_id_rule])
     secret_access_key = SecretField(label="Secret access key", max_length=256, validators=[_header_rule])
@@ -187,7 +187,11 @@ def translated(permission: str, region: str, policy: str) -> Iterator[None]:
         raise _from_code(str(error.response.get("Error", {}).get("Code", "")), permission, policy) from None
     except (exceptions.ConnectionError, exceptions.HTTPClientError):
         raise errors.NotReachable(f"AWS does not answer in {region}.") from None
-    except (exceptions.BotoCoreError, parsers.ResponseParserError) as error:
+    except (parsers.ResponseParserError, LookupError):
+        raise errors.NotReachable(
+            f"What answers for AWS in {region} is not AWS.", "Check the proxies on the console's way out."
+        ) from None
+    except exceptions.BotoCoreError as error:
         raise errors.ProviderError(f"The request to AWS failed ({type(error).__name__}).") from None
 
 

@@ -54,7 +54,8 @@ class Client:
             wanted["NextToken"] = cursor
         with aws.translated(LIST, self._region, LISTING_POLICY):
             answer = self._names.list_secrets(**wanted)
-        entries = [_entry(found) for found in answer.get("SecretList", [])]
+            # Always there, also when it is empty; a proxy's page would be taken for “no secrets” else.
+            entries = [_entry(found) for found in answer["SecretList"]]
         kept = [entry for entry in entries if entry.name.startswith(prefix)]
         return Page(kept, answer.get("NextToken", ""))
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from django import forms
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
 if TYPE_CHECKING:
     from accesses.models import Access, AccessDraft
@@ -49,6 +51,22 @@ class SecretField(forms.CharField):
     )
 
 
+class SuggestingInput(forms.TextInput):
+    """A text field that suggests some values and takes others as well."""
+
+    def __init__(self, suggestions: Iterable[str]) -> None:
+        super().__init__()
+        self.suggestions = tuple(suggestions)
+
+    def render(
+        self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None
+    ) -> SafeString:
+        own = f"{name}-suggestions"
+        shown = super().render(name, value, (attrs or {}) | {"list": own}, renderer)
+        options = format_html_join("", '<option value="{}"></option>', ((one,) for one in self.suggestions))
+        return format_html('{}<datalist id="{}">{}</datalist>', shown, own, options)
+
+
 class ConfigurationForm(forms.Form):
     """A provider's own fields for one method; `SecretField`s are credentials, all others are configuration."""
 
@@ -70,10 +88,19 @@ class ConfigurationForm(forms.Form):
         """Return the names of the fields that hold a credential."""
         return [name for name, bound in cls.base_fields.items() if isinstance(bound, SecretField)]
 
+    @classmethod
+    def public_fields(cls) -> dict[str, forms.Field]:
+        """Return the fields of the configuration: what may be shown."""
+        return {name: bound for name, bound in cls.base_fields.items() if name not in cls.secret_names()}
+
+    @classmethod
+    def describe(cls, configuration: dict[str, str]) -> list[tuple[str, str]]:
+        """Return a stored configuration as (label, value), in the form's order."""
+        return [(str(f.label), configuration.get(name, "")) for name, f in cls.public_fields().items()]
+
     def configuration(self) -> dict[str, str]:
         """Return what is not secret."""
-        public = (name for name in self.base_fields if name not in self.secret_names())
-        return {name: self.cleaned_data[name] for name in public}
+        return {name: self.cleaned_data[name] for name in self.public_fields()}
 
     def credential(self, kept: dict[str, str] | None) -> dict[str, str]:
         """Return the credential: what was typed, over what is stored."""

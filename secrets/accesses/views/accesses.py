@@ -12,7 +12,6 @@ from django.views.decorators.debug import sensitive_variables
 from accesses import forms, manifests, services, states
 from accesses.models import Access, AccessDraft, OperatorState
 from accesses.providers import PROVIDERS, ConfigurationForm
-from accesses.providers.aws import REGIONS
 from accounts.access import OrgRequest, org_view
 from accounts.roles import Permission, who_may
 from clusters.views import clusters
@@ -32,11 +31,14 @@ def _url(request: OrgRequest, access: Access, page: str = "detail") -> str:
 def _facts(access: Access) -> dict[str, Any]:
     """Return what templates show of an access besides its own fields."""
     provider = PROVIDERS[access.provider]
+    method = provider.method(access.method)
+    settings = method.form.describe(access.configuration) if method else []
     return {
         "access": access,
         "provider": provider,
-        "method": provider.method(access.method),
-        "region": access.configuration.get("region", ""),
+        "method": method,
+        "settings": settings,
+        "where": " · ".join(value for _, value in settings if value),
         "states": states.of(access),
     }
 
@@ -99,7 +101,7 @@ def edit(request: OrgRequest, cluster: str, access: str) -> HttpResponse:
         if not form.errors:
             return pages.go_to(request, _url(request, found))
     context = _facts(found) | {
-        "cluster": found.cluster, "form": form, "regions": REGIONS, "result": result,
+        "cluster": found.cluster, "form": form, "result": result,
         "set_at": found.credential_set_at, "set_by": found.credential_set_by,
     }  # fmt: skip
     return pages.render_page(request, "accesses/edit.html", context, status=422 if form.is_bound else 200)

@@ -12,7 +12,6 @@ from django.views.decorators.debug import sensitive_variables
 from accesses import forms, services
 from accesses.models import Access, AccessDraft
 from accesses.providers import PROVIDERS, ConfigurationForm, Method
-from accesses.providers.aws import REGIONS
 from accounts.access import OrgRequest, org_view
 from accounts.roles import Permission
 from clusters.models import Cluster
@@ -159,7 +158,7 @@ def _details(request: OrgRequest, draft: AccessDraft) -> HttpResponse:
         _answer(draft, form)
         return pages.go_to(request, _url(request, draft, "test"))
     context = {
-        "form": form, "regions": REGIONS, "set_at": draft.credential_set_at,
+        "form": form, "set_at": draft.credential_set_at,
         "around": forms.namespaces_of(draft.cluster),
     }  # fmt: skip
     return _page(request, draft, "details", context)

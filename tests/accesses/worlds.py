@@ -1,0 +1,54 @@
+"""Where each provider's names, good, wrong and limited credentials come from in its contract test."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sandbox import world
+from tests import factories
+
+COUNT = 300
+
+
+@dataclass(frozen=True)
+class World:
+    """A secret manager to test against: `nowhere` cuts the way to it, `value` reads as its owner."""
+
+    method: str
+    configuration: dict[str, str]
+    good: dict[str, str]
+    wrong: dict[str, str]
+    limited: dict[str, str]
+    permission: str
+    names: list[str]
+    nowhere: Callable[[Any], None]
+    value: Callable[[str], str]
+
+
+def _aws(cloud: Any) -> World:
+    def keys(pair: tuple[str, str]) -> dict[str, str]:
+        return {"access_key_id": pair[0], "secret_access_key": pair[1]}
+
+    return World(
+        method="static",
+        configuration={"region": "eu-west-3"},
+        good=keys(cloud.keys["reader"]),
+        wrong=keys((cloud.access_key_id, "w" * 40)),
+        limited=keys(cloud.limited),
+        permission="secretsmanager:ListSecrets",
+        names=world.names(COUNT),
+        nowhere=lambda monkeypatch: monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
+        value=cloud.value,
+    )
+
+
+# One line a provider; without it the provider's contract test fails.
+WORLDS: dict[str, Callable[[Any], World]] = {
+    "aws-secrets-manager": _aws,
+}
+
+
+def make_access(slug: str, found: World, credential: dict[str, str], **fields: Any) -> Any:
+    return factories.make_access(
+        provider=slug, method=found.method, configuration=found.configuration, credential=credential, **fields
+    )
