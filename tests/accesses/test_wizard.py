@@ -278,3 +278,153 @@ def test_the_add_ons_page_does_not_grow_queries(browser, cluster, django_assert_
 
     with django_assert_max_num_queries(12):
         browser.get("/o/acme/clusters/prod/add-ons/")
+
+
+def test_what_came_of_a_draft_is_found_at_its_address(browser, cluster, sandbox_cloud):
+    draft = walk_to_details(browser)
+    browser.post(url(draft, "details"), details(sandbox_cloud))
+    browser.get(url(draft, "test"))
+    browser.post(url(draft, "test"), {"wish": "save"})
+
+    second_click = browser.post(url(draft, "test"), {"wish": "save"})
+    back_button = browser.get(url(draft, "details"))
+
+    assert second_click.headers["Location"] == "/o/acme/clusters/prod/secret-managers/aws/"
+    assert back_button.headers["Location"] == "/o/acme/clusters/prod/secret-managers/aws/"
+    assert Access.objects.count() == 1
+
+
+def test_nothing_is_saved_that_was_not_shown(browser, cluster, sandbox_cloud):
+    """Whoever saves in one tab what was changed in another gets to see the new test first."""
+    draft = walk_to_details(browser)
+    browser.post(url(draft, "details"), details(sandbox_cloud))
+    browser.get(url(draft, "test"))
+    browser.post(url(draft, "details"), details(sandbox_cloud, region="us-east-1"))
+
+    response = browser.post(url(draft, "test"), {"wish": "save"})
+
+    assert response.headers["Location"] == url(draft, "test")
+    assert not Access.objects.exists()
+    assert browser.post(url(draft, "test"), {"wish": "save"}).status_code == 302
+    assert Access.objects.get().configuration == {"region": "us-east-1"}
+
+
+def test_an_empty_draft_is_used_again(browser, cluster):
+    first, second = begin(browser), begin(browser)
+
+    assert first == second
+
+
+def test_a_link_to_the_beginning_leads_to_where_it_begins(browser, cluster):
+    response = browser.get("/o/acme/clusters/prod/secret-managers/new/")
+
+    assert response.headers["Location"] == "/o/acme/clusters/prod/add-ons/"
+    assert not AccessDraft.objects.exists()
+
+
+def test_a_reload_tests_nothing_again_but_the_button_does(browser, cluster, sandbox_cloud):
+    draft = walk_to_details(browser)
+    browser.post(url(draft, "details"), details(sandbox_cloud))
+    browser.get(url(draft, "test"))
+    first = AccessDraft.objects.get().tested_at
+    browser.get(url(draft, "test"))
+    reloaded = AccessDraft.objects.get().tested_at
+    again = browser.post(url(draft, "test"), {"wish": "test"})
+
+    assert reloaded == first
+    assert again.headers["Location"] == url(draft, "test"), "a reload afterwards must not send the form again"
+    assert AccessDraft.objects.get().tested_at > first
+
+
+def test_another_provider_forgets_the_credential_of_the_one_before(
+    browser, cluster, sandbox_cloud, monkeypatch
+):
+    import dataclasses
+
+    from accesses.providers import PROVIDERS
+
+    other = dataclasses.replace(PROVIDERS["aws-secrets-manager"], slug="other")
+    monkeypatch.setitem(PROVIDERS, "other", other)
+    draft = walk_to_details(browser)
+    browser.post(url(draft, "details"), details(sandbox_cloud))
+
+    browser.post(url(draft, "provider"), {"provider": "aws-secrets-manager"})
+    draft.refresh_from_db()
+    kept = draft.credential
+    browser.post(url(draft, "provider"), {"provider": "other"})
+
+    draft.refresh_from_db()
+    assert kept
+    assert draft.credential is None
+    assert (draft.method, draft.configuration) == ("", {})
+    assert browser.get(url(draft, "test")).headers["Location"] == url(draft, "authentication")
+
+
+def test_steps_say_where_one_is(browser, cluster):
+    draft = walk_to_details(browser)
+
+    page = browser.get(url(draft, "details")).content.decode()
+
+    assert page.count('aria-current="step"') == 1
+    assert '<li aria-current="step">Details</li>' in page
+    assert f'<a href="{url(draft, "provider")}">Provider<span class="sr"> (done)</span></a>' in page
+    assert "<title>Details · Add secret manager · prod" in page
+
+
+def test_a_form_with_errors_says_so_in_its_title_and_on_top(browser, cluster, sandbox_cloud):
+    draft = walk_to_details(browser)
+
+    page = browser.post(url(draft, "details"), {"name": "", "region": "paris"}).content.decode()
+
+    assert "<title>Error: Details" in page
+    assert "5 fields need a correction" in page
+    assert 'href="#id_region"' in page
+
+
+def test_the_test_shows_a_few_names_and_that_there_are_more(browser, cluster, sandbox_cloud):
+    draft = walk_to_details(browser)
+    browser.post(url(draft, "details"), details(sandbox_cloud))
+
+    page = browser.get(url(draft, "test")).content.decode()
+
+    assert page.count('class="secret-name"') == 5
+    assert "and more" in page
+
+
+def test_namespaces_can_be_changed_while_aws_is_away(browser, cluster, access, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+
+    only_namespaces = edit(browser, namespaces=["shop", "billing"])
+    region_as_well = edit(browser, region="us-east-1", seen="2")
+
+    access.refresh_from_db()
+    assert only_namespaces.status_code == 302
+    assert access.namespaces == ["billing", "shop"]
+    assert region_as_well.status_code == 422
+    assert "AWS does not answer in us-east-1" in region_as_well.content.decode()
+
+
+def test_a_namespace_in_use_is_said_at_its_field(browser, cluster, access):
+    factories.make_link(access=access, service=cluster.services.get(name="api"))
+
+    response = edit(browser, namespaces=["billing"])
+
+    assert response.status_code == 422
+    assert "Services of shop have linked secrets" in str(response.context["form"].errors["namespaces"])
+
+
+def test_an_edit_form_never_holds_the_stored_credential(browser, cluster, access):
+    page = browser.get("/o/acme/clusters/prod/secret-managers/aws/edit/").content.decode()
+
+    assert 'value="eu-west-3"' in page
+    assert access.credential["access_key_id"] not in page
+    assert access.credential["secret_access_key"] not in page
+
+
+@pytest.mark.parametrize("seen", ["", "x", "9" * 40, "-1"])
+def test_a_form_without_its_version_changes_nothing(browser, cluster, access, seen):
+    response = edit(browser, region="us-east-1", seen=seen)
+
+    access.refresh_from_db()
+    assert response.status_code == 422
+    assert access.version == 1

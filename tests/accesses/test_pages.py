@@ -1,0 +1,234 @@
+"""The add-ons page and an access's page: states with age and reason, who sees what, what happens next."""
+
+import datetime
+import re
+
+import pytest
+from django.utils import timezone
+
+from accesses import states
+from accesses.models import AccessDraft, OperatorState
+from tests import factories
+
+pytestmark = pytest.mark.django_db
+
+ADD_ONS = "/o/acme/clusters/prod/add-ons/"
+AWS = "/o/acme/clusters/prod/secret-managers/aws/"
+SECRET = "canary-value-of-a-key"
+
+
+@pytest.fixture
+def cluster(organization):
+    return factories.make_cluster(organization=organization, name="prod")
+
+
+@pytest.fixture
+def access(cluster):
+    credential = {"access_key_id": "AKIA" + "A" * 16, "secret_access_key": SECRET}
+    return factories.make_access(cluster=cluster, name="aws", credential=credential, namespaces=["shop"])
+
+
+@pytest.fixture
+def show(sign_in):
+    return lambda user, url: sign_in(user).get(url).content.decode()
+
+
+def found(access, **fields):
+    """Write past `save()`, as deploys and tests do."""
+    type(access).objects.filter(pk=access.pk).update(**fields)
+    access.refresh_from_db()
+    return access
+
+
+def words(access):
+    return [state.word for state in states.of(access)]
+
+
+class TestStates:
+    def test_at_first_nothing_is_known(self, access):
+        assert words(access) == ["Never deployed", "Not asked yet", "Not tested yet"]
+        assert [state.at for state in states.of(access)] == [None, None, None]
+
+    def test_each_has_its_own_age(self, access):
+        now = timezone.now()
+        times = [now + datetime.timedelta(minutes=minutes) for minutes in (1, 2, 3)]
+        found(
+            access, accepted_at=times[0], validated=True, validated_reason="store validated",
+            validated_at=times[1], verified_at=times[2],
+        )  # fmt: skip
+
+        assert words(access) == ["Accepted", "Validated", "Verified"]
+        assert [state.at for state in states.of(access)] == times
+
+    def test_one_failure_does_not_colour_the_others(self, access):
+        now = timezone.now()
+        found(
+            access, accepted_at=now, validated=True, validated_at=now, verified_at=now, tested_at=now,
+            verified_error="AWS does not accept these keys.", verified_remedy="Replace them.",
+            result={"refused": True},
+        )  # fmt: skip
+
+        accepted, validated, verified = states.of(access)
+
+        assert (accepted.badge, validated.badge) == ("accepted", "validated")
+        assert (verified.badge, verified.text, verified.remedy) == (
+            "failed", "AWS does not accept these keys.", "Replace them.",
+        )  # fmt: skip
+
+    def test_a_missing_permission_is_access_denied(self, access):
+        found(access, verified_error="Missing.", tested_at=timezone.now(), result={"policy": "{}"})
+
+        assert states.of(access)[2].badge == "denied"
+
+    def test_what_the_api_server_refused_is_quoted_with_when(self, access):
+        at = timezone.now()
+        found(access, accepted_error="spec.provider: Required value", accepted_checked_at=at)
+
+        state = states.of(access)[0]
+
+        assert (state.word, state.text, state.at) == ("Refused", "spec.provider: Required value", at)
+
+    def test_what_the_operator_refused_is_quoted(self, access):
+        found(
+            access, validated=False, validated_reason="unable to create client", validated_at=timezone.now()
+        )
+
+        assert "unable to create client" in states.of(access)[1].text
+
+    def test_a_change_makes_old_findings_old(self, access):
+        now = timezone.now()
+        found(access, accepted_at=now, validated=True, validated_at=now, verified_at=now)
+        access.save()
+
+        assert words(access) == ["Out of date", "Out of date", "Verified"]
+
+
+class TestAddOns:
+    def test_an_empty_cluster_says_what_to_do(self, show, devops, cluster):
+        text = show(devops, ADD_ONS)
+
+        assert "No secret manager yet" in text
+        assert "Not installed" in text
+
+    def test_a_viewer_is_told_who_may_add(self, show, viewer, access):
+        text = show(viewer, ADD_ONS)
+
+        assert 'aria-disabled="true"' in text
+        assert "Needs the role Owner or Admin or DevOps" in text
+        assert "Delete…" not in text
+
+    @pytest.mark.parametrize(("adopted", "word"), [(True, "Adopted"), (False, "Installed")])
+    def test_the_operator_is_named_with_its_version(self, show, viewer, cluster, adopted, word):
+        cluster.operator_version, cluster.operator_namespace = "v2.9.0", "platform"
+        cluster.save()
+        OperatorState.objects.create(cluster=cluster, adopted=adopted, seen_at=timezone.now())
+
+        text = show(viewer, ADD_ONS)
+
+        assert f">{word}</span>" in text
+        assert "v2.9.0 in the namespace platform" in text
+
+    def test_a_row_counts_links_and_says_why_it_failed(self, show, devops, access, cluster):
+        factories.make_link(access=access, service=factories.make_service(cluster=cluster))
+        found(access, verified_error="AWS does not answer in eu-west-3.", tested_at=timezone.now())
+
+        text = show(devops, ADD_ONS)
+
+        assert re.search(r"1 secret<span", text)
+        assert "<p>AWS does not answer in eu-west-3.</p>" in text
+        assert 'aria-label="Actions for aws"' in text
+        assert "AWS Secrets Manager · Access key · eu-west-3" in text
+
+    def test_only_ones_own_begun_drafts_are_offered(self, show, devops, admin, cluster):
+        AccessDraft.objects.create(cluster=cluster, by=devops)
+        AccessDraft.objects.create(cluster=cluster, by=devops, provider="aws-secrets-manager", name="mine")
+        AccessDraft.objects.create(cluster=cluster, by=admin, provider="aws-secrets-manager", name="theirs")
+
+        text = show(devops, ADD_ONS)
+
+        assert text.count(">Continue<") == 1
+        assert "<b>mine</b>" in text
+        assert "theirs" not in text
+
+    def test_queries_do_not_grow_with_accesses(self, sign_in, devops, cluster, django_assert_max_num_queries):
+        for number in range(30):
+            factories.make_access(cluster=cluster, name=f"a-{number}")
+        browser = sign_in(devops)
+
+        with django_assert_max_num_queries(12):
+            browser.get(ADD_ONS)
+
+
+class TestDetail:
+    def test_it_shows_what_a_deploy_applies_and_no_value(self, show, viewer, access):
+        text = show(viewer, AWS)
+
+        assert "kind: ClusterSecretStore" in text
+        assert "kind: Secret" in text
+        assert "&lt;set, not shown&gt;" in text
+        assert SECRET not in text
+        assert access.credential["access_key_id"] not in text
+
+    def test_before_the_first_deploy_it_says_what_happens_next(self, show, devops, access):
+        before = show(devops, AWS)
+        found(access, accepted_at=timezone.now())
+
+        assert "What happens next" in before
+        assert "Deploy prod" in before
+        assert "What happens next" not in show(devops, AWS)
+
+    def test_names_seen_by_a_test_are_not_shown_to_who_may_not_browse(self, show, viewer, access):
+        facts = [{"label": "List secrets", "ok": True, "text": ""}]
+        found(access, tested_at=timezone.now(), result={"facts": facts, "names": ["prod/db-password"]})
+
+        text = show(viewer, AWS)
+
+        assert "List secrets: OK" in text
+        assert "prod/db-password" not in text
+
+    def test_a_missing_permission_comes_with_the_policy_to_copy(self, show, viewer, access):
+        facts = [{"label": "List secrets", "ok": False, "text": "Denied: missing secretsmanager:ListSecrets"}]
+        result = {
+            "facts": facts,
+            "usable": True,
+            "reason": "Lacks it.",
+            "remedy": "Allow it.",
+            "policy": "POLICY",
+        }
+        found(access, tested_at=timezone.now(), verified_error="Lacks it.", result=result)
+
+        text = show(viewer, AWS)
+
+        assert "List secrets: denied" in text
+        assert "Copy the missing policy" in text
+
+    def test_what_is_linked_leads_to_its_service(self, show, viewer, access, cluster):
+        service = factories.make_service(cluster=cluster, name="api", namespace="shop")
+        factories.make_link(access=access, service=service, variable="DB_PASSWORD", key="prod/db-password")
+
+        text = show(viewer, AWS)
+
+        assert f"/o/acme/clusters/prod/services/{service.pk}/" in text
+        assert "DB_PASSWORD" in text
+
+    def test_a_viewer_is_told_who_may_edit(self, show, viewer, devops, access):
+        assert f"{AWS}edit/" not in show(viewer, AWS)
+        assert f"{AWS}edit/" in show(devops, AWS)
+
+
+class TestDelete:
+    def test_what_would_lose_its_source_is_listed_instead_of_a_button(self, show, devops, access, cluster):
+        service = factories.make_service(cluster=cluster, name="api", namespace="shop")
+        factories.make_link(access=access, service=service, variable="DB_PASSWORD")
+
+        text = show(devops, f"{AWS}delete/")
+
+        assert "1 linked secret would lose its source" in text
+        assert f"/o/acme/clusters/prod/services/{service.pk}/" in text
+        assert "Delete aws</button>" not in text
+
+    def test_an_unused_one_is_deleted_by_its_name(self, show, devops, access):
+        text = show(devops, f"{AWS}delete/")
+
+        assert access.store_name in text
+        assert "Delete aws</button>" in text
