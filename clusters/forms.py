@@ -15,7 +15,7 @@ class KubeconfigForm(forms.Form):
 
     kubeconfig = forms.CharField(
         label="Kubeconfig",
-        required=False,
+        error_messages={"required": "Paste a kubeconfig, or choose its file."},
         widget=forms.Textarea(
             attrs={"rows": 10, "spellcheck": "false", "autocomplete": "off", "autofocus": True}
         ),
@@ -28,11 +28,10 @@ class KubeconfigForm(forms.Form):
         upload = cleaned.get("file")
         text = cleaned.get("kubeconfig", "")
         if upload is not None and not text:
+            self.errors.pop("kubeconfig", None)
             if upload.size > kubeconfig.LARGEST:
                 raise forms.ValidationError({"file": "The kubeconfig is larger than 256 KB."})
             text = upload.read().decode(errors="replace")
-        if not text.strip() and not self.errors:
-            self.add_error("kubeconfig", "Paste a kubeconfig, or choose its file.")
         cleaned["text"] = text
         return cleaned
 

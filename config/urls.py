@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.urls import URLPattern, URLResolver, include, path
 
+from accounts import sign_in_urls as sign_in
 from accounts.organizations import views as organizations
 from config import health, palette, theme
 
@@ -18,7 +19,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", organizations.home, name="home"),
     path("healthz", health.healthz, name="healthz"),
     path("theme/", theme.choose, name="theme"),
-    path("accounts/", include("allauth.urls")),
+    path("accounts/", include(sign_in.urlpatterns)),
     path("o/<slug:org>/", include(organization_urls)),
 ]
 

@@ -84,3 +84,16 @@ def test_the_team_page_lists_members_and_the_matrix(sign_in, viewer, owner):
 
     assert owner.email in response.content.decode()
     assert response.context["matrix"]["roles"] == ["Owner", "Admin", "DevOps", "Auditor", "Viewer"]
+
+
+@pytest.mark.parametrize("path", ["email/", "confirm-email/", "set-password/"])
+def test_pages_that_are_not_offered_are_not_there(sign_in, viewer, path):
+    assert sign_in(viewer).get(f"/accounts/{path}").status_code == 404
+
+
+def test_a_password_reset_says_the_same_for_everybody(client, admin):
+    known = client.post("/accounts/password/reset/", {"email": admin.email})
+    unknown = client.post("/accounts/password/reset/", {"email": "nobody@example.com"})
+
+    assert known.status_code == unknown.status_code == 302
+    assert known.headers["Location"] == unknown.headers["Location"]

@@ -85,7 +85,7 @@ def test_the_main_job(page, demo, kubectl):
     # Connect the cluster.
     walker.sign_in("devops")
     walker.click("link", "Connect cluster")
-    walker.fill("Kubeconfig (optional)", kubeconfig)
+    walker.fill("Kubeconfig", kubeconfig)
     walker.click("button", "Test connection")
     walker.fill("Name", "acme-prod")
     walker.click("button", "Connect cluster")

@@ -1,0 +1,164 @@
+"""`make bench`: what matters for speed, each as a ratio to a floor that is measured in the same run.
+
+Medians of many runs, on this machine's embedded engines. Milliseconds differ between machines; the ratios say
+whether the product's own part has grown.
+"""
+
+import os
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+
+NAMES = 100_000
+
+
+def median(act: Callable[[], Any], runs: int) -> float:
+    """Return the median milliseconds of `runs` calls after three that warm up."""
+    for _ in range(3):
+        act()
+    taken = []
+    for _ in range(runs):
+        began = time.perf_counter()
+        act()
+        taken.append((time.perf_counter() - began) * 1000)
+    return statistics.median(taken)
+
+
+def show(
+    what: str, act: Callable[[], Any], floor_name: str, floor: Callable[[], Any], runs: int = 60
+) -> None:
+    """Print one line: the thing, its floor, and the ratio of their medians."""
+    mine, least = median(act, runs), median(floor, runs)
+    print(f"{what:<44} {mine:8.2f} ms   {mine / least:6.1f} x {floor_name} ({least:.2f} ms)", flush=True)
+
+
+def fill() -> Any:
+    """Return an access with a hundred thousand names."""
+    from external_secrets.models import InventoryEntry, InventoryState
+    from tests import factories
+
+    organization = factories.make_organization(name="Acme", slug="acme")
+    cluster = factories.make_cluster(organization=organization, name="prod")
+    access = factories.make_access(cluster=cluster, name="aws")
+    rows = (
+        InventoryEntry(
+            access=access,
+            name=f"prod/team-{n % 400:03d}/service-{n % 37:02d}/key-{n:06d}",
+            reference=f"arn:{n}",
+        )
+        for n in range(NAMES)
+    )
+    InventoryEntry.objects.bulk_create(rows, batch_size=5000)
+    from django.utils import timezone
+
+    InventoryState.objects.create(access=access, read_at=timezone.now(), entries=NAMES)
+    return access
+
+
+def names(access: Any) -> None:
+    from django.db import connection
+
+    from external_secrets import browsing
+    from external_secrets.models import InventoryEntry
+
+    def one_row() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+            cursor.fetchone()
+
+    owned = InventoryEntry.objects.filter(access=access)
+    prefix = "prod/team-123/"
+    deep = browsing.page(access, "").after
+    show("50 names below a prefix, of 100,000", lambda: browsing.page(access, prefix), "SELECT 1", one_row)
+    show("the next 50 after a name", lambda: browsing.page(access, "", deep), "SELECT 1", one_row)
+    show("folders below a prefix", lambda: browsing.folders(access, prefix), "SELECT 1", one_row)
+    show(
+        "the same 50 by substring (the peer: LIKE)",
+        lambda: list(owned.filter(name__contains="team-123/")[:50]),
+        "by prefix",
+        lambda: browsing.page(access, prefix),
+        20,
+    )
+
+
+def pages(access: Any) -> None:
+    from django.test import Client
+
+    from tests import factories
+
+    client = Client()
+    client.force_login(factories.make_member(access.cluster.organization, "owner"))
+
+    def get(path: str) -> Callable[[], Any]:
+        return lambda: client.get(path)
+
+    search = f"/o/acme/secrets/?access={access.pk}&q=prod/team-1"
+    part = {"HX-Request": "true"}
+    show("the list of clusters", get("/o/acme/clusters/"), "login page", get("/accounts/login/"))
+    show("the page of names", get(search), "login page", get("/accounts/login/"), 30)
+    show(
+        "the same as htmx asks for it",
+        lambda: client.get(search, headers=part),
+        "login page",
+        get("/accounts/login/"),
+        30,
+    )
+    show("the audit log", get("/o/acme/audit/"), "login page", get("/accounts/login/"))
+
+
+def audit(access: Any) -> None:
+    from accounts.audit import services
+    from accounts.models import Membership, User
+
+    organization = access.cluster.organization
+    by = User.objects.filter(memberships__organization=organization).first()
+
+    def record() -> None:
+        services.record(organization=organization, by=by, action="bench.done", target=access)
+
+    show(
+        "one audit event, chained",
+        record,
+        "one plain row",
+        lambda: Membership.objects.filter(user=by).update(role="owner"),
+    )
+    show("checking a chain of 200 events", lambda: services.verify(organization), "one event", record, 10)
+
+
+def cluster() -> None:
+    from clusters import kubeconfig, kubernetes
+    from sandbox import world
+    from sandbox.kubernetes import Cluster
+
+    with Cluster() as running:
+        running.load(list(world.manifests()))
+        door = kubernetes.connect_text(kubeconfig.reduce(running.kubeconfig()))
+        metadata = {"name": "bench", "namespace": "shop"}
+        manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"a": "1"}}
+        show("applying what is there already", lambda: door.apply(manifest), "GET /version", door.version)
+        show("discovering six services", door.workloads, "GET /version", door.version)
+
+
+def main() -> None:
+    import django
+
+    django.setup()
+    from django.test.utils import setup_databases, setup_test_environment, teardown_databases
+
+    setup_test_environment()
+    databases = setup_databases(verbosity=0, interactive=False)
+    try:
+        access = fill()
+        names(access)
+        pages(access)
+        audit(access)
+        cluster()
+    finally:
+        teardown_databases(databases, verbosity=0)
+
+
+if __name__ == "__main__":
+    main()
