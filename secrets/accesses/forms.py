@@ -20,7 +20,9 @@ class ChoiceField(forms.ChoiceField):
 class ProviderForm(forms.Form):
     """Which secret manager."""
 
-    provider = ChoiceField(label="Which secret manager?")
+    provider = ChoiceField(
+        label="Which secret manager?", error_messages={"required": "Choose a secret manager."}
+    )
 
     def __init__(self, data: Any = None, **kwargs: Any) -> None:
         super().__init__(data, **kwargs)
@@ -30,7 +32,7 @@ class ProviderForm(forms.Form):
 class MethodForm(forms.Form):
     """How the cluster signs in."""
 
-    method = ChoiceField()
+    method = ChoiceField(error_messages={"required": "Choose how the cluster signs in."})
 
     def __init__(self, provider: Provider, data: Any = None, **kwargs: Any) -> None:
         super().__init__(data, **kwargs)
@@ -74,6 +76,7 @@ def _name_field(cluster: Cluster) -> forms.Field:
         label="Name",
         max_length=40,
         validators=[name_rule, free],
+        error_messages={"required": "Enter a name for this access."},
         help_text="Part of the store's name in the cluster, for example aws-prod. It stays as it is.",
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
@@ -114,7 +117,9 @@ class DeleteForm(forms.Form):
     """The access's name, typed by somebody who means it."""
 
     name = forms.CharField(
-        label="Type the access's name", widget=forms.TextInput(attrs={"autocomplete": "off"})
+        label="Type the access's name",
+        error_messages={"required": "Type the name of the access to delete it."},
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
 
     def __init__(self, expected: str, data: Any = None) -> None:

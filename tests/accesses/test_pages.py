@@ -177,6 +177,22 @@ class TestDetail:
         assert "Deploy prod" in before
         assert "What happens next" not in show(devops, AWS)
 
+    def test_a_change_that_is_not_deployed_is_said_where_it_was_made(
+        self, show, devops, viewer, access, cluster
+    ):
+        found(access, accepted_at=timezone.now())
+        cluster.generation, cluster.deployed_generation = 2, 1
+        cluster.save()
+
+        text = show(devops, AWS)
+
+        assert "prod has changes that are not deployed" in text
+        assert 'id="deploy"' in text
+        assert "Deploying needs the role Owner or Admin or DevOps" in show(viewer, AWS)
+        cluster.deployed_generation = 2
+        cluster.save()
+        assert 'id="deploy-banner"' not in show(devops, AWS)
+
     def test_names_seen_by_a_test_are_not_shown_to_who_may_not_browse(self, show, viewer, access):
         facts = [{"label": "List secrets", "ok": True, "text": ""}]
         found(access, tested_at=timezone.now(), result={"facts": facts, "names": ["prod/db-password"]})

@@ -217,6 +217,7 @@ class TestStores:
     def test_the_store_and_its_credential_are_applied_once(self, run, access, kube):
         planned = Stores().plan(run())
         Stores().apply(run())
+        waited_for(lambda: verify._ready(kube.get(STORE, access.store_name, "")))
         before = versions(kube, "Secret", STORE)
         again = Stores().apply(run())
 

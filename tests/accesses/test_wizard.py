@@ -105,7 +105,7 @@ def test_blank_keys_keep_the_stored_ones(browser, cluster, sandbox_cloud):
     [
         ({"region": "paris"}, "region", "not an AWS region"),
         ({"access_key_id": "short"}, "access_key_id", "at least 16"),
-        ({"secret_access_key": ""}, "secret_access_key", "required"),
+        ({"secret_access_key": ""}, "secret_access_key", "Enter the secret access key."),
         ({"name": "Not Good"}, "name", "lower-case"),
         ({"name": "new"}, "name", "taken by a page"),
         ({"namespaces": []}, "namespaces", "at least one namespace"),

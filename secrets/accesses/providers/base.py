@@ -78,6 +78,9 @@ class ConfigurationForm(forms.Form):
         self.stored = frozenset(stored) & frozenset(self.secret_names())
         for name in self.stored:
             self.fields[name].required = False
+        for bound in self.fields.values():
+            label = str(bound.label)
+            bound.error_messages["required"] = f"Enter the {label[:1].lower()}{label[1:]}."
 
     def add_fields(self, before: dict[str, forms.Field], after: dict[str, forms.Field]) -> None:
         """Put fields of the page around the provider's own; they are no part of the configuration."""

@@ -74,6 +74,7 @@ def detail(request: OrgRequest, cluster: str, access: str) -> HttpResponse:
         "can_browse": request.allows(Permission.SECRET_BROWSE),
         "can_deploy": request.allows(Permission.DEPLOY_RUN),
         "who_may_manage": who_may(Permission.ACCESS_MANAGE),
+        "who_may_deploy": who_may(Permission.DEPLOY_RUN),
     }
     return pages.render_page(request, "accesses/detail.html", context)
 
