@@ -14,7 +14,15 @@ import pytest
 
 pytestmark = pytest.mark.worker
 
-OURS = ("DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE", "STYLEGUIDE", "SYNC_TIMEOUT", "BASE_URL", "PORT")
+OURS = (
+    "DATABASE_URL",
+    "REDIS_URL",
+    "DJANGO_SETTINGS_MODULE",
+    "STYLEGUIDE",
+    "SYNC_TIMEOUT",
+    "BASE_URL",
+    "PORT",
+)
 
 
 def start(project: Path, folder: Path, port: int) -> subprocess.Popen[str]:

@@ -43,7 +43,14 @@ def kubectl(cluster: Cluster, tmp_path: Any) -> Kubectl:
     (tmp_path / "kubeconfig").write_text(cluster.kubeconfig())
 
     def run(*arguments: str, given: str = "", ok: bool = True) -> subprocess.CompletedProcess[str]:
-        command = [binary, "--kubeconfig", str(tmp_path / "kubeconfig"), "--cache-dir", str(tmp_path), *arguments]
+        command = [
+            binary,
+            "--kubeconfig",
+            str(tmp_path / "kubeconfig"),
+            "--cache-dir",
+            str(tmp_path),
+            *arguments,
+        ]
         done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=60, check=False)
         assert (done.returncode == 0) is ok, done.stdout + done.stderr
         return done
@@ -58,7 +65,12 @@ def install_crds(cluster: Cluster, project: Any) -> None:
     schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     for kind, scope in (("ClusterSecretStore", "Cluster"), ("ExternalSecret", "Namespaced")):
         version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
-        names = {"kind": kind, "plural": f"{kind.lower()}s", "singular": kind.lower(), "listKind": f"{kind}List"}
+        names = {
+            "kind": kind,
+            "plural": f"{kind.lower()}s",
+            "singular": kind.lower(),
+            "listKind": f"{kind}List",
+        }
         spec = {"group": "external-secrets.io", "scope": scope, "names": names, "versions": [version]}
         metadata = {"name": f"{kind.lower()}s.external-secrets.io"}
         crd = {
@@ -88,7 +100,14 @@ def test_server_side_apply_keeps_owners_apart(kubectl):
     kubectl("apply", "--server-side", "--field-manager", "one", "-f", "-", given=DEPLOYMENT)
 
     refused = kubectl(
-        "apply", "--server-side", "--field-manager", "two", "-f", "-", given=DEPLOYMENT.replace('"1"', '"2"'), ok=False
+        "apply",
+        "--server-side",
+        "--field-manager",
+        "two",
+        "-f",
+        "-",
+        given=DEPLOYMENT.replace('"1"', '"2"'),
+        ok=False,
     )
     kubectl(
         "apply", "--server-side", "--field-manager", "two", "--force-conflicts", "-f", "-",
@@ -139,13 +158,24 @@ def test_it_says_who_we_are_and_what_we_may(kubectl, cluster, tmp_path):
     assert kubectl("auth", "can-i", "create", "secrets").stdout.strip() == "yes"
     (tmp_path / "kubeconfig").write_text(cluster.kubeconfig("sandbox-viewer"))
     assert kubectl("auth", "can-i", "create", "secrets", ok=False).stdout.strip() == "no"
-    assert 'User "sandbox-viewer" cannot list resource "secrets"' in kubectl("get", "secrets", ok=False).stderr
+    assert (
+        'User "sandbox-viewer" cannot list resource "secrets"' in kubectl("get", "secrets", ok=False).stderr
+    )
 
 
 def test_watching_shows_what_happens(kubectl, cluster, tmp_path):
     kubectl("apply", "-f", "-", given=DEPLOYMENT)
     binary = need(which("kubectl"), "kubectl")
-    command = [binary, "--kubeconfig", str(tmp_path / "kubeconfig"), "get", "deploy", "-w", "--request-timeout", "3s"]
+    command = [
+        binary,
+        "--kubeconfig",
+        str(tmp_path / "kubeconfig"),
+        "get",
+        "deploy",
+        "-w",
+        "--request-timeout",
+        "3s",
+    ]
 
     watched = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
 
@@ -155,10 +185,16 @@ def test_watching_shows_what_happens(kubectl, cluster, tmp_path):
 def test_a_token_for_a_service_account_names_its_audience(kubectl, cluster):
     import base64
 
-    service_account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "eso", "namespace": "default"}}
+    service_account = {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": {"name": "eso", "namespace": "default"},
+    }
     cluster.load([service_account])
 
-    token = kubectl("create", "token", "eso", "--audience", "sts.amazonaws.com", "--duration", "10m").stdout.strip()
+    token = kubectl(
+        "create", "token", "eso", "--audience", "sts.amazonaws.com", "--duration", "10m"
+    ).stdout.strip()
     short = kubectl("create", "token", "eso", "--duration", "1m", ok=False)
 
     body = token.split(".")[1]

@@ -76,7 +76,12 @@ def test_a_store_becomes_ready_in_the_operators_words(cluster):
 
     ready = condition(cluster, "ClusterSecretStore", "s")
 
-    assert (ready["type"], ready["status"], ready["reason"], ready["message"]) == ("Ready", "True", "Valid", "store validated")
+    assert (ready["type"], ready["status"], ready["reason"], ready["message"]) == (
+        "Ready",
+        "True",
+        "Valid",
+        "store validated",
+    )
 
 
 @pytest.mark.parametrize(("wanted", "text"), [("user", "u"), ("a.b", "dotted"), ("n.x", "1")])

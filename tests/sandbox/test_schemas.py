@@ -28,7 +28,9 @@ def examples(shared: Path, name: str) -> list[dict[str, Any]]:
 def create(cluster: Cluster, manifest: dict[str, Any]) -> None:
     group, _, version = manifest["apiVersion"].rpartition("/")
     resource = next(
-        r for r in cluster.store.resources.values() if (r.group, r.version, r.kind) == (group, version, manifest["kind"])
+        r
+        for r in cluster.store.resources.values()
+        if (r.group, r.version, r.kind) == (group, version, manifest["kind"])
     )
     options = Options(manager="test", dry_run=True, strict=True)
     cluster.api.operations.create(resource, "default", manifest, options)
