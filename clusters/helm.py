@@ -28,11 +28,13 @@ def install_or_upgrade(
 ) -> None:
     """Install a chart, a folder or an OCI or HTTPS location, without waiting for its pods.
 
+    A release of that name, such as one whose installation broke off, is upgraded.
+
     :raises HelmFailed: the chart cannot be fetched, or the cluster refuses it
     """
     options = {
         "release_name": release, "chart_path": chart, "version": version, "values": values,
-        "create_namespace": True, "wait": False, "timeout": timeout,
+        "wait": False, "timeout": timeout,
     }  # fmt: skip
     try:
         asyncio.run(_install(kubeconfig, namespace, options))
@@ -53,7 +55,13 @@ async def _install(kubeconfig: str, namespace: str, options: dict[str, Any]) -> 
     import helm_sdkpy
 
     configuration = helm_sdkpy.Configuration(namespace=namespace, kubeconfig=kubeconfig)
-    await asyncio.wait_for(helm_sdkpy.Install(configuration).run(**options), options["timeout"])
+    async with asyncio.timeout(options["timeout"]):
+        try:
+            await helm_sdkpy.Install(configuration).run(create_namespace=True, **options)
+        except helm_sdkpy.InstallError as error:
+            if "cannot re-use a name" not in str(error) and "cannot reuse a name" not in str(error):
+                raise
+            await helm_sdkpy.Upgrade(configuration).run(**options)
 
 
 def _message(error: Exception) -> str:

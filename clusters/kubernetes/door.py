@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import tempfile
 import weakref
 from typing import Any
@@ -13,6 +14,9 @@ from django.conf import settings
 from clusters.kubernetes import addresses, errors, kinds, workloads
 
 PAGE = 500
+# Of Secrets the API server is asked for nothing but metadata: no value ever reaches the console.
+METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+_SECRETS = re.compile(r"^/api/v1/(?:namespaces/[^/]+/)?secrets(?:/[^/]+)?$")
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 
@@ -82,7 +86,10 @@ class Door:
     ) -> dict[str, Any]:
         import urllib3
 
-        headers = {"Accept": "application/json", "Content-Type": content}
+        headers = {
+            "Accept": METADATA if _SECRETS.match(path) else "application/json",
+            "Content-Type": content,
+        }
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
         wanted = {key: value for key, value in query.items() if value}
@@ -140,7 +147,7 @@ class Door:
             found = self._request("GET", kinds.path(api_version, kind, namespace, name))
         except errors.NotFound:
             return None
-        return _secret_keys_only({"apiVersion": api_version, "kind": kind} | found)
+        return _secret_keys_only(found | {"apiVersion": api_version, "kind": kind})
 
     def list_all(
         self, api_version: str, kind: str, namespace: str | None = None, label_selector: str | None = None
@@ -163,7 +170,7 @@ class Door:
             except errors.NotFound as error:
                 raise errors.KindMissing(f"The cluster has no {kind}.") from error
             for item in answer.get("items") or []:
-                found.append(_secret_keys_only({"apiVersion": api_version, "kind": kind} | item))
+                found.append(_secret_keys_only(item | {"apiVersion": api_version, "kind": kind}))
             more = str((answer.get("metadata") or {}).get("continue") or "")
             if not more:
                 return found

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import yaml
 
-from sandbox.kubernetes import answers, discovery, protobuf, tables
+from sandbox.kubernetes import answers, discovery, protobuf, selectors, tables
 from sandbox.kubernetes.identity import Identities, User
 from sandbox.kubernetes.operations import Operations, Options
 from sandbox.kubernetes.resources import Resource
@@ -85,7 +85,9 @@ class Api:
             self.identities.require(
                 user, verb, call.resource.group, call.resource.plural, call.namespace, call.name
             )
-        return self._do(call, user)
+        status, answer = self._do(call, user)
+        metadata_only = "as=PartialObjectMetadata" in call.accept and isinstance(answer, dict)
+        return status, _metadata_only(answer) if metadata_only else answer
 
     def _discovery(self, path: str) -> Any:
         resources = list(self.store.resources.values())
@@ -209,7 +211,7 @@ class Api:
 
     def _selected(self, call: Call, item: dict[str, Any]) -> bool:
         labels = item["metadata"].get("labels") or {}
-        return _labels_fit(call.query.get("labelSelector", ""), labels) and _fields_fit(
+        return selectors.labels_fit(call.query.get("labelSelector", ""), labels) and selectors.fields_fit(
             call.query.get("fieldSelector", ""), item
         )
 
@@ -247,6 +249,18 @@ class Api:
         return body | {"status": {"allowed": allowed}}
 
 
+def _metadata_only(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return an object, or a list of objects, without anything but metadata."""
+    if answer.get("kind") == "Status":
+        return answer
+    if "items" in answer:
+        items = [_metadata_only(item) for item in answer["items"]]
+        return {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1"} | {
+            "metadata": answer["metadata"], "items": items,
+        }  # fmt: skip
+    return {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": answer["metadata"]}
+
+
 def _parse(content: str, body: bytes) -> Any:
     if not body:
         return None
@@ -256,35 +270,6 @@ def _parse(content: str, body: bytes) -> Any:
         return yaml.load(body, Loader=_LOADER)  # noqa: S506  a safe loader, the fast one where there is one
     except yaml.YAMLError as error:
         raise answers.Refused(400, "BadRequest", "the body cannot be read") from error
-
-
-def _labels_fit(selector: str, labels: dict[str, str]) -> bool:
-    for part in filter(None, re.split(r",(?![^(]*\))", selector)):
-        inside = re.match(r"^\s*(\S+)\s+(in|notin)\s+\(([^)]*)\)\s*$", part)
-        if inside:
-            listed = {word.strip() for word in inside[3].split(",")}
-            if (labels.get(inside[1]) in listed) != (inside[2] == "in"):
-                return False
-            continue
-        name, operator, value = re.match(r"^\s*!?([^!=\s]+)\s*(==|!=|=)?\s*(.*)$", part).groups()  # type: ignore[union-attr]
-        if operator is None:
-            fits = (name in labels) != part.strip().startswith("!")
-        else:
-            fits = (labels.get(name) == value.strip()) != (operator == "!=")
-        if not fits:
-            return False
-    return True
-
-
-def _fields_fit(selector: str, item: dict[str, Any]) -> bool:
-    for part in filter(None, selector.split(",")):
-        path, _, value = part.replace("==", "=").partition("=")
-        node: Any = item
-        for name in path.rstrip("!").split("."):
-            node = node.get(name) if isinstance(node, dict) else None
-        if (str(node or "") == value) == path.endswith("!"):
-            return False
-    return True
 
 
 def encode(value: Any) -> bytes:

@@ -127,6 +127,33 @@ def test_a_secrets_data_never_comes_through_the_door(door):
     ]
 
     assert "Y2FuYXJ5" not in repr(answers)
+    assert {answer["kind"] for answer in answers[1:]} == {"Secret"}
+
+
+def test_the_api_server_is_never_asked_for_a_secrets_data(door, monkeypatch):
+    """Not even on the wire: Secrets are read as metadata only."""
+    asked: list[str] = []
+    request = door._pool.request
+
+    def listen(method: str, url: str, **options: Any) -> Any:
+        answer = request(method, url, **options)
+        asked.append(answer.data.decode())
+        return answer
+
+    monkeypatch.setattr(door._pool, "request", listen)
+    door.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": "w", "namespace": "shop"},
+            "data": {"k": "Y2FuYXJ5"},
+        }
+    )
+    door.get("v1", "Secret", "w", "shop")
+    door.list_all("v1", "Secret")
+
+    assert len(asked) == 3
+    assert "Y2FuYXJ5" not in "".join(asked)
 
 
 def test_workloads_are_read_without_values(door):
