@@ -33,7 +33,7 @@ class Cluster(models.Model):
     class Kind(models.TextChoices):
         EKS = "eks", "Amazon EKS"
         GKE = "gke", "Google GKE"
-        KUBECONFIG = "kubeconfig", "Any other, by kubeconfig"
+        KUBECONFIG = "kubeconfig", "By kubeconfig"
 
     class Status(models.TextChoices):
         READY = "ready", "Ready"

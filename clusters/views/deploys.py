@@ -11,15 +11,12 @@ from django.utils import timezone
 from accounts.access import OrgRequest, org_view
 from accounts.roles import Permission, who_may
 from clusters import deploys
-from clusters.models import Cluster, Deploy, DeployStep
+from clusters.models import Deploy, DeployStep
+from clusters.views import clusters
 from config import pages
 
 PAGE = 50
 LINES = 2000
-
-
-def _cluster(request: OrgRequest, name: str) -> Cluster:
-    return get_object_or_404(Cluster.objects.owned_by(request.organization), name=name)
 
 
 def _deploy(request: OrgRequest, cluster: str, number: int) -> Deploy:
@@ -57,14 +54,11 @@ def of_organization(request: OrgRequest) -> HttpResponse:
 @org_view(Permission.DEPLOY_VIEW)
 def of_cluster(request: OrgRequest, cluster: str) -> HttpResponse:
     """List a cluster's newest deploys."""
-    found = _cluster(request, cluster)
+    found = clusters.find(request, cluster)
     rows = found.deploys.select_related("cluster")
-    context = {
-        "cluster": found,
-        "tab": "deploys",
+    context = clusters.page_context(request, found, "deploys") | {
         "rows": _rows(rows[:PAGE]),
         "total": rows.count(),
-        "can_deploy": request.allows(Permission.DEPLOY_RUN),
     }
     return pages.render_page(request, "clusters/deploys.html", context)
 
@@ -72,7 +66,7 @@ def of_cluster(request: OrgRequest, cluster: str) -> HttpResponse:
 @org_view(Permission.DEPLOY_RUN, methods=("POST",))
 def request_deploy(request: OrgRequest, cluster: str) -> HttpResponse:
     """Queue a deploy and go to its page; pressed twice, both lead to the same one."""
-    found = _cluster(request, cluster)
+    found = clusters.find(request, cluster)
     reason = request.POST.get("reason", "").strip()[:200]
     deploy = deploys.request(cluster=found, by=request.user, reason=reason)
     kwargs = {"org": request.organization.slug, "cluster": found.name, "number": deploy.number}

@@ -227,3 +227,9 @@ def test_the_list_does_not_grow_queries(browser, organization, django_assert_max
         response = browser.get("/o/acme/clusters/?q=c-1")
 
     assert len(response.context["rows"]) == 11
+
+
+def test_a_viewer_is_not_led_to_settings(sign_in, viewer, cluster):
+    page = sign_in(viewer).get("/o/acme/clusters/prod/deploys/").content.decode()
+
+    assert "/o/acme/clusters/prod/settings/" not in page
