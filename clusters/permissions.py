@@ -37,7 +37,9 @@ NEEDS: tuple[Need, ...] = (
     Need("delete", ESO, "externalsecrets", "removing what is no longer linked"),
     Need("patch", CORE, "secrets", "giving the operator its credentials", in_operator_namespace=True),
     Need("delete", ESO, "clustersecretstores", "removing the stores of removed accesses"),
-    Need("list", CORE, "secrets", "finding what is no longer needed; metadata only", in_operator_namespace=True),
+    Need(
+        "list", CORE, "secrets", "finding what is no longer needed; metadata only", in_operator_namespace=True
+    ),
     Need("delete", CORE, "secrets", "removing credentials of removed accesses", in_operator_namespace=True),
     Need("list", CORE, "events", "saying why a secret is not in sync"),
     Need("create", CORE, "namespaces", "installing the operator"),
