@@ -1,11 +1,14 @@
 """Connecting a cluster: kubeconfig, perhaps a context, the test's result, a name."""
 
+import datetime
 import uuid
 from typing import Any
 
+from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.access import OrgRequest, org_view
 from accounts.roles import Permission
@@ -28,7 +31,10 @@ def start(request: OrgRequest) -> HttpResponse:
         except kubeconfig.KubeconfigRefused as error:
             form.add_error("kubeconfig", str(error))
         if not form.errors:
-            ConnectDraft.objects.owned_by(request.organization).filter(by=request.user).delete()
+            # A person has one at a time, and a forgotten one does not keep a kubeconfig for long.
+            mine = Q(organization=request.organization, by=request.user)
+            forgotten = Q(created_at__lt=timezone.now() - datetime.timedelta(days=1))
+            ConnectDraft.objects.filter(mine | forgotten).delete()
             draft = ConnectDraft.objects.create(
                 organization=request.organization, by=request.user, kubeconfig=text, contexts=contexts
             )

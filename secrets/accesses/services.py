@@ -1,5 +1,6 @@
 """Making, testing, changing and removing accesses."""
 
+import datetime
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
@@ -17,6 +18,8 @@ from clusters import services as clusters
 from clusters.models import Cluster
 
 SHOWN = 5
+
+FORGOTTEN = datetime.timedelta(days=7)
 
 
 class NameTaken(ValueError):
@@ -131,7 +134,11 @@ def _announce(access: Access) -> None:
 
 
 def begin(*, cluster: Cluster, by: User) -> AccessDraft:
-    """Return a draft for the wizard: the person's own that is still empty, or a new one."""
+    """Return a draft for the wizard: the person's own that is still empty, or a new one.
+
+    Drafts that nobody touched for a week end here: they hold credentials.
+    """
+    AccessDraft.objects.filter(updated_at__lt=timezone.now() - FORGOTTEN).delete()
     empty = AccessDraft.objects.filter(cluster=cluster, by=by, provider="").first()
     return empty or AccessDraft.objects.create(cluster=cluster, by=by)
 

@@ -1,8 +1,10 @@
 """The wizard, as a person walks it: forward, back, away and back again; and what an access can become later."""
 
+import datetime
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from accesses.models import Access, AccessDraft
 from accounts.models import AuditEvent
@@ -428,3 +430,13 @@ def test_a_form_without_its_version_changes_nothing(browser, cluster, access, se
     access.refresh_from_db()
     assert response.status_code == 422
     assert access.version == 1
+
+
+def test_a_forgotten_draft_does_not_keep_its_credential(browser, cluster, sandbox_cloud):
+    draft = walk_to_details(browser)
+    browser.post(url(draft, "details"), details(sandbox_cloud))
+    AccessDraft.objects.update(updated_at=timezone.now() - datetime.timedelta(days=8))
+
+    begin(browser)
+
+    assert not AccessDraft.objects.filter(pk=draft.pk).exists()

@@ -1,10 +1,12 @@
 """Connecting a cluster, its services and its settings, as a person does it."""
 
+import datetime
 from typing import Any
 
 import pytest
 import yaml
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
 
 from accounts.models import AuditEvent
 from clusters.models import Cluster, ConnectDraft, Deploy
@@ -233,3 +235,12 @@ def test_a_viewer_is_not_led_to_settings(sign_in, viewer, cluster):
     page = sign_in(viewer).get("/o/acme/clusters/prod/deploys/").content.decode()
 
     assert "/o/acme/clusters/prod/settings/" not in page
+
+
+def test_a_forgotten_kubeconfig_does_not_stay(browser, sandbox, organization, admin):
+    forgotten = ConnectDraft.objects.create(organization=organization, by=admin, kubeconfig="x")
+    ConnectDraft.objects.update(created_at=timezone.now() - datetime.timedelta(days=2))
+
+    begin(browser, sandbox.kubeconfig())
+
+    assert not ConnectDraft.objects.filter(pk=forgotten.pk).exists()
