@@ -49,28 +49,34 @@ def kept_keys(folder: Path) -> dict[str, str]:
     return keys
 
 
-def manage(environment: dict[str, str], *command: str) -> None:
-    """Run a management command to its end.
+def manage(environment: dict[str, str], *commands: tuple[str, ...]) -> None:
+    """Run management commands side by side, each to its end.
 
-    :raises CommandFailed: with its name; its own words are on the terminal already
+    :raises CommandFailed: with the name of one that failed; its own words are on the terminal already
     """
-    done = subprocess.run(
-        [sys.executable, "manage.py", *command], cwd=ROOT, env={**os.environ, **environment}, check=False
-    )
-    if done.returncode:
-        raise CommandFailed(f"manage.py {command[0]} failed.")
+    running = [
+        subprocess.Popen([sys.executable, "manage.py", *command], cwd=ROOT, env={**os.environ, **environment})
+        for command in commands
+    ]
+    failed = [command[0] for command, child in zip(commands, running, strict=True) if child.wait()]
+    if failed:
+        raise CommandFailed(f"manage.py {failed[0]} failed.")
 
 
-def start(processes: Processes, port: int) -> None:
-    """Start gunicorn and a Celery worker."""
+def start_worker(processes: Processes) -> None:
+    """Start a Celery worker."""
+    processes.start(
+        "worker", "celery", "-A", "config", "worker", "-Q", "deploys,default", "--concurrency", "2",
+        "--loglevel", "INFO",
+    )  # fmt: skip
+
+
+def start_console(processes: Processes, port: int) -> None:
+    """Start gunicorn; the static files must be collected by now."""
     processes.start(
         "console", "gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{port}", "--worker-class", "gthread",
         "--workers", "2", "--threads", "8", "--access-logfile", "-",
         "--access-logformat", '%(h)s "%(m)s %(U)s" %(s)s %(M)sms',
-    )  # fmt: skip
-    processes.start(
-        "worker", "celery", "-A", "config", "worker", "-Q", "deploys,default", "--concurrency", "2",
-        "--loglevel", "INFO",
     )  # fmt: skip
 
 

@@ -49,10 +49,10 @@ def running(folder: Path, port: int) -> Iterator[tuple[Processes, dict[str, Any]
             processes.start(
                 "cluster", "sandbox.kubernetes", "--kubeconfig", str(kubeconfig), "--aws-url", cloud.url
             )
-            console.manage(environment, "migrate", "-v", "0")
-            console.manage(environment, "shell", "-v", "0", "-c", SEED)
-            console.manage(environment, "collectstatic", "--no-input", "-v", "0")
-            console.start(processes, port)
+            console.manage(environment, ("migrate", "-v", "0"), ("collectstatic", "--no-input", "-v", "0"))
+            console.start_worker(processes)
+            console.start_console(processes, port)
+            console.manage(environment, ("shell", "-v", "0", "-c", SEED))
             console.wait_until_healthy(processes, port)
             yield (
                 processes,

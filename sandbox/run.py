@@ -16,10 +16,10 @@ def main() -> int:
         with engines.running(folder) as found:
             environment = console.kept_keys(folder) | found
             environment |= {"BASE_URL": os.environ.get("BASE_URL", f"http://localhost:{port}")}
-            console.manage(environment, "migrate", "-v", "0")
-            console.manage(environment, "collectstatic", "--no-input", "-v", "0")
+            console.manage(environment, ("migrate", "-v", "0"), ("collectstatic", "--no-input", "-v", "0"))
             with Processes(folder / "logs", environment) as processes:
-                console.start(processes, port)
+                console.start_worker(processes)
+                console.start_console(processes, port)
                 console.wait_until_healthy(processes, port)
                 print(
                     f"Keyhaven is at {environment['BASE_URL']}. Logs: {folder / 'logs'}. Ctrl-C ends it.",
