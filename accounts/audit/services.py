@@ -87,11 +87,20 @@ class Chain:
         return self.broken_at is None
 
 
-def verify(organization: Organization) -> Chain:
-    """Walk an organization's chain from its start; an edited, removed or reordered event is named."""
-    previous, expected = GENESIS, 1
-    for event in AuditEvent.objects.owned_by(organization).order_by("sequence").iterator():
+def verify(organization: Organization, newest: int | None = None) -> Chain:
+    """Walk an organization's chain, or its `newest` events; an edited, removed or reordered event is named."""
+    owned = AuditEvent.objects.owned_by(organization).order_by("sequence")
+    last = owned.last()
+    start = max(0, last.sequence - newest) if last and newest else 0
+    previous = GENESIS
+    if start:
+        before = owned.filter(sequence=start).first()
+        if before is None:
+            return Chain(0, start)
+        previous = before.hash
+    expected = start + 1
+    for event in owned.filter(sequence__gt=start).iterator():
         if event.sequence != expected or event.previous_hash != previous or digest(event) != event.hash:
-            return Chain(expected - 1, min(event.sequence, expected))
+            return Chain(expected - start - 1, min(event.sequence, expected))
         previous, expected = event.hash, expected + 1
-    return Chain(expected - 1, None)
+    return Chain(expected - start - 1, None)

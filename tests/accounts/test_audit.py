@@ -50,6 +50,15 @@ def test_an_edited_event_is_found(organization, admin):
     assert services.verify(organization).broken_at == 2
 
 
+def test_the_newest_events_can_be_checked_alone(organization, admin):
+    for _ in range(6):
+        record(organization, admin)
+    tamper("UPDATE accounts_auditevent SET actor_name = 'Nobody' WHERE sequence = 2")
+
+    assert services.verify(organization, newest=3) == services.Chain(3, None)
+    assert services.verify(organization, newest=5).broken_at == 2
+
+
 def test_a_removed_event_is_found(organization, admin):
     for _ in range(3):
         record(organization, admin)
