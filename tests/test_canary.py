@@ -5,12 +5,12 @@ import logging
 from typing import Any
 
 import pytest
-import redis
 from django.conf import settings
 from django.db import connection
 
 from accounts.models import AuditEvent
 from tests import factories
+from tests.tools import broker
 from tests.world import PAGES, VIEWS, World, ask
 
 pytestmark = pytest.mark.django_db
@@ -29,19 +29,6 @@ def tables() -> dict[str, str]:
             cursor.execute(f'SELECT t::text FROM "{name}" t')
             found[name] = "\n".join(row[0] for row in cursor.fetchall())
     return found
-
-
-def broker() -> str:
-    """Return everything in the broker and the cache, keys and values, as text."""
-    client = redis.from_url(settings.REDIS_URL)
-    texts = []
-    for key in client.scan_iter("*"):
-        kind = client.type(key)
-        value: Any = client.get(key) if kind == b"string" else b""
-        value = client.lrange(key, 0, -1) if kind == b"list" else value
-        value = client.hgetall(key) if kind == b"hash" else value
-        texts.append(f"{key!r} {value!r}")
-    return "\n".join(texts)
 
 
 @pytest.fixture
@@ -81,7 +68,7 @@ def test_no_page_shows_a_stored_credential(planted, owner, client, caplog, name)
 
     assert page is None or CANARY not in page.content.decode()
     assert CANARY not in caplog.text + stream.getvalue()
-    assert CANARY not in broker()
+    assert CANARY not in broker(settings.REDIS_URL)
     assert {table for table, text in tables().items() if CANARY in text} == set()
 
 

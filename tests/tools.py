@@ -5,8 +5,22 @@ import shutil
 from typing import Any
 
 import pytest
+import redis
 
 which = shutil.which
+
+
+def broker(url: str) -> str:
+    """Return everything in a broker and cache, keys and values, as text."""
+    client = redis.from_url(url)
+    readers = {
+        b"string": client.get,
+        b"list": lambda key: client.lrange(key, 0, -1),
+        b"hash": client.hgetall,
+        b"set": client.smembers,
+        b"zset": lambda key: client.zrange(key, 0, -1),
+    }
+    return "\n".join(f"{key!r} {readers[client.type(key)](key)!r}" for key in client.scan_iter("*"))
 
 
 def need(found: Any, what: str) -> Any:

@@ -8,8 +8,9 @@ from typing import Any
 
 import psycopg
 import pytest
-import redis
 from axe_playwright_python.sync_playwright import Axe
+
+from tests.tools import broker
 
 pytestmark = pytest.mark.browser
 
@@ -71,10 +72,7 @@ def everything_kept(demo: dict[str, Any]) -> dict[str, str]:
         for (table,) in tables:
             rows = connection.execute(f'SELECT t::text FROM "{table}" t').fetchall()  # type: ignore[arg-type]
             found[table] = "\n".join(row[0] for row in rows)
-    broker = redis.from_url(demo["redis_url"])
-    for key in broker.scan_iter("*"):
-        found[f"broker {key!r}"] = repr(key) + repr(broker.dump(key))
-    return found
+    return found | {"broker": broker(demo["redis_url"])}
 
 
 def test_the_main_job(page, demo, kubectl):
