@@ -10,13 +10,20 @@ from clusters.models.clusters import name_rule
 NAME_HELP = "How it is called here, for example payments-prod."
 
 
+class SealedTextarea(forms.Textarea):
+    """A text area for what must not come back in a page: it is rendered empty, also after an error."""
+
+    def format_value(self, value: Any) -> str:
+        return ""
+
+
 class KubeconfigForm(forms.Form):
     """A kubeconfig, pasted or uploaded. Clean, it has `text`; the text itself is never rendered back."""
 
     kubeconfig = forms.CharField(
         label="Kubeconfig",
         error_messages={"required": "Paste a kubeconfig, or choose its file."},
-        widget=forms.Textarea(
+        widget=SealedTextarea(
             attrs={"rows": 10, "spellcheck": "false", "autocomplete": "off", "autofocus": True}
         ),
         help_text="Paste what “kubectl config view --raw --flatten --minify” prints. It is stored encrypted and never shown again.",
@@ -34,6 +41,17 @@ class KubeconfigForm(forms.Form):
             text = upload.read().decode(errors="replace")
         cleaned["text"] = text
         return cleaned
+
+
+class ReplaceForm(KubeconfigForm):
+    """Another kubeconfig for a cluster that is connected."""
+
+    context = forms.CharField(
+        label="Context",
+        required=False,
+        help_text="Needed when the kubeconfig has several.",
+        widget=forms.TextInput(attrs={"spellcheck": "false", "autocomplete": "off"}),
+    )
 
 
 class ContextForm(forms.Form):

@@ -1,10 +1,14 @@
-"""Helm, behind one function and one error, so that its library can be replaced."""
+"""Helm, behind two functions and one error, so that its library can be replaced."""
 
-import asyncio
 import json
+import selectors
+import subprocess
+import sys
 from typing import Any
 
+from clusters import kubernetes
 from clusters.kubernetes import errors
+from config.paths import BASE_DIR
 
 
 class HelmFailed(Exception):
@@ -31,42 +35,85 @@ def install_or_upgrade(
     A release of that name, such as one whose installation broke off, is upgraded.
 
     :raises HelmFailed: the chart cannot be fetched, or the cluster refuses it
+    :raises ClusterError: the cluster does not answer
     """
+    forget_broken(kubeconfig, release, namespace)
     options = {
         "release_name": release, "chart_path": chart, "version": version, "values": values,
         "wait": False, "timeout": timeout,
     }  # fmt: skip
+    _order("install", kubeconfig, namespace, options)
+
+
+def uninstall(kubeconfig: str, *, release: str, namespace: str, timeout: int) -> None:
+    """Uninstall a release, if it is there; what its chart marks to be kept stays.
+
+    :raises HelmFailed: the cluster refuses it
+    """
+    _order("uninstall", kubeconfig, namespace, {"release_name": release, "wait": False, "timeout": timeout})
+
+
+def forget_broken(kubeconfig: str, release: str, namespace: str) -> int:
+    """Remove the records of operations that never ended; Helm refuses to go on while there is one.
+
+    Only one deploy runs on a cluster, so nobody is at work on the release now.
+
+    :raises ClusterError: the cluster does not answer
+    """
+    door = kubernetes.connect_text(kubeconfig)
+    labels = (
+        f"owner=helm,name={release},status in (pending-install,pending-upgrade,pending-rollback,uninstalling)"
+    )
     try:
-        asyncio.run(_install(kubeconfig, namespace, options))
-    except TimeoutError:
-        raise HelmFailed(
-            f"Helm did not finish within {timeout} s.", "Check that the console reaches the chart's location."
-        ) from None
-    except Exception as error:
-        if not type(error).__module__.startswith("helm_sdkpy"):
-            raise
-        raise HelmFailed(
-            f"Helm says: {_message(error)}",
-            "Check the chart's location and version, and what the cluster allows us.",
-        ) from None
+        broken = door.list_all("v1", "Secret", namespace, labels)
+    except kubernetes.Forbidden:
+        return 0
+    for item in broken:
+        door.delete("v1", "Secret", item["metadata"]["name"], namespace)
+    return len(broken)
 
 
-async def _install(kubeconfig: str, namespace: str, options: dict[str, Any]) -> None:
-    import helm_sdkpy
-
-    configuration = helm_sdkpy.Configuration(namespace=namespace, kubeconfig=kubeconfig)
-    async with asyncio.timeout(options["timeout"]):
+def _order(act: str, kubeconfig: str, namespace: str, options: dict[str, Any]) -> None:
+    timeout = options["timeout"]
+    order = {"act": act, "kubeconfig": kubeconfig, "namespace": namespace, "options": options}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "clusters.helm_process"],
+        cwd=BASE_DIR,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    assert process.stdin  # noqa: S101  it is a pipe
+    with process:
         try:
-            await helm_sdkpy.Install(configuration).run(create_namespace=True, **options)
-        except helm_sdkpy.InstallError as error:
-            if "cannot re-use a name" not in str(error) and "cannot reuse a name" not in str(error):
-                raise
-            await helm_sdkpy.Upgrade(configuration).run(**options)
+            process.stdin.write(json.dumps(order).encode() + b"\n")
+            process.stdin.flush()
+            answer = _answer(process, timeout)
+        finally:
+            process.kill()
+    if answer is None:
+        raise HelmFailed("Helm ended without an answer.", "Deploy again; the worker may be short of memory.")
+    if "error" in answer:
+        raise HelmFailed(
+            f"Helm says: {answer['error']}",
+            "Check the chart's location and version, and what the cluster allows us.",
+        )
 
 
-def _message(error: Exception) -> str:
-    text = str(error)
+def _answer(process: "subprocess.Popen[bytes]", timeout: int) -> dict[str, str] | None:
+    """Return Helm's answer, or None when it died; its stdin stays open as long as we live.
+
+    :raises HelmFailed: it took longer than `timeout` seconds
+    """
+    assert process.stdout  # noqa: S101
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        if not selector.select(timeout):
+            raise HelmFailed(
+                f"Helm did not finish within {timeout} s.",
+                "Check that the console reaches the chart's location, and that the cluster answers.",
+            )
     try:
-        return str(json.loads(text).get("error", text))
-    except (ValueError, AttributeError):
-        return text
+        return dict(json.loads(process.stdout.read()))
+    except ValueError:
+        return None

@@ -57,11 +57,14 @@ def try_connection(reduced: str, operator_namespace: str = "") -> Trial:
 
 @transaction.atomic
 def connect(*, draft: ConnectDraft, name: str, by: User) -> Cluster:
-    """Make a cluster of a tested draft, discover its services and end the draft.
+    """Make a cluster of a tested draft, discover its services and empty the draft; asked twice, make one.
 
     :raises NameTaken: the name is in use
     :raises kubernetes.ClusterError: the cluster cannot be reached any more
     """
+    draft = ConnectDraft.objects.select_for_update(of=("self",)).get(pk=draft.pk)
+    if draft.cluster is not None:
+        return draft.cluster
     found = try_connection(draft.kubeconfig)
     cluster = Cluster(
         organization=draft.organization,
@@ -89,7 +92,8 @@ def connect(*, draft: ConnectDraft, name: str, by: User) -> Cluster:
     # Said on the page among the permissions; the cluster is connected all the same.
     with contextlib.suppress(kubernetes.Forbidden):
         refresh_services(cluster)
-    draft.delete()
+    draft.cluster, draft.kubeconfig = cluster, ""
+    draft.save()
     return cluster
 
 

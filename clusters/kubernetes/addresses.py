@@ -11,16 +11,35 @@ METADATA = frozenset(
     ipaddress.ip_address(address)
     for address in ("169.254.169.254", "fd00:ec2::254", "100.100.100.200", "192.0.0.192")
 )
+# Prefixes whose last 32 bits are an IPv4 address that a gateway or the kernel may turn to.
+_CARRIERS = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("::/96"))
+
+type Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class Forbidden(ValueError):
     """The address leads to where nothing may be called. The message names it."""
 
 
-def _refuse(host: str, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> None:
-    mapped = getattr(address, "ipv4_mapped", None) or address
-    if mapped in METADATA or mapped.is_link_local or mapped.is_multicast or mapped.is_unspecified:
-        raise Forbidden(f"{host} is a link-local or metadata address; an API server is never there.")
+def _inside(address: Address) -> list[Address]:
+    """Return the address and every IPv4 address that it carries."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return [address]
+    carried = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
+    # ::1 is loopback, not 0.0.0.1.
+    if any(address in carrier for carrier in _CARRIERS) and int(address) > 1:
+        carried.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+    return [address, *(one for one in carried if one is not None)]
+
+
+def refuse(host: str, reached: str) -> None:
+    """Refuse the address that a host stands for.
+
+    :raises Forbidden: with the host's name
+    """
+    for address in _inside(ipaddress.ip_address(reached.partition("%")[0])):
+        if address in METADATA or address.is_link_local or address.is_multicast or address.is_unspecified:
+            raise Forbidden(f"{host} is a link-local or metadata address; an API server is never there.")
 
 
 def check(url: str) -> None:
@@ -35,7 +54,7 @@ def check(url: str) -> None:
         raise Forbidden(f"{host} is a cloud's metadata service; an API server is never there.")
     try:
         found = {info[4][0] for info in socket.getaddrinfo(host, None)}
-    except OSError:
+    except (OSError, UnicodeError):
         return
     for address in found:
-        _refuse(host, ipaddress.ip_address(str(address).partition("%")[0]))
+        refuse(host, str(address))

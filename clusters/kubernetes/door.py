@@ -63,6 +63,8 @@ class Door:
     def _connections(self, authority: str, server_name: str | None, user: dict[str, str]) -> Any:
         from kubernetes.client import ApiClient, Configuration
 
+        from clusters.kubernetes import sockets
+
         configuration = Configuration(host=self.host)
         configuration.ca_cert_data = authority
         configuration.tls_server_name = server_name
@@ -71,7 +73,9 @@ class Door:
         if not self._token:
             configuration.cert_file = self._file(user.get("client-certificate-data", ""))
             configuration.key_file = self._file(user.get("client-key-data", ""))
-        return ApiClient(configuration).rest_client.pool_manager
+        pool = ApiClient(configuration).rest_client.pool_manager
+        pool.pool_classes_by_scheme = {"https": sockets.CheckedPool}
+        return pool
 
     def _file(self, encoded: str) -> str:
         """Keep a client certificate in a file of our own, as TLS libraries want it, while the door lives."""
@@ -107,7 +111,8 @@ class Door:
                 retries=False,
             )
         if response.status >= 300:
-            raise errors.from_status(response.status, response.data.decode(errors="replace"))
+            body = response.data.decode(errors="replace")
+            raise errors.from_status(response.status, body, of_secret=bool(_SECRETS.match(path)))
         try:
             answer = json.loads(response.data)
         except ValueError:
@@ -117,13 +122,17 @@ class Door:
     # -- who and what --------------------------------------------------------------------------------
     def version(self) -> str:
         """Return the server's version, for example `v1.36.2`."""
-        return str(self._request("GET", "/version").get("gitVersion", "unknown"))
+        return workloads.text(self._request("GET", "/version").get("gitVersion", "unknown"), 40)
 
     def whoami(self) -> str:
         """Return the user name that the API server knows us by."""
         review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
-        answer = self._request("POST", kinds.path("authentication.k8s.io/v1", "SelfSubjectReview"), review)
-        return str(answer.get("status", {}).get("userInfo", {}).get("username", "unknown"))
+        try:
+            answer = self._request("POST", kinds.path(review["apiVersion"], review["kind"]), review)
+            return workloads.text(answer["status"]["userInfo"]["username"], 300)
+        except (errors.NotFound, KeyError, TypeError):
+            # Kubernetes before 1.28 does not say.
+            return "unknown"
 
     def allowed(self, verb: str, group: str, resource: str, namespace: str = "") -> bool:
         """Ask whether we may do this; an empty namespace means in all of them."""
@@ -186,12 +195,15 @@ class Door:
 
     def workloads(self) -> list[workloads.Workload]:
         """Return the workloads of all namespaces but the cluster's own."""
-        return [
-            workloads.read(kind, item)
-            for api_version, kind in workloads.KINDS
-            for item in self.list_all(api_version, kind)
-            if item["metadata"]["namespace"] not in workloads.SYSTEM
-        ]
+        try:
+            return [
+                workloads.read(kind, item)
+                for api_version, kind in workloads.KINDS
+                for item in self.list_all(api_version, kind)
+                if item["metadata"]["namespace"] not in workloads.SYSTEM
+            ]
+        except (KeyError, TypeError, AttributeError):
+            raise errors.Unreachable(f"{self.host} does not answer like a Kubernetes API server.") from None
 
     # -- writing -------------------------------------------------------------------------------------
     def apply(

@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from clusters.kubernetes import addresses
+
 _CONFLICT = re.compile(r'conflicts? with "(?P<manager>[^"]+)"(?: using [^:]+)?: (?P<field>\S+)')
 _LINES = re.compile(r'^conflicts with "(?P<manager>[^"]+)"', re.MULTILINE)
 _TOKENS = re.compile(
     r"(?i)(bearer\s+\S+|eyJ[\w-]{8,}\.[\w-]+\.[\w-]*|\b(?:data|stringData)\b\S*: ?Invalid value: .*)"
 )
 LONGEST = 600
+UNWELL = "The API server answers, but not well. Try again in a while; its log says more."
 
 
 def redact(text: str) -> str:
@@ -99,23 +102,54 @@ def _conflict(message: str, causes: list[dict[str, Any]]) -> Conflict:
     return Conflict(message, found)
 
 
-def from_status(status: int, body: str) -> ClusterError:
-    """Return our error for an answer of the API server: an HTTP status and a Status object."""
+def _parsed(status: int, body: str) -> tuple[str, list[dict[str, Any]]]:
+    """Return the message and the causes of a Status object, whatever the server sent."""
     try:
         parsed = json.loads(body) if body else {}
     except ValueError:
         parsed = {}
     parsed = parsed if isinstance(parsed, dict) else {}
+    details = parsed.get("details")
+    causes = details.get("causes") if isinstance(details, dict) else None
     message = str(parsed.get("message") or f"The API server answered {status}.")
-    causes = (parsed.get("details") or {}).get("causes") or []
+    return message, [cause for cause in causes or [] if isinstance(cause, dict)]
+
+
+def _about_a_secret(status: int, message: str, causes: list[dict[str, Any]]) -> str:
+    """Return the message in our own words: the server's may quote what was sent, and that is a Secret's data."""
+    if status in (401, 404, 409) or (status == 403 and "webhook" not in message):
+        return message
+    fields = ", ".join(sorted({str(cause["field"]) for cause in causes if cause.get("field")}))
+    who = "A webhook" if "webhook" in message else "The API server"
+    return f"{who} refused the Secret with {status}" + (f" because of {fields}." if fields else ".")
+
+
+def from_status(status: int, body: str, *, of_secret: bool = False) -> ClusterError:
+    """Return our error for an answer of the API server: an HTTP status and a Status object.
+
+    `of_secret` says that the request was about a Secret: then no word of the server is passed on that could
+    quote its data.
+    """
+    message, causes = _parsed(status, body)
+    if of_secret:
+        shown = _about_a_secret(status, message, causes)
+        if "failed to create typed patch object" in message:
+            return Invalid(shown)
+        message = shown
+    return _error(status, message, causes)
+
+
+def _error(status: int, message: str, causes: list[dict[str, Any]]) -> ClusterError:
     if status == 409:
         return _conflict(message, causes)
     if status >= 500:
         if "failed to create typed patch object" in message:
             return Invalid(message)
-        return WebhookFailed(message) if "webhook" in message else Unreachable(message)
+        return WebhookFailed(message) if "webhook" in message else Unreachable(message, UNWELL)
+    if status == 429:
+        return Unreachable(message, UNWELL)
     kinds: dict[int, type[ClusterError]] = {
-        400: Invalid, 401: Unauthorized, 403: Forbidden, 404: NotFound, 422: Invalid, 429: Unreachable,
+        400: Invalid, 401: Unauthorized, 403: Forbidden, 404: NotFound, 422: Invalid,
     }  # fmt: skip
     return kinds.get(status, ClusterError)(message)
 
@@ -127,8 +161,13 @@ def translated(host: str) -> Iterator[None]:
 
     try:
         yield
+    except addresses.Forbidden as error:
+        raise Unreachable(str(error)) from None
     except urllib3.exceptions.HTTPError as error:
         raise _no_answer(host, error) from None
+    except ValueError:
+        # A header or a host that cannot be sent; the message would quote the token.
+        raise Unauthorized("The stored kubeconfig cannot be used.") from None
 
 
 def _no_answer(host: str, error: Exception) -> Unreachable:

@@ -1,5 +1,7 @@
 """The kinds that the product reads or writes, so that no request is spent on discovery."""
 
+from urllib.parse import quote
+
 from clusters.kubernetes import errors
 
 # (apiVersion, kind) → (plural, namespaced)
@@ -32,10 +34,17 @@ def path(api_version: str, kind: str, namespace: str | None = None, name: str = 
     """Return the path of an object, of a kind's list, or of a kind's list in one namespace.
 
     :raises KindMissing: the product does not know the kind
+    :raises Invalid: a name that could lead to another path
     """
     if (api_version, kind) not in KINDS:
         raise errors.KindMissing(f"Keyhaven does not handle {kind} of {api_version}.")
     plural, namespaced = KINDS[api_version, kind]
     root = f"/api/{api_version}" if "/" not in api_version else f"/apis/{api_version}"
-    within = f"/namespaces/{namespace}" if namespaced and namespace else ""
-    return f"{root}{within}/{plural}" + (f"/{name}" if name else "")
+    within = f"/namespaces/{_part(namespace)}" if namespaced and namespace else ""
+    return f"{root}{within}/{plural}" + (f"/{_part(name)}" if name else "")
+
+
+def _part(name: str) -> str:
+    if name in (".", ".."):
+        raise errors.Invalid(f"{name} is no name.")
+    return quote(name, safe="")

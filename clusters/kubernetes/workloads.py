@@ -17,6 +17,11 @@ class Workload:
     containers: list[dict[str, Any]]
 
 
+def text(value: Any, longest: int = 1000) -> str:
+    """Return what a cluster says as text that a database column takes."""
+    return str(value).replace("\x00", "")[:longest]
+
+
 def pod_spec(manifest: dict[str, Any]) -> dict[str, Any]:
     """Return the pod's spec inside a workload."""
     spec = manifest.get("spec") or {}
@@ -31,18 +36,18 @@ def read(kind: str, manifest: dict[str, Any]) -> Workload:
     spec = pod_spec(manifest | {"kind": kind})
     return Workload(
         kind,
-        metadata["namespace"],
-        metadata["name"],
+        text(metadata["namespace"], 63),
+        text(metadata["name"], 253),
         [_container(entry) for entry in spec.get("containers") or []],
     )
 
 
 def _container(entry: dict[str, Any]) -> dict[str, Any]:
     return {
-        "name": entry["name"],
-        "image": entry.get("image", ""),
-        "env": [{"name": env["name"], "source": _source(env)} for env in entry.get("env") or []],
-        "mounts": [mount["mountPath"] for mount in entry.get("volumeMounts") or []],
+        "name": text(entry["name"]),
+        "image": text(entry.get("image", "")),
+        "env": [{"name": text(env["name"]), "source": _source(env)} for env in entry.get("env") or []],
+        "mounts": [text(mount["mountPath"]) for mount in entry.get("volumeMounts") or []],
     }
 
 
@@ -50,5 +55,5 @@ def _source(env: dict[str, Any]) -> str:
     source = env.get("valueFrom") or {}
     for key, word in (("secretKeyRef", "secret"), ("configMapKeyRef", "config map")):
         if key in source:
-            return f"{word} {source[key].get('name')}/{source[key].get('key')}"
+            return text(f"{word} {source[key].get('name')}/{source[key].get('key')}")
     return "field" if source else "value"

@@ -89,6 +89,8 @@ class ConnectDraft(models.Model):
     # As pasted while a context is to be chosen, afterwards reduced to the chosen one.
     kubeconfig = EncryptedTextField()
     contexts = models.JSONField(default=list, blank=True)
+    # What became of it: a second click on “Connect” leads there.
+    cluster = models.ForeignKey(Cluster, models.CASCADE, null=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = OwnedQuerySet["ConnectDraft"].as_manager()

@@ -10,7 +10,7 @@ from django.urls import reverse
 from accounts.access import OrgRequest, org_view
 from accounts.roles import Permission, who_may
 from clusters import kubeconfig, kubernetes, services
-from clusters.forms import DisconnectForm, KubeconfigForm
+from clusters.forms import DisconnectForm, ReplaceForm
 from clusters.models import Cluster, Deploy, Drift
 from config import pages
 
@@ -76,12 +76,17 @@ def overview(request: OrgRequest, cluster: str) -> HttpResponse:
 def settings(request: OrgRequest, cluster: str) -> HttpResponse:
     """Replace the kubeconfig, tested before it is stored."""
     found = find(request, cluster)
-    form = KubeconfigForm(request.POST, request.FILES) if request.method == "POST" else KubeconfigForm()
+    form = ReplaceForm(request.POST, request.FILES) if request.method == "POST" else ReplaceForm()
     if form.is_valid():
         try:
-            reduced = kubeconfig.reduce(form.cleaned_data["text"], request.POST.get("context", ""))
+            reduced = kubeconfig.reduce(form.cleaned_data["text"], form.cleaned_data["context"])
             services.replace_kubeconfig(
                 cluster=found, reduced=reduced, seen_version=request.POST.get("seen", ""), by=request.user
+            )
+        except kubeconfig.SeveralContexts as error:
+            form.add_error(
+                "context",
+                f"The kubeconfig has the contexts {', '.join(error.names)}. Name one, and paste it again.",
             )
         except kubeconfig.KubeconfigRefused as error:
             form.add_error("kubeconfig", str(error))
@@ -109,11 +114,11 @@ def disconnect(request: OrgRequest, cluster: str) -> HttpResponse:
         else:
             pages.toast(request, f"{found.name} is disconnected. What was deployed there stays.")
             return pages.go_to(request, reverse("clusters:index", kwargs={"org": request.organization.slug}))
-    return _settings_page(request, found, KubeconfigForm(), form)
+    return _settings_page(request, found, ReplaceForm(), form)
 
 
 def _settings_page(
-    request: OrgRequest, cluster: Cluster, form: KubeconfigForm, disconnect_form: DisconnectForm
+    request: OrgRequest, cluster: Cluster, form: ReplaceForm, disconnect_form: DisconnectForm
 ) -> HttpResponse:
     context = page_context(request, cluster, "settings") | {
         "form": form,

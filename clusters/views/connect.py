@@ -14,7 +14,7 @@ from accounts.access import OrgRequest, org_view
 from accounts.roles import Permission
 from clusters import kubeconfig, kubernetes, services
 from clusters.forms import ContextForm, KubeconfigForm, NameForm
-from clusters.models import ConnectDraft
+from clusters.models import Cluster, ConnectDraft
 from config import pages
 
 
@@ -49,7 +49,15 @@ def go_on(request: OrgRequest, draft: uuid.UUID) -> HttpResponse:
     """Ask for the context if there are several, then show the test's result and ask for a name."""
     drafts = ConnectDraft.objects.owned_by(request.organization).filter(by=request.user)
     found = get_object_or_404(drafts, pk=draft)
+    if found.cluster is not None:
+        return _connected(request, found.cluster)
     return _choose(request, found) if found.contexts else _test(request, found)
+
+
+def _connected(request: OrgRequest, cluster: Cluster) -> HttpResponse:
+    pages.toast(request, f"{cluster.name} is connected.")
+    kwargs = {"org": request.organization.slug, "cluster": cluster.name}
+    return pages.go_to(request, reverse("clusters:overview", kwargs=kwargs))
 
 
 def _choose(request: OrgRequest, draft: ConnectDraft) -> HttpResponse:
@@ -74,9 +82,7 @@ def _test(request: OrgRequest, draft: ConnectDraft) -> HttpResponse:
     try:
         if form.is_valid():
             cluster = services.connect(draft=draft, name=form.cleaned_data["name"], by=request.user)
-            pages.toast(request, f"{cluster.name} is connected.")
-            kwargs = {"org": request.organization.slug, "cluster": cluster.name}
-            return pages.go_to(request, reverse("clusters:overview", kwargs=kwargs))
+            return _connected(request, cluster)
         context["test"] = services.try_connection(draft.kubeconfig)
     except services.NameTaken as error:
         form.add_error("name", str(error))

@@ -1,11 +1,12 @@
 """The door to Kubernetes, on the sandbox cluster: what is sent, what comes back, what goes wrong."""
 
+import ipaddress
 from typing import Any
 
 import pytest
 
 from clusters import kubeconfig, kubernetes
-from clusters.kubernetes import errors
+from clusters.kubernetes import addresses, errors
 from sandbox.kubernetes import Cluster
 
 pytestmark = pytest.mark.sandbox
@@ -45,6 +46,14 @@ def test_it_says_who_and_what(door):
     assert door.version() == "v1.36.2-sandbox"
     assert door.whoami() == "sandbox-admin"
     assert door.allowed("create", "", "secrets", "shop")
+
+
+def test_a_name_that_leads_elsewhere_after_the_check_is_refused_at_the_socket(door, monkeypatch):
+    here = ipaddress.ip_address("127.0.0.1")
+    monkeypatch.setattr(addresses, "METADATA", addresses.METADATA | {here})
+
+    with pytest.raises(kubernetes.Unreachable, match="metadata address"):
+        door.version()
 
 
 def test_a_viewer_may_less(cluster):

@@ -45,7 +45,17 @@ def test_a_cluster_is_tested_then_named_then_connected(browser, sandbox):
     assert "prod is connected" in overview.content.decode()
     assert Cluster.objects.get().services.count() == 6
     assert AuditEvent.objects.get(action="cluster.connected").target_name == "prod"
-    assert not ConnectDraft.objects.exists()
+    assert ConnectDraft.objects.get().kubeconfig == "", "the draft keeps no credential"
+
+
+def test_a_second_click_on_connect_leads_to_the_cluster(browser, sandbox):
+    url = begin(browser, sandbox.kubeconfig())
+
+    first = browser.post(url, {"name": "prod"})
+    second = browser.post(url, {"name": "prod"})
+
+    assert first.headers["Location"] == second.headers["Location"] == "/o/acme/clusters/prod/"
+    assert Cluster.objects.count() == 1
 
 
 def test_a_file_does_as_well(browser, sandbox):
@@ -70,6 +80,21 @@ def test_a_refusal_stands_at_the_field_and_nothing_is_echoed(browser):
 
     assert response.status_code == 422
     assert "The kubeconfig has no context" in response.context["form"].errors["kubeconfig"][0]
+    assert "canary-value" not in response.content.decode()
+
+
+def test_a_kubeconfig_with_several_contexts_can_replace_another(browser, sandbox, organization):
+    cluster = factories.make_cluster(organization=organization, name="prod")
+    whole = yaml.safe_load(sandbox.kubeconfig())
+    whole["contexts"].append({"name": "other", "context": dict(whole["contexts"][0]["context"])})
+    sent = {"kubeconfig": yaml.safe_dump(whole), "seen": cluster.updated_at.isoformat()}
+
+    asked = browser.post("/o/acme/clusters/prod/settings/", sent)
+    done = browser.post("/o/acme/clusters/prod/settings/", sent | {"context": "other"})
+
+    assert "sandbox, other" in asked.context["form"].errors["context"][0]
+    assert sandbox.token() not in asked.content.decode()
+    assert done.status_code == 302
 
 
 def test_several_contexts_are_a_choice_and_the_pasted_text_is_kept(browser, sandbox):
