@@ -3,15 +3,21 @@
 The apps above this one register their steps in `AppConfig.ready()`, so that `clusters` never imports them.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
+
+from clusters.kubernetes.comparing import Field
 
 if TYPE_CHECKING:
     from clusters.kubernetes import Door
-    from clusters.models import Cluster, Deploy
+    from clusters.models import Cluster
 
 type Level = Literal["info", "warning", "error"]
+type Action = Literal["create", "change", "delete", "unchanged"]
+type Manifest = dict[str, Any]
+# kind, namespace (empty for a cluster-wide object), name
+type Key = tuple[str, str, str]
 
 
 class StepFailed(Exception):
@@ -25,32 +31,83 @@ class StepFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a step would do to one object of the cluster: `create`, `change`, `delete` or `unchanged`."""
+    """What a step would do, or did, to one object of the cluster.
 
-    action: Literal["create", "change", "delete", "unchanged"]
+    `conflicts` are (field manager, field) that stand in the way; `problem` is why the API server would refuse it.
+    """
+
+    action: Action
     kind: str
     name: str
     namespace: str = ""
+    fields: tuple[Field, ...] = ()
+    conflicts: tuple[tuple[str, str], ...] = ()
+    problem: str = ""
+    # Pods are started anew by it.
+    restarts: bool = False
+
+    @property
+    def key(self) -> Key:
+        return self.kind, self.namespace, self.name
+
+    @property
+    def path(self) -> str:
+        """The object as `Kind namespace/name`; also how a decision to overwrite names it."""
+        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
+
+    def facts(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return asdict(self)
+
+    @classmethod
+    def of(cls, facts: dict[str, Any]) -> Self:
+        """Return what `facts` returned, read again."""
+        fields = tuple(Field(**one | {"owners": tuple(one["owners"])}) for one in facts["fields"])
+        conflicts = tuple((who, where) for who, where in facts["conflicts"])
+        return cls(**facts | {"fields": fields, "conflicts": conflicts})
+
+
+class Record(Protocol):
+    """Where a run writes down what it changes: before it does, and again when it is done."""
+
+    def intend(self, changes: Iterable[Change]) -> None: ...
+
+    def done(self, changes: Iterable[Change]) -> None: ...
+
+    def settle(self, unchanged: Iterable[Change]) -> None: ...
+
+    def changed(self, kind: str) -> set[str]:
+        """Return the names of the objects of a kind that this deploy has changed, in this turn or an earlier one."""
 
 
 @dataclass(slots=True)
 class Run:
-    """What a step is given: the cluster, the open door to it, the log, and facts that earlier steps found."""
+    """What a step is given: the cluster, the open door to it, the log, and facts that earlier steps found.
+
+    `ask` says that a plan asks the API server by dry runs. `overwrite` names the objects (`Change.path`) whose fields
+    somebody decided to take from other field managers. `turn` is unlike that of any other deploy of the cluster.
+    """
 
     cluster: "Cluster"
-    deploy: "Deploy"
     door: "Door"
     log: Callable[[Level, str], None]
     checkpoint: Callable[[], None]
+    record: Record
+    turn: str = ""
+    ask: bool = False
+    overwrite: frozenset[str] = frozenset()
     facts: dict[str, Any] = field(default_factory=dict)
 
 
 class Step(Protocol):
-    """One part of a deploy. Applying it twice leaves the cluster as applying it once."""
+    """One part of a run. Applying it twice leaves the cluster as applying it once."""
 
     slug: str
     label: str
     order: int
+
+    def wanted(self, cluster: "Cluster") -> list[Manifest]:
+        """Return the objects as configured, without a value of a secret."""
 
     def plan(self, run: Run) -> list[Change]:
         """Return what `apply` would do, without writing."""
@@ -62,16 +119,28 @@ class Step(Protocol):
         """
 
 
-_steps: dict[str, Step] = {}
+_steps: dict[str, dict[str, Step]] = {}
 
 
-def register(step: Step) -> None:
-    """Offer a step. Steps run by their `order`."""
-    if step.slug in _steps and type(_steps[step.slug]) is not type(step):
+def register(step: Step, kind: str = "deploy") -> None:
+    """Offer a step to one kind of run. Steps run by their `order`."""
+    offered = _steps.setdefault(kind, {})
+    if step.slug in offered and type(offered[step.slug]) is not type(step):
         raise ValueError(f"Two steps are called {step.slug}.")
-    _steps[step.slug] = step
+    offered[step.slug] = step
 
 
-def steps() -> list[Step]:
-    """Return every step, in the order in which a deploy runs them."""
-    return sorted(_steps.values(), key=lambda step: step.order)
+def steps(kind: str = "deploy") -> list[Step]:
+    """Return every step of a kind of run, in the order in which it runs them."""
+    return sorted(_steps.get(kind, {}).values(), key=lambda step: step.order)
+
+
+def key_of(manifest: Manifest) -> Key:
+    """Return the key of an object."""
+    metadata = manifest["metadata"]
+    return manifest["kind"], metadata.get("namespace", ""), metadata["name"]
+
+
+def snapshot(cluster: "Cluster") -> list[Manifest]:
+    """Return everything that is configured for a cluster, without a value of a secret."""
+    return [manifest for step in steps() for manifest in step.wanted(cluster)]

@@ -9,3 +9,4 @@ class ClustersConfig(AppConfig):
         from clusters.steps import Connect
 
         addons.register(Connect())
+        addons.register(Connect(), "uninstall")

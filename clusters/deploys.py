@@ -1,7 +1,9 @@
-"""Asking for deploys. Running them is clusters/runner.py."""
+"""Asking for deploys, for a later time too, cancelling and trying again. Running them is clusters/runner.py."""
 
+import datetime
 import logging
 from functools import partial
+from typing import Any
 
 from django.core.cache import cache
 from django.db import transaction
@@ -11,64 +13,206 @@ from kombu.exceptions import OperationalError
 
 from accounts.audit import services as audit
 from accounts.models import User
-from clusters import addons, tasks
+from clusters import addons, leases, tasks
 from clusters.models import Cluster, Deploy, DeployStep
 
 logger = logging.getLogger(__name__)
 
 
-@transaction.atomic
-def request(*, cluster: Cluster, by: User, reason: str = "") -> Deploy:
-    """Queue a deploy and return it; one that is queued already carries this request as well."""
-    # The lock decides between two people who press the button at once.
-    cluster = Cluster.objects.select_for_update(no_key=True).get(pk=cluster.pk)
-    queued = cluster.deploys.filter(status=Deploy.Status.QUEUED).first()
-    if queued is not None:
-        transaction.on_commit(partial(send, queued))
-        return queued
+class CannotBe(ValueError):
+    """What was asked for makes no sense for this deploy, now. `str()` says why."""
+
+
+def _locked(cluster: Cluster) -> Cluster:
+    """Lock a cluster's row: it decides between two people who press a button at once."""
+    return Cluster.objects.select_for_update(no_key=True).get(pk=cluster.pk)
+
+
+def _make(cluster: Cluster, by: User, action: str, **fields: Any) -> Deploy:
     last = cluster.deploys.aggregate(last=Max("number"))["last"] or 0
     deploy = Deploy.objects.create(
         cluster=cluster,
         number=last + 1,
         by=by,
         by_name=str(by),
-        reason=reason,
         generation=cluster.generation,
+        **fields,
     )
     DeployStep.objects.bulk_create(
         DeployStep(deploy=deploy, position=position, slug=step.slug, label=step.label)
-        for position, step in enumerate(addons.steps(), start=1)
+        for position, step in enumerate(addons.steps(deploy.kind), start=1)
     )
+    told = ("reason", "overwrite", "first_step", "not_before", "not_after")
+    details = {name: fields[name] for name in told if fields.get(name)}
+    details |= {name: value.isoformat() for name, value in details.items() if hasattr(value, "isoformat")}
     audit.record(
-        organization=cluster.organization,
-        by=by,
-        action="deploy.requested",
-        target=deploy,
-        details={"reason": reason} if reason else None,
+        organization=cluster.organization, by=by, action=action, target=deploy, details=details or None
     )
+    return deploy
+
+
+@transaction.atomic
+def request(*, cluster: Cluster, by: User, reason: str = "", overwrite: list[str] | None = None) -> Deploy:
+    """Queue a deploy and return it; one that is queued already carries this request as well.
+
+    `overwrite` names the objects (`Change.path`) whose fields are to be taken from other field managers.
+
+    :raises CannotBe: the queued run is no deploy
+    """
+    cluster = _locked(cluster)
+    queued = cluster.deploys.filter(status=Deploy.Status.QUEUED).first()
+    if queued is not None and queued.kind != Deploy.Kind.DEPLOY:
+        raise CannotBe("The operator is about to be uninstalled. Cancel that, or wait until it is done.")
+    if queued is not None:
+        _join(queued, by, reason, overwrite or [])
+        deploy = queued
+    else:
+        deploy = _make(cluster, by, "deploy.requested", reason=reason, overwrite=overwrite or [])
     transaction.on_commit(partial(send, deploy))
     return deploy
 
 
+def _join(queued: Deploy, by: User, reason: str, overwrite: list[str]) -> None:
+    """Add a request to a queued deploy: its reason, and what is to be overwritten."""
+    reasons = [word for word in (queued.reason, reason) if word]
+    wider = sorted({*queued.overwrite, *overwrite})
+    if wider == queued.overwrite and (not reason or reason in queued.reason):
+        return
+    queued.overwrite, queued.reason = wider, "; ".join(dict.fromkeys(reasons))[:200]
+    queued.save(update_fields=["overwrite", "reason"])
+    details = {"reason": queued.reason, "overwrite": wider}
+    audit.record(
+        organization=queued.cluster.organization,
+        by=by,
+        action="deploy.joined",
+        target=queued,
+        details=details,
+    )
+
+
+@transaction.atomic
+def schedule(
+    *, cluster: Cluster, by: User, not_before: datetime.datetime, window: datetime.timedelta, reason: str = ""
+) -> Deploy:
+    """Ask for a deploy in a maintenance window: it begins within `window` after a time, or not at all.
+
+    :raises CannotBe: the time is past, or the cluster has a scheduled deploy
+    """
+    cluster = _locked(cluster)
+    if not_before <= timezone.now():
+        raise CannotBe("That time is past.")
+    other = cluster.deploys.filter(status=Deploy.Status.SCHEDULED).first()
+    if other is not None:
+        raise CannotBe(f"Deploy {other.number} is scheduled already. Cancel it first.")
+    return _make(
+        cluster, by, "deploy.scheduled", status=Deploy.Status.SCHEDULED, reason=reason, not_before=not_before,
+        not_after=not_before + window,
+    )  # fmt: skip
+
+
+@transaction.atomic
+def uninstall(*, cluster: Cluster, by: User) -> Deploy:
+    """Queue the removal of the operator.
+
+    :raises CannotBe: something else runs or waits on the cluster
+    """
+    cluster = _locked(cluster)
+    if cluster.deploys.filter(status__in=(Deploy.Status.QUEUED, Deploy.Status.RUNNING)).exists():
+        raise CannotBe("A deploy runs or waits on this cluster. Cancel it, or wait until it is over.")
+    deploy = _make(cluster, by, "operator.uninstall_requested", kind=Deploy.Kind.UNINSTALL)
+    transaction.on_commit(partial(send, deploy))
+    return deploy
+
+
+@transaction.atomic
+def retry(*, deploy: Deploy, by: User) -> Deploy:
+    """Queue a deploy that begins with the step at which another one failed or was stopped.
+
+    :raises CannotBe: it did not fail, or something waits on the cluster already
+    """
+    cluster = _locked(deploy.cluster)
+    stopped = deploy.steps.filter(status__in=(DeployStep.Status.FAILED, DeployStep.Status.CANCELLED)).first()
+    if not deploy.is_over or stopped is None:
+        raise CannotBe("Only a deploy that failed or was cancelled on its way can be tried again.")
+    if cluster.deploys.filter(status=Deploy.Status.QUEUED).exists():
+        raise CannotBe("A deploy waits on this cluster already; it does everything.")
+    again = _make(
+        cluster, by, "deploy.retried", kind=deploy.kind, retry_of=deploy, first_step=stopped.slug,
+        overwrite=deploy.overwrite, reason=deploy.reason,
+    )  # fmt: skip
+    transaction.on_commit(partial(send, again))
+    return again
+
+
+@transaction.atomic
+def cancel(*, deploy: Deploy, by: User) -> Deploy:
+    """Cancel a deploy: at once while it waits, at the next safe point while it runs.
+
+    :raises CannotBe: it is over
+    """
+    _locked(deploy.cluster)
+    live = Deploy.objects.select_for_update(of=("self",)).select_related("cluster").get(pk=deploy.pk)
+    if live.is_over:
+        raise CannotBe(f"Deploy {live.number} is over.")
+    if live.cancel_asked_at is not None:
+        return live
+    live.cancel_asked_at, live.cancelled_by = timezone.now(), str(by)
+    fields = ["cancel_asked_at", "cancelled_by"]
+    if live.status != Deploy.Status.RUNNING:
+        live.status, live.finished_at = Deploy.Status.CANCELLED, timezone.now()
+        live.steps.update(status=DeployStep.Status.SKIPPED)
+        fields += ["status", "finished_at"]
+    # Not the whole row: its lease is the worker's.
+    live.save(update_fields=fields)
+    audit.record(organization=live.cluster.organization, by=by, action="deploy.cancel_requested", target=live)
+    return live
+
+
 def send(deploy: Deploy) -> None:
-    """Hand a deploy to the workers. With the broker away the row stays queued, and the next sweep sends it."""
+    """Tell the workers that there is a deploy. With the broker away the row waits, and a sweep tells them."""
     try:
-        tasks.run_deploy.delay(deploy_id=str(deploy.pk))
+        tasks.run_deploys.delay()
     except OperationalError:
         logger.warning("The broker is away; deploy %s stays queued.", deploy.pk)
 
 
 def sweep() -> int:
-    """Send again what waits or was abandoned: queued deploys, and running ones whose lease has run out."""
-    now = timezone.now()
-    waiting = Deploy.objects.filter(status=Deploy.Status.QUEUED).exclude(
-        cluster__deploys__status=Deploy.Status.RUNNING
-    )
-    abandoned = Deploy.objects.filter(status=Deploy.Status.RUNNING, lease_until__lt=now)
+    """Begin what is scheduled for now, and tell the workers of each deploy that waits or was abandoned."""
+    _begin_scheduled()
     # A busy worker may take a while: one message per deploy and half minute is enough.
-    due = [
-        deploy for deploy in (*waiting, *abandoned) if cache.add(f"deploy-sent:{deploy.pk}", 1, timeout=30)
-    ]
-    for deploy in due:
+    due = [pk for pk in leases.due() if cache.add(f"deploy-sent:{pk}", 1, timeout=30)]
+    for deploy in Deploy.objects.filter(pk__in=due):
         send(deploy)
     return len(due)
+
+
+def _begin_scheduled() -> None:
+    for deploy in Deploy.objects.filter(status=Deploy.Status.SCHEDULED, not_before__lte=timezone.now()):
+        _begin(deploy)
+
+
+@transaction.atomic
+def _begin(deploy: Deploy) -> None:
+    """Queue a scheduled deploy, or end it when its window has passed or a queued one does its work."""
+    cluster = _locked(deploy.cluster)
+    live = Deploy.objects.select_for_update(of=("self",)).get(pk=deploy.pk)
+    if live.status != Deploy.Status.SCHEDULED:
+        return
+    queued = cluster.deploys.filter(status=Deploy.Status.QUEUED).first()
+    missed = live.not_after is not None and live.not_after < timezone.now()
+    if not missed and queued is None:
+        live.status = Deploy.Status.QUEUED
+        live.save(update_fields=["status"])
+        return
+    live.status, live.finished_at = Deploy.Status.CANCELLED, timezone.now()
+    live.error = (
+        "Its window passed before a worker was free."
+        if missed or queued is None
+        else f"Deploy {queued.number} was queued at that time and does the same."
+    )
+    live.steps.update(status=DeployStep.Status.SKIPPED)
+    live.save(update_fields=["status", "finished_at", "error"])
+    audit.record(
+        organization=cluster.organization, by=None, action="deploy.cancelled", target=live,
+        details={"error": live.error},
+    )  # fmt: skip

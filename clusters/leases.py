@@ -4,24 +4,69 @@ The lease is on the row, not in the broker, which alone takes minutes to notice 
 """
 
 import datetime
+import logging
 import threading
 from types import TracebackType
 from typing import Self
 
 from django.conf import settings
-from django.db import connection, transaction
-from django.db.models import F
+from django.db import Error, connection, transaction
+from django.db.models import Count, F, Q
 from django.utils import timezone
 
 from clusters.models import Cluster, Deploy
+
+logger = logging.getLogger(__name__)
 
 
 class LeaseLost(Exception):
     """Another worker has taken the deploy over; this one must not write any more."""
 
 
+class Cancelled(Exception):
+    """Somebody asked the deploy to stop."""
+
+
 def _until() -> datetime.datetime:
     return timezone.now() + datetime.timedelta(seconds=settings.LEASE_SECONDS)
+
+
+def due() -> list[str]:
+    """Return the ids of the deploys that wait for a worker, in the order in which they should be taken.
+
+    Queued ones, unless another one of their cluster runs, and running ones whose lease ran out. First those of the
+    organization that has the fewest running, and of those the oldest: one with a hundred clusters delays nobody.
+    """
+    now = timezone.now()
+    held = Q(status=Deploy.Status.RUNNING, lease_until__gt=now)
+    busy = dict(
+        Deploy.objects.filter(held)
+        .values_list("cluster__organization")
+        .annotate(count=Count("pk"))
+        .order_by()
+    )
+    abandoned = Q(status=Deploy.Status.RUNNING, lease_until__lte=now)
+    running = Deploy.objects.filter(status=Deploy.Status.RUNNING).values("cluster")
+    waiting = Q(status=Deploy.Status.QUEUED) & ~Q(cluster__in=running)
+    found = Deploy.objects.filter(abandoned | waiting).order_by("created_at")
+    rows = list(found.values_list("pk", "cluster__organization"))
+    ahead: dict[object, int] = {}
+    turns = []
+    for pk, organization in rows:
+        turn = busy.get(organization, 0) + ahead.get(organization, 0)
+        ahead[organization] = ahead.get(organization, 0) + 1
+        turns.append((turn, str(pk)))
+    # Sorting is stable: within a turn the oldest stays first.
+    return [pk for _, pk in sorted(turns, key=lambda entry: entry[0])]
+
+
+def take_next() -> Deploy | None:
+    """Take the deploy whose turn it is, or return None when none waits."""
+    for pk in due():
+        deploy = take(pk)
+        if deploy is not None:
+            return deploy
+    return None
 
 
 @transaction.atomic
@@ -30,17 +75,18 @@ def take(deploy_id: str) -> Deploy | None:
 
     A queued deploy waits while another one of its cluster runs.
     """
-    found = Deploy.objects.filter(pk=deploy_id).select_related("cluster").first()
+    found = Deploy.objects.filter(pk=deploy_id).first()
     if found is None:
         return None
     Cluster.objects.select_for_update(no_key=True).get(pk=found.cluster_id)
-    deploy = Deploy.objects.select_for_update(of=("self",)).select_related("cluster").get(pk=deploy_id)
+    deploy = Deploy.objects.select_for_update(of=("self",)).select_related("cluster", "by").get(pk=deploy_id)
     now = timezone.now()
     running = deploy.cluster.deploys.filter(status=Deploy.Status.RUNNING).exclude(pk=deploy.pk)
     held = (
         deploy.status == Deploy.Status.RUNNING and deploy.lease_until is not None and deploy.lease_until > now
     )
-    if deploy.is_over or held or running.exists():
+    ready = deploy.status in (Deploy.Status.QUEUED, Deploy.Status.RUNNING)
+    if not ready or held or running.exists():
         return None
     deploy.status = Deploy.Status.RUNNING
     deploy.started_at = deploy.started_at or now
@@ -52,7 +98,7 @@ def take(deploy_id: str) -> Deploy | None:
 
 
 class Lease:
-    """Renews the lease in the background; `check()` raises once it is lost."""
+    """Renews the lease in the background; `check()` raises once it is lost or somebody asked to stop."""
 
     def __init__(self, deploy: Deploy) -> None:
         self._mine = Deploy.objects.filter(pk=deploy.pk, fence=deploy.fence, status=Deploy.Status.RUNNING)
@@ -70,16 +116,32 @@ class Lease:
         self._ended.set()
         self._thread.join(timeout=5)
 
-    def check(self) -> None:
+    def held(self) -> None:
         """Raise `LeaseLost` if another worker holds the deploy by now."""
         if self._lost.is_set() or not self._mine.update(lease_until=_until()):
             self._lost.set()
             raise LeaseLost
 
+    def check(self) -> None:
+        """Raise `LeaseLost` if another worker holds the deploy by now, `Cancelled` if it is to stop."""
+        self.held()
+        if self._mine.filter(cancel_asked_at__isnull=False).exists():
+            raise Cancelled
+
     def _renew(self) -> None:
+        until = _until()
         try:
             while not self._ended.wait(settings.LEASE_SECONDS / 3):
-                if not self._mine.update(lease_until=_until(), fence=F("fence")):
+                try:
+                    renewed = self._mine.update(lease_until=_until(), fence=F("fence"))
+                except Error as error:
+                    logger.warning("A lease was not renewed: %s", type(error).__name__)
+                    connection.close()
+                    # The database is away. Once our time is over, another worker may have the deploy.
+                    renewed = timezone.now() < until
+                else:
+                    until = _until()
+                if not renewed:
                     self._lost.set()
                     return
         finally:

@@ -1,88 +1,174 @@
-"""Running a deploy: its steps in order, each a row with its own log."""
+"""Running a deploy: its steps in order, each a row with its own log and changes."""
 
 import logging
 import traceback
-from collections.abc import Callable
 
-from django.db import transaction
-from django.db.models import F, Max
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from accounts.audit import origin
 from accounts.audit import services as audit
-from clusters import addons, deploys, kubernetes, leases
-from clusters.models import Cluster, Deploy, DeployLine, DeployStep
+from clusters import addons, deploys, kubernetes, leases, looks, permits, recording
+from clusters.models import Cluster, Deploy, DeployStep
 
 logger = logging.getLogger(__name__)
+
+# The database is away: let go, and whoever comes back first goes on when the lease has run out.
+_AWAY = (OperationalError, InterfaceError)
+
+
+def run_next() -> bool:
+    """Run the deploy whose turn it is; return whether there was one."""
+    deploy = leases.take_next()
+    if deploy is not None:
+        _run(deploy)
+    return deploy is not None
 
 
 def run(deploy_id: str) -> None:
     """Run a deploy from its first step; does nothing when it is over or another worker holds it."""
     deploy = leases.take(deploy_id)
-    if deploy is None:
-        return
+    if deploy is not None:
+        _run(deploy)
+
+
+def _run(deploy: Deploy) -> None:
     with origin.of_worker(str(deploy.pk)):
         try:
             with leases.Lease(deploy) as lease:
-                failure = _run_steps(deploy, lease)
-                lease.check()
-            _finish(deploy, failure)
+                end = _Turn(deploy, lease).run()
+                lease.held()
+            _finish(deploy, *end)
         except leases.LeaseLost:
             logger.warning("Deploy %s was taken over by another worker.", deploy.pk)
-            return
-    queued = Deploy.objects.filter(cluster=deploy.cluster, status=Deploy.Status.QUEUED).first()
-    if queued is not None:
-        deploys.send(queued)
+        except _AWAY as error:
+            logger.warning("Deploy %s is let go: %s", deploy.pk, type(error).__name__)
+            connection.close()
+        else:
+            _go_on(deploy.cluster)
 
 
-def _run_steps(deploy: Deploy, lease: leases.Lease) -> addons.StepFailed | None:
-    """Run every step; return the first failure, after which the others are skipped."""
-    facts: dict[str, object] = {}
-    failure: addons.StepFailed | None = None
-    try:
-        door = kubernetes.connect(deploy.cluster)
-    except kubernetes.ClusterError as error:
-        failure = addons.StepFailed(error.reason, error.remedy)
-        door = None
-    for position, step in enumerate(addons.steps(), start=1):
-        row, _ = DeployStep.objects.get_or_create(
-            deploy=deploy, slug=step.slug, defaults={"position": position, "label": step.label}
+def _go_on(cluster: Cluster) -> None:
+    """Tell the workers of the deploy that waited for this one, and look whether everything is in step."""
+    waiting = cluster.deploys.filter(status=Deploy.Status.QUEUED).first()
+    if waiting is not None:
+        deploys.send(waiting)
+    looks.ask(cluster)
+
+
+class _Turn:
+    """One worker's turn at a deploy: the first, or one more after a worker was lost."""
+
+    def __init__(self, deploy: Deploy, lease: leases.Lease) -> None:
+        self.deploy, self.lease = deploy, lease
+        self.log = recording.Log(deploy)
+        self.facts: dict[str, object] = {}
+        self.failure: addons.StepFailed | None = None
+        self.cancelled = False
+
+    def run(self) -> tuple[Deploy.Status, addons.StepFailed | None]:
+        """Run every step; after the first failure, or when it is cancelled, the others are skipped."""
+        if self.deploy.fence > 1:
+            self.log.write("", "warning", f"The last worker was lost; turn {self.deploy.fence} goes on.")
+        self.failure = permits.why_not(self.deploy)
+        snapshot = addons.snapshot(self.deploy.cluster)
+        Deploy.objects.filter(pk=self.deploy.pk, fence=self.deploy.fence).update(snapshot=snapshot)
+        door = None if self.failure else self._open()
+        steps = addons.steps(self.deploy.kind)
+        begin = next((at for at, step in enumerate(steps) if step.slug == self._first()), 0)
+        for position, step in enumerate(steps):
+            row, _ = DeployStep.objects.get_or_create(
+                deploy=self.deploy, slug=step.slug, defaults={"position": position + 1, "label": step.label}
+            )
+            # The first step is never left out: it finds out whether the cluster is still there.
+            if 0 < position < begin:
+                _end(row, DeployStep.Status.SKIPPED, f"Done in deploy {_retried(self.deploy)}")
+            elif self.cancelled or (self.failure is not None and position > 0):
+                _end(row, DeployStep.Status.SKIPPED)
+            else:
+                self._step(step, row, door)
+        if door is not None and door.asked_again:
+            self.log.write(
+                "", "info", f"{door.asked_again} requests were sent again: the API server was unwell."
+            )
+        if self.cancelled:
+            return Deploy.Status.CANCELLED, None
+        return Deploy.Status.FAILED if self.failure else Deploy.Status.SUCCEEDED, self.failure
+
+    def _first(self) -> str:
+        """Return the step to begin with; a retry begins anew when the configuration has changed since."""
+        tried = self.deploy.retry_of
+        same = tried is not None and tried.generation == self.deploy.generation
+        return self.deploy.first_step if same else ""
+
+    def _open(self) -> kubernetes.Door | None:
+        try:
+            return kubernetes.connect(
+                self.deploy.cluster, patience=settings.CLUSTER_PATIENCE, budget=settings.CLUSTER_RETRIES
+            )
+        except kubernetes.ClusterError as error:
+            self.failure = addons.StepFailed(error.reason, error.remedy)
+            return None
+
+    def _step(self, step: addons.Step, row: DeployStep, door: kubernetes.Door | None) -> None:
+        log = self.log.of(step.slug)
+        try:
+            self.lease.check()
+            _start(row)
+            if door is not None and self.failure is None:
+                summary = _apply(step, self._handed(step, door))
+                log("info", summary)
+                _end(row, DeployStep.Status.SUCCEEDED, summary)
+        except leases.Cancelled:
+            self.cancelled = True
+            done = self.deploy.changes.filter(step=step.slug, done_at__isnull=False).count()
+            summary = f"Stopped here; {done} change{'' if done == 1 else 's'} made in this step"
+            log("warning", f"Cancelled by {Deploy.objects.get(pk=self.deploy.pk).cancelled_by}. {summary}.")
+            _end(row, DeployStep.Status.CANCELLED, summary)
+        except addons.StepFailed as error:
+            self.failure = error
+        if self.failure is not None:
+            log("error", self.failure.cause)
+            _end(row, DeployStep.Status.FAILED, self.failure.cause)
+
+    def _handed(self, step: addons.Step, door: kubernetes.Door) -> addons.Run:
+        return addons.Run(
+            cluster=self.deploy.cluster,
+            door=door,
+            log=self.log.of(step.slug),
+            checkpoint=self.lease.check,
+            record=recording.Changes(self.deploy, step.slug),
+            turn=str(self.deploy.number),
+            overwrite=frozenset(self.deploy.overwrite),
+            facts=self.facts,
         )
-        if failure is not None and (door is not None or position > 1):
-            _end(row, DeployStep.Status.SKIPPED)
-            continue
-        lease.check()
-        _start(row)
-        log = _log(deploy, step.slug)
-        if failure is None and door is not None:
-            handed = addons.Run(deploy.cluster, deploy, door, log, lease.check, facts)
-            failure = _apply(step, handed, row)
-        if failure is not None:
-            log("error", failure.cause)
-            _end(row, DeployStep.Status.FAILED, failure.cause)
-    return failure
 
 
-def _apply(step: addons.Step, run: addons.Run, row: DeployStep) -> addons.StepFailed | None:
+def _retried(deploy: Deploy) -> str:
+    return str(deploy.retry_of.number) if deploy.retry_of else "before"
+
+
+def _apply(step: addons.Step, run: addons.Run) -> str:
+    """Apply a step and return its summary.
+
+    :raises StepFailed: whatever went wrong, but what is the runner's own
+    """
     try:
-        summary = step.apply(run)
-    except addons.StepFailed as error:
-        return error
-    except kubernetes.ClusterError as error:
-        return addons.StepFailed(error.reason, error.remedy)
-    except leases.LeaseLost:
+        return step.apply(run)
+    except (addons.StepFailed, leases.LeaseLost, leases.Cancelled, *_AWAY):
         raise
+    except kubernetes.ClusterError as error:
+        raise addons.StepFailed(error.reason, error.remedy) from error
     except Exception as error:
         # Neither the message nor the variables: either may quote a value.
         place = "".join(traceback.format_tb(error.__traceback__))
         logger.error("Step %s broke with %s:\n%s", step.slug, type(error).__name__, place)
-        return addons.StepFailed(
+        raise addons.StepFailed(
             f"Keyhaven made a mistake here ({type(error).__name__}).",
             "Deploy again; if it happens again, the worker's log says where.",
-        )
-    run.log("info", summary)
-    _end(row, DeployStep.Status.SUCCEEDED, summary)
-    return None
+        ) from None
 
 
 def _start(row: DeployStep) -> None:
@@ -97,19 +183,8 @@ def _end(row: DeployStep, status: DeployStep.Status, summary: str = "") -> None:
     row.save()
 
 
-def _log(deploy: Deploy, step: str) -> Callable[[addons.Level, str], None]:
-    """Return the function that writes lines of one step, numbered through the whole deploy."""
-
-    def write(level: addons.Level, message: str) -> None:
-        last = deploy.lines.aggregate(last=Max("number"))["last"] or 0
-        DeployLine.objects.create(deploy=deploy, step=step, number=last + 1, level=level, message=message)
-
-    return write
-
-
 @transaction.atomic
-def _finish(deploy: Deploy, failure: addons.StepFailed | None) -> None:
-    status = Deploy.Status.FAILED if failure else Deploy.Status.SUCCEEDED
+def _finish(deploy: Deploy, status: Deploy.Status, failure: addons.StepFailed | None) -> None:
     mine = Deploy.objects.filter(pk=deploy.pk, fence=deploy.fence, status=Deploy.Status.RUNNING)
     ended = mine.update(
         status=status,
@@ -121,8 +196,11 @@ def _finish(deploy: Deploy, failure: addons.StepFailed | None) -> None:
     )
     if not ended:
         raise leases.LeaseLost
-    if failure is None:
-        Cluster.objects.filter(pk=deploy.cluster_id).update(deployed_generation=deploy.generation)
+    if status == Deploy.Status.SUCCEEDED:
+        installed = deploy.kind == Deploy.Kind.DEPLOY
+        Cluster.objects.filter(pk=deploy.cluster_id).update(
+            deployed_generation=deploy.generation if installed else None
+        )
     audit.record(
         organization=deploy.cluster.organization,
         by=deploy.by,

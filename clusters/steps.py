@@ -11,6 +11,9 @@ class Connect:
     label = "Connect"
     order = 10
 
+    def wanted(self, cluster: Cluster) -> list[addons.Manifest]:
+        return []
+
     def plan(self, run: addons.Run) -> list[addons.Change]:
         return []
 

@@ -1,10 +1,16 @@
-"""The app's Celery tasks: ids only, no logic. Their queues are in CELERY_TASK_ROUTES."""
+"""The app's Celery tasks: no logic. Their queues are in CELERY_TASK_ROUTES."""
 
 from celery import shared_task
 
-from clusters import runner
+from clusters import looks, runner
 
 
 @shared_task  # type: ignore[untyped-decorator]
-def run_deploy(*, deploy_id: str, **_: object) -> None:
-    runner.run(deploy_id)
+def run_deploys(**_: object) -> None:
+    """Run the deploy whose turn it is. A message says that there is one, not which: the rows are the queue."""
+    runner.run_next()
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def look(*, cluster_id: str, **_: object) -> None:
+    looks.take(cluster_id)

@@ -115,7 +115,8 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {
-    "clusters.tasks.run_deploy": {"queue": "deploys"},
+    "clusters.tasks.run_deploys": {"queue": "deploys"},
+    "clusters.tasks.look": {"queue": "default"},
     "external_secrets.tasks.read_inventory": {"queue": "default"},
 }
 
@@ -194,6 +195,11 @@ OPERATOR_CHART = env.text("OPERATOR_CHART", "oci://ghcr.io/external-secrets/char
 OPERATOR_CHART_VERSION = env.text("OPERATOR_CHART_VERSION", "2.9.0")
 OPERATOR_TIMEOUT = env.number("OPERATOR_TIMEOUT", default=180, least=5, most=3600)
 CLUSTER_TIMEOUT = env.number("CLUSTER_TIMEOUT", default=10, least=1, most=120)
+# A deploy asks again, so long and so often, what can pass: no answer, 429, 5xx.
+CLUSTER_PATIENCE = env.number("CLUSTER_PATIENCE", default=30, least=0, most=600)
+CLUSTER_RETRIES = env.number("CLUSTER_RETRIES", default=200, least=0, most=10_000)
+LOOK_SECONDS = env.number("LOOK_SECONDS", default=240, least=10, most=86_400)
+DEPLOY_DAYS = env.number("DEPLOY_DAYS", default=365, least=1, most=3650)
 SYNC_TIMEOUT = env.number("SYNC_TIMEOUT", default=60, least=5, most=3600)
 LEASE_SECONDS = env.number("LEASE_SECONDS", default=30, least=5, most=600)
 

@@ -1,4 +1,4 @@
-"""What a worker does besides its tasks: it says that it is alive and sends abandoned deploys again."""
+"""What a worker does besides its tasks: it says that it is alive and sees to what is due."""
 
 import logging
 import threading
@@ -14,13 +14,15 @@ _ended = threading.Event()
 
 
 def _beat() -> None:
-    from clusters import deploys
+    from clusters import deploys, looks, retention
     from config import health
 
     while not _ended.is_set():
         try:
             health.worker_is_here()
             deploys.sweep()
+            looks.sweep()
+            retention.sweep()
         except (Error, RedisError) as error:
             logger.warning("The worker's beat failed: %s", type(error).__name__)
         finally:

@@ -22,7 +22,8 @@ pytestmark = [pytest.mark.sandbox, pytest.mark.django_db(transaction=True)]
 @pytest.fixture(autouse=True)
 def _no_broker(monkeypatch: Any) -> None:
     """The worker ring is elsewhere; here a deploy is run by hand."""
-    monkeypatch.setattr(deploys.tasks.run_deploy, "delay", lambda deploy_id: None)
+    monkeypatch.setattr(deploys.tasks.run_deploys, "delay", lambda: None)
+    monkeypatch.setattr(deploys.tasks.look, "delay", lambda cluster_id: None)
 
 
 @pytest.fixture
@@ -129,6 +130,7 @@ def test_the_second_deploy_writes_nothing(access, devops, sandbox_cluster):
     made = deploy(access.cluster, devops)
 
     assert made.status == "succeeded", lines(made)
+    assert not made.changes.exists()
     after = {
         kind: {m["metadata"]["name"]: m["metadata"]["resourceVersion"] for m in sandbox_cluster.list(kind)}
         for kind in watched

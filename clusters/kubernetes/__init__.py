@@ -2,6 +2,7 @@
 
 from clusters.kubernetes.door import Door, connect, connect_text
 from clusters.kubernetes.errors import (
+    Changed,
     ClusterError,
     Conflict,
     Forbidden,
@@ -10,11 +11,13 @@ from clusters.kubernetes.errors import (
     NotFound,
     Unauthorized,
     Unreachable,
+    Untrusted,
     WebhookFailed,
 )
 from clusters.kubernetes.workloads import Workload
 
 __all__ = [
+    "Changed",
     "ClusterError",
     "Conflict",
     "Door",
@@ -24,6 +27,7 @@ __all__ = [
     "NotFound",
     "Unauthorized",
     "Unreachable",
+    "Untrusted",
     "WebhookFailed",
     "Workload",
     "connect",

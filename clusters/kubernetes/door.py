@@ -1,32 +1,24 @@
 """Requests to one cluster: server-side apply as our own field manager, reads, and reviews of what we may do."""
 
-import base64
-import json
-import re
-import tempfile
-import weakref
+import copy
 from typing import Any
-from urllib.parse import urlencode
 
-import yaml
 from django.conf import settings
 
-from clusters.kubernetes import addresses, errors, kinds, workloads
+from clusters.kubernetes import errors, kinds, workloads
+from clusters.kubernetes.wire import Wire
 
 PAGE = 500
-# Of Secrets the API server is asked for nothing but metadata: no value ever reaches the console.
-METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
-_SECRETS = re.compile(r"^/api/v1/(?:namespaces/[^/]+/)?secrets(?:/[^/]+)?$")
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 
 
-def connect(cluster: Any) -> "Door":
-    """Open the door to a connected cluster.
+def connect(cluster: Any, *, patience: float = 0, budget: int = 0) -> "Door":
+    """Open the door to a connected cluster; with `patience`, as `Wire` describes it.
 
     :raises ClusterError: the address is not allowed or the kubeconfig cannot be used
     """
-    return Door(cluster.kubeconfig)
+    return Door(cluster.kubeconfig, patience=patience, budget=budget)
 
 
 def connect_text(kubeconfig: str) -> "Door":
@@ -41,94 +33,25 @@ def _secret_keys_only(manifest: dict[str, Any]) -> dict[str, Any]:
     return manifest
 
 
-class Door:
-    """A connection to a cluster. Its methods raise nothing but `ClusterError`."""
+class Door(Wire):
+    """A connection to a cluster. Its methods raise nothing but `ClusterError`, and may be called from any thread."""
 
-    def __init__(self, kubeconfig: str) -> None:
-        try:
-            document = yaml.safe_load(kubeconfig)
-            cluster, user = document["clusters"][0]["cluster"], document["users"][0]["user"]
-            self.host = str(cluster["server"]).rstrip("/")
-            authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
-        except (KeyError, TypeError, IndexError, ValueError, yaml.YAMLError):
-            raise errors.Unauthorized("The stored kubeconfig cannot be used.") from None
-        try:
-            # Checked at each connection: a name may point elsewhere by now.
-            addresses.check(self.host)
-        except addresses.Forbidden as error:
-            raise errors.Unreachable(str(error)) from None
-        self._token = str(user.get("token", ""))
-        self._pool = self._connections(authority, cluster.get("tls-server-name"), user)
-
-    def _connections(self, authority: str, server_name: str | None, user: dict[str, str]) -> Any:
-        from kubernetes.client import ApiClient, Configuration
-
-        from clusters.kubernetes import sockets
-
-        configuration = Configuration(host=self.host)
-        configuration.ca_cert_data = authority
-        configuration.tls_server_name = server_name
-        configuration.proxy = None
-        configuration.retries = False
-        if not self._token:
-            configuration.cert_file = self._file(user.get("client-certificate-data", ""))
-            configuration.key_file = self._file(user.get("client-key-data", ""))
-        pool = ApiClient(configuration).rest_client.pool_manager
-        pool.pool_classes_by_scheme = {"https": sockets.CheckedPool}
-        return pool
-
-    def _file(self, encoded: str) -> str:
-        """Keep a client certificate in a file of our own, as TLS libraries want it, while the door lives."""
-        file = tempfile.NamedTemporaryFile(prefix="keyhaven-")  # noqa: SIM115
-        file.write(base64.b64decode(encoded))
-        file.flush()
-        weakref.finalize(self, file.close)
-        return file.name
-
-    def _request(
-        self, method: str, path: str, body: Any = None, content: str = "application/json", **query: Any
-    ) -> dict[str, Any]:
-        import urllib3
-
-        headers = {
-            "Accept": METADATA if _SECRETS.match(path) else "application/json",
-            "Content-Type": content,
-        }
-        if self._token:
-            headers["Authorization"] = f"Bearer {self._token}"
-        wanted = {key: value for key, value in query.items() if value}
-        with errors.translated(self.host):
-            response = self._pool.request(
-                method,
-                f"{self.host}{path}" + (f"?{urlencode(wanted)}" if wanted else ""),
-                body=None if body is None else json.dumps(body).encode(),
-                headers=headers,
-                timeout=urllib3.Timeout(
-                    connect=min(3, settings.CLUSTER_TIMEOUT), read=settings.CLUSTER_TIMEOUT
-                ),
-                # A redirect could lead where `addresses` would not let us go.
-                redirect=False,
-                retries=False,
-            )
-        if response.status >= 300:
-            body = response.data.decode(errors="replace")
-            raise errors.from_status(response.status, body, of_secret=bool(_SECRETS.match(path)))
-        try:
-            answer = json.loads(response.data)
-        except ValueError:
-            raise errors.Unreachable(f"{self.host} does not answer like a Kubernetes API server.") from None
-        return answer if isinstance(answer, dict) else {}
+    def hasty(self) -> "Door":
+        """Return the same door for somebody who waits and asks again in a way of their own."""
+        door = copy.copy(self)
+        door.patience = 0
+        return door
 
     # -- who and what --------------------------------------------------------------------------------
     def version(self) -> str:
         """Return the server's version, for example `v1.36.2`."""
-        return workloads.text(self._request("GET", "/version").get("gitVersion", "unknown"), 40)
+        return workloads.text(self.request("GET", "/version").get("gitVersion", "unknown"), 40)
 
     def whoami(self) -> str:
         """Return the user name that the API server knows us by."""
         review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
         try:
-            answer = self._request("POST", kinds.path(review["apiVersion"], review["kind"]), review)
+            answer = self.request("POST", kinds.path(review["apiVersion"], review["kind"]), review)
             return workloads.text(answer["status"]["userInfo"]["username"], 300)
         except (errors.NotFound, KeyError, TypeError):
             # Kubernetes before 1.28 does not say.
@@ -142,7 +65,7 @@ class Door:
             "kind": "SelfSubjectAccessReview",
             "spec": {"resourceAttributes": attributes},
         }
-        answer = self._request(
+        answer = self.request(
             "POST", kinds.path("authorization.k8s.io/v1", "SelfSubjectAccessReview"), review
         )
         return bool(answer.get("status", {}).get("allowed"))
@@ -153,7 +76,7 @@ class Door:
     ) -> dict[str, Any] | None:
         """Return an object, a Secret without its data, or None when it is not there."""
         try:
-            found = self._request("GET", kinds.path(api_version, kind, namespace, name))
+            found = self.request("GET", kinds.path(api_version, kind, namespace, name))
         except errors.NotFound:
             return None
         return _secret_keys_only(found | {"apiVersion": api_version, "kind": kind})
@@ -169,7 +92,7 @@ class Door:
         more = ""
         while True:
             try:
-                answer = self._request(
+                answer = self.request(
                     "GET",
                     kinds.path(api_version, kind, namespace),
                     labelSelector=label_selector,
@@ -187,9 +110,7 @@ class Door:
     def events(self, namespace: str, name: str) -> list[dict[str, Any]]:
         """Return the events about objects of that name, oldest first."""
         selector = f"involvedObject.name={name}"
-        answer = self._request(
-            "GET", kinds.path("v1", "Event", namespace), fieldSelector=selector, limit=PAGE
-        )
+        answer = self.request("GET", kinds.path("v1", "Event", namespace), fieldSelector=selector, limit=PAGE)
         items = answer.get("items") or []
         return sorted(items, key=lambda item: str(item.get("lastTimestamp") or item.get("eventTime") or ""))
 
@@ -218,7 +139,7 @@ class Door:
             manifest["apiVersion"], manifest["kind"], metadata.get("namespace"), metadata["name"]
         )
         try:
-            applied = self._request(
+            applied = self.request(
                 "PATCH",
                 path,
                 manifest,
@@ -234,21 +155,10 @@ class Door:
             raise errors.KindMissing(f"The cluster has no {manifest['kind']}.") from error
         return _secret_keys_only(applied)
 
-    def changes(self, manifest: dict[str, Any]) -> bool:
-        """Tell by a dry run whether applying an object would change it; an object that is not there would be made."""
-        metadata = manifest["metadata"]
-        live = self.get(manifest["apiVersion"], manifest["kind"], metadata["name"], metadata.get("namespace"))
-        if live is None:
-            return True
-        planned = self.apply(manifest, dry_run=True)
-        return planned["metadata"].get("resourceVersion") != live["metadata"].get("resourceVersion") or (
-            _comparable(planned) != _comparable(live)
-        )
-
     def delete(self, api_version: str, kind: str, name: str, namespace: str | None = None) -> bool:
         """Delete an object and tell whether it was there."""
         try:
-            self._request(
+            self.request(
                 "DELETE", kinds.path(api_version, kind, namespace, name), propagationPolicy="Background"
             )
         except errors.NotFound:
@@ -260,20 +170,10 @@ class Door:
     ) -> None:
         """Set annotations of an object and nothing else."""
         body = {"metadata": {"annotations": annotations}}
-        self._request(
+        self.request(
             "PATCH",
             kinds.path(api_version, kind, namespace, name),
             body,
             MERGE,
             fieldManager=settings.FIELD_MANAGER,
         )
-
-
-def _comparable(manifest: dict[str, Any]) -> dict[str, Any]:
-    """Return an object without what the server writes at every request."""
-    metadata = {
-        key: value
-        for key, value in manifest.get("metadata", {}).items()
-        if key not in ("managedFields", "resourceVersion", "generation")
-    }
-    return {key: value for key, value in manifest.items() if key != "status"} | {"metadata": metadata}

@@ -27,6 +27,8 @@ class ClusterError(Exception):
 
     remedy_text = "Look at the API server's log."
     retryable = False
+    # Seconds that the API server asked us to wait.
+    retry_after = 0.0
 
     def __init__(self, reason: str, remedy: str = "") -> None:
         self.reason = redact(reason)
@@ -39,6 +41,12 @@ class Unreachable(ClusterError):
 
     remedy_text = "Check that the address is right and that the console's network reaches it."
     retryable = True
+
+
+class Untrusted(Unreachable):
+    """It may not be called, or is not who it should be. Trying again does not help."""
+
+    retryable = False
 
 
 class Unauthorized(ClusterError):
@@ -71,6 +79,13 @@ class Invalid(ClusterError):
     remedy_text = "Correct what the message names."
 
 
+class Changed(ClusterError):
+    """The object was written by somebody else at the same moment."""
+
+    remedy_text = "Deploy again."
+    retryable = True
+
+
 class WebhookFailed(ClusterError):
     """An admission webhook did not answer."""
 
@@ -91,7 +106,12 @@ class Conflict(ClusterError):
         self.conflicts = conflicts or []
 
 
-def _conflict(message: str, causes: list[dict[str, Any]]) -> Conflict:
+def seconds(header: str) -> float:
+    """Return the seconds of a Retry-After header, or nothing when it is a date or absent."""
+    return float(header) if header.isdecimal() and len(header) < 4 else 0.0
+
+
+def _conflict(message: str, causes: list[dict[str, Any]]) -> ClusterError:
     found = []
     for cause in causes:
         manager = _LINES.search(str(cause.get("message", "")))
@@ -99,7 +119,7 @@ def _conflict(message: str, causes: list[dict[str, Any]]) -> Conflict:
             found.append((manager["manager"], str(cause.get("field", ""))))
     if not found:
         found = [(match["manager"], match["field"]) for match in _CONFLICT.finditer(message)]
-    return Conflict(message, found)
+    return Conflict(message, found) if found else Changed(message)
 
 
 def _parsed(status: int, body: str) -> tuple[str, list[dict[str, Any]]]:
@@ -162,7 +182,7 @@ def translated(host: str) -> Iterator[None]:
     try:
         yield
     except addresses.Forbidden as error:
-        raise Unreachable(str(error)) from None
+        raise Untrusted(str(error)) from None
     except urllib3.exceptions.HTTPError as error:
         raise _no_answer(host, error) from None
     except ValueError:
@@ -174,7 +194,7 @@ def _no_answer(host: str, error: Exception) -> Unreachable:
     inner = getattr(error, "reason", None) or error
     name = type(inner).__name__
     if "SSL" in name or "Certificate" in str(inner):
-        return Unreachable(
+        return Untrusted(
             f"{host} shows a certificate that the kubeconfig's authority did not sign.",
             "Take certificate-authority-data from the cluster anew.",
         )

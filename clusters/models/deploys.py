@@ -1,7 +1,6 @@
 """Deploys: one row a run, one a step, one a log line."""
 
 import uuid
-from typing import Any
 
 from django.db import models
 from django.db.models import Q
@@ -21,7 +20,12 @@ class Deploy(models.Model):
     worker whose number is not the row's has lost the run and may not write.
     """
 
+    class Kind(models.TextChoices):
+        DEPLOY = "deploy", "Deploy"
+        UNINSTALL = "uninstall", "Uninstall operator"
+
     class Status(models.TextChoices):
+        SCHEDULED = "scheduled", "Scheduled"
         QUEUED = "queued", "Queued"
         RUNNING = "running", "Deploying"
         SUCCEEDED = "succeeded", "Succeeded"
@@ -31,11 +35,24 @@ class Deploy(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     cluster = models.ForeignKey(Cluster, models.CASCADE, related_name="deploys")
     number = models.PositiveIntegerField()
+    kind = models.CharField(max_length=16, choices=Kind, default=Kind.DEPLOY)
     by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     by_name = models.CharField(max_length=160)
     reason = models.CharField(max_length=200, blank=True)
     status = models.CharField(max_length=16, choices=Status, default=Status.QUEUED)
     generation = models.PositiveIntegerField(default=0)
+    # What was configured when it ran: manifests without a value. Two deploys are compared by it.
+    snapshot = models.JSONField(null=True)
+    # The objects (`Change.path`) whose fields somebody decided to take from other field managers.
+    overwrite = models.JSONField(default=list, blank=True)
+    # A retry begins with this step; those before it succeeded in the deploy that it retries.
+    first_step = models.CharField(max_length=40, blank=True)
+    retry_of = models.ForeignKey("self", models.SET_NULL, null=True, related_name="+")
+    # A maintenance window: not before, and not begun after.
+    not_before = models.DateTimeField(null=True)
+    not_after = models.DateTimeField(null=True)
+    cancel_asked_at = models.DateTimeField(null=True)
+    cancelled_by = models.CharField(max_length=160, blank=True)
     error = models.TextField(blank=True)
     remedy = models.TextField(blank=True)
     fence = models.PositiveIntegerField(default=0)
@@ -56,8 +73,15 @@ class Deploy(models.Model):
             models.UniqueConstraint(
                 fields=["cluster"], condition=Q(status="queued"), name="one_queued_deploy_per_cluster"
             ),
+            models.UniqueConstraint(
+                fields=["cluster"], condition=Q(status="scheduled"), name="one_scheduled_deploy_per_cluster"
+            ),
             models.CheckConstraint(
-                condition=Q(finished_at__isnull=False) | Q(status__in=("queued", "running")),
+                condition=~Q(status="scheduled") | Q(not_before__isnull=False),
+                name="scheduled_deploy_has_a_time",
+            ),
+            models.CheckConstraint(
+                condition=Q(finished_at__isnull=False) | Q(status__in=("scheduled", "queued", "running")),
                 name="ended_deploy_has_an_end",
             ),
         ]
@@ -67,7 +91,11 @@ class Deploy(models.Model):
 
     @property
     def is_over(self) -> bool:
-        return self.status not in (self.Status.QUEUED, self.Status.RUNNING)
+        return self.status not in (self.Status.SCHEDULED, self.Status.QUEUED, self.Status.RUNNING)
+
+    @property
+    def is_stopping(self) -> bool:
+        return self.cancel_asked_at is not None and not self.is_over
 
 
 class DeployStep(models.Model):
@@ -78,6 +106,7 @@ class DeployStep(models.Model):
         RUNNING = "running", "Running"
         SUCCEEDED = "succeeded", "Succeeded"
         FAILED = "failed", "Failed"
+        CANCELLED = "cancelled", "Cancelled"
         SKIPPED = "skipped", "Skipped"
 
     deploy = models.ForeignKey(Deploy, models.CASCADE, related_name="steps")
@@ -121,12 +150,29 @@ class DeployLine(models.Model):
     def __str__(self) -> str:
         return self.message
 
-    def facts(self) -> dict[str, Any]:
-        """Return the line as plain values, for the download."""
-        return {
-            "number": self.number,
-            "at": self.at,
-            "step": self.step,
-            "level": self.level,
-            "message": self.message,
-        }
+
+class DeployChange(models.Model):
+    """One object that a deploy changes. It is written before the cluster is, and `done` afterwards.
+
+    A worker that dies in between leaves `done` empty, and the next one finds out what is so.
+    """
+
+    deploy = models.ForeignKey(Deploy, models.CASCADE, related_name="changes")
+    step = models.CharField(max_length=40)
+    kind = models.CharField(max_length=63)
+    namespace = models.CharField(max_length=63, blank=True)
+    name = models.CharField(max_length=253)
+    # `addons.Change.facts`; of a Secret no value.
+    facts = models.JSONField()
+    done_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["deploy", "kind", "namespace", "name"], name="an_object_changes_once_in_a_deploy"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"

@@ -1,7 +1,10 @@
 """The objects that an access becomes: a ClusterSecretStore, and the Secret with its credential."""
 
 import base64
+import json
 from typing import Any
+
+from django.utils.crypto import salted_hmac
 
 from accesses import providers
 from accesses.models import Access
@@ -13,6 +16,8 @@ CLUSTER = "keyhaven.io/cluster"
 OWNER = "keyhaven.io/owner"
 US = "keyhaven"
 HIDDEN = "<set, not shown>"
+# Tells, without reading a Secret, whether it holds what is configured.
+DIGEST = "keyhaven.io/digest"
 
 
 def labels(cluster: Cluster, owner: object) -> dict[str, str]:
@@ -51,11 +56,18 @@ def secret(access: Access) -> dict[str, Any] | None:
             "name": access.store_name,
             "namespace": access.cluster.operator_namespace,
             "labels": labels(access.cluster, access.pk),
+            "annotations": {DIGEST: _digest(access, data)},
         },
         "type": "Opaque",
         # Not stringData: a key that is dropped there stays in the Secret.
         "data": {key: base64.b64encode(value.encode()).decode() for key, value in data.items()},
     }
+
+
+def _digest(access: Access, data: dict[str, str]) -> str:
+    """Return a digest under the console's own key, from which nobody else can try values."""
+    content = json.dumps([str(access.pk), data], sort_keys=True)
+    return salted_hmac("keyhaven.credential", content, algorithm="sha256").hexdigest()[:32]
 
 
 def preview(access: Access) -> list[dict[str, Any]]:

@@ -27,6 +27,8 @@ class Live:
     entries: dict[Slot, dict[str, Any]]
     ours: frozenset[Slot]
     owners: dict[Slot, list[str]]
+    # The whole object, as the API server gave it.
+    manifest: dict[str, Any]
 
     def secret_of(self, slot: Slot) -> str:
         """Return the Secret that an entry takes its value from, or an empty string."""
@@ -74,6 +76,7 @@ def read(kind: str, manifest: dict[str, Any]) -> Live:
         },
         ours=frozenset(ours),
         owners=owners,
+        manifest=manifest | {"kind": kind},
     )
 
 

@@ -7,11 +7,11 @@ import pytest
 
 from accesses import manifests, services
 from accesses.models import Access, OperatorState
-from accesses.steps import Operator, Stores, Verify, operator, stores, verify, waiting
-from clusters import addons, helm, kubeconfig, kubernetes
+from accesses.steps import Operator, Stores, Verify, operator, stores, verify
+from clusters import addons, helm, kubeconfig, kubernetes, waiting
 from clusters.leases import LeaseLost
-from clusters.models import Deploy
 from tests import factories
+from tests.runs import make_run
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.django_db]
 
@@ -21,14 +21,6 @@ WEBHOOK_DOWN = (
 )
 
 
-class Log(list[tuple[str, str]]):
-    def __call__(self, level: str, message: str) -> None:
-        self.append((level, message))
-
-    def of(self, level: str) -> str:
-        return "\n".join(message for found, message in self if found == level)
-
-
 @pytest.fixture
 def kube(sandbox_cluster):
     return sandbox_cluster
@@ -36,7 +28,7 @@ def kube(sandbox_cluster):
 
 @pytest.fixture
 def cluster(organization, kube, settings, project, monkeypatch):
-    monkeypatch.setattr(waiting, "PAUSE", 0.05)
+    monkeypatch.setattr(waiting, "LONGEST", 0.1)
     settings.OPERATOR_CHART = str(project / "sandbox" / "chart" / "external-secrets")
     settings.SYNC_TIMEOUT = 10
     text = kubeconfig.reduce(kube.kubeconfig())
@@ -48,11 +40,7 @@ def run(cluster) -> Any:
     """Return a function that makes what a step is given."""
 
     def act(checkpoint: Any = lambda: None) -> addons.Run:
-        number = cluster.deploys.count() + 1
-        deploy = Deploy.objects.create(
-            cluster=cluster, number=number, by_name="x", status="failed", finished_at=cluster.seen_at
-        )
-        return addons.Run(cluster, deploy, kubernetes.connect(cluster), Log(), checkpoint)
+        return make_run(cluster, checkpoint)
 
     return act
 
@@ -223,8 +211,11 @@ class TestStores:
 
         access.refresh_from_db()
         store = kube.get(STORE, access.store_name, "")
-        assert [change.action for change in planned] == ["create"]
-        assert [change.action for change in Stores().plan(run())] == ["unchanged"]
+        assert [(change.action, change.kind) for change in planned] == [
+            ("create", "Secret"),
+            ("create", STORE),
+        ]
+        assert {change.action for change in Stores().plan(run())} == {"unchanged"}
         assert store["spec"]["conditions"] == [{"namespaces": ["shop"]}]
         assert kube.get("Secret", access.store_name, "external-secrets")
         assert versions(kube, "Secret", STORE) == before
@@ -266,11 +257,10 @@ class TestStores:
         assert access.accepted_error == ""
 
     def test_what_was_changed_meanwhile_is_not_called_accepted(self, run, access):
-        one = run()
         old = copy.copy(access)
         Access.objects.filter(pk=access.pk).update(version=2)
 
-        stores._bring(one, old)
+        stores._accepted(old)
 
         access.refresh_from_db()
         assert access.accepted_at is None
@@ -283,7 +273,8 @@ class TestStores:
         planned = Stores().plan(run())
         summary = Stores().apply(run())
 
-        assert [(change.action, change.name) for change in planned] == [("delete", name)]
+        assert [change.path for change in planned] == [f"{STORE} {name}", f"Secret external-secrets/{name}"]
+        assert {change.action for change in planned} == {"delete"}
         assert summary == "0 stores in place, 1 removed"
         assert kube.get(STORE, name, "") is None
         assert kube.get("Secret", name, "external-secrets") is None
@@ -417,7 +408,7 @@ class TestVerify:
         access.refresh_from_db()
         store = kube.get(STORE, access.store_name, "")
         assert (access.validated, access.validated_reason) == (False, "unable to create client")
-        assert store["metadata"]["annotations"][verify.LOOK_AGAIN] == str(one.deploy.number)
+        assert store["metadata"]["annotations"][verify.LOOK_AGAIN] == one.turn
 
     def test_an_operator_that_never_looks_is_said(self, run, access, kube, settings):
         settings.SYNC_TIMEOUT = 1

@@ -1,6 +1,7 @@
 """Deploys: one at a time, each step a row, a lease that only one worker holds."""
 
 import datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,6 +24,9 @@ class FakeStep:
     def __init__(self, slug: str, order: int, act: Any = None) -> None:
         self.slug, self.order, self.act, self.calls = slug, order, act, 0
 
+    def wanted(self, cluster: Cluster) -> list[addons.Manifest]:
+        return []
+
     def plan(self, run: addons.Run) -> list[addons.Change]:
         return []
 
@@ -35,9 +39,11 @@ class FakeStep:
 
 @pytest.fixture
 def sent(monkeypatch):
-    ids: list[str] = []
-    monkeypatch.setattr(deploys.tasks.run_deploy, "delay", lambda deploy_id: ids.append(deploy_id))
-    return ids
+    """The messages that the workers would get."""
+    messages: list[str] = []
+    monkeypatch.setattr(deploys.tasks.run_deploys, "delay", lambda: messages.append("deploy"))
+    monkeypatch.setattr(deploys.tasks.look, "delay", lambda cluster_id: messages.append("look"))
+    return messages
 
 
 @pytest.fixture
@@ -45,8 +51,8 @@ def steps(monkeypatch):
     """Replace the registered steps; the door opens without a cluster."""
 
     def use(*wanted: FakeStep) -> tuple[FakeStep, ...]:
-        monkeypatch.setattr(addons, "_steps", {step.slug: step for step in wanted})
-        monkeypatch.setattr(kubernetes, "connect", lambda cluster: object())
+        monkeypatch.setattr(addons, "_steps", {"deploy": {step.slug: step for step in wanted}})
+        monkeypatch.setattr(kubernetes, "connect", lambda cluster, **_: SimpleNamespace(asked_again=0))
         return wanted
 
     return use
@@ -67,7 +73,7 @@ def test_a_request_is_a_row_with_steps_and_an_event(
 
     assert (deploy.number, deploy.status, deploy.by_name) == (1, "queued", str(admin))
     assert [step.slug for step in deploy.steps.all()] == ["one", "two"]
-    assert sent == [str(deploy.pk)]
+    assert sent == ["deploy"]
     assert AuditEvent.objects.get(action="deploy.requested").details == {"reason": "new key"}
 
 
@@ -91,16 +97,16 @@ def test_with_the_broker_away_the_row_waits_and_the_sweep_sends_it(cluster, admi
     steps(FakeStep("one", 1))
     deploy = deploys.request(cluster=cluster, by=admin)
 
-    def refuse(deploy_id: str) -> None:
+    def refuse() -> None:
         raise deploys.OperationalError("refused")
 
-    monkeypatch.setattr(deploys.tasks.run_deploy, "delay", refuse)
+    monkeypatch.setattr(deploys.tasks.run_deploys, "delay", refuse)
     deploys.send(deploy)
-    ids: list[str] = []
-    monkeypatch.setattr(deploys.tasks.run_deploy, "delay", lambda deploy_id: ids.append(deploy_id))
+    messages: list[str] = []
+    monkeypatch.setattr(deploys.tasks.run_deploys, "delay", lambda: messages.append("deploy"))
 
     assert deploys.sweep() == 1
-    assert ids == [str(deploy.pk)]
+    assert messages == ["deploy"]
     assert deploys.sweep() == 0, "one message per half minute is enough"
 
 
@@ -167,7 +173,7 @@ def test_an_unexpected_error_is_told_without_its_words(cluster, admin, sent, ste
 def test_a_cluster_that_cannot_be_reached_fails_the_first_step(cluster, admin, sent, steps, monkeypatch):
     first, second = steps(FakeStep("one", 1), FakeStep("two", 2))
 
-    def refuse(cluster: Cluster) -> None:
+    def refuse(cluster: Cluster, **_: Any) -> None:
         raise kubernetes.Unreachable("The cluster does not answer.", "Check its address.")
 
     monkeypatch.setattr(kubernetes, "connect", refuse)
@@ -194,10 +200,8 @@ def test_a_held_deploy_is_left_alone(cluster, admin, sent, steps):
 def test_an_abandoned_deploy_is_taken_over_and_the_first_worker_stops(cluster, admin, sent, steps):
     def lose(run: addons.Run) -> None:
         # Another worker takes the deploy over while this one sleeps.
-        Deploy.objects.filter(pk=run.deploy.pk).update(
-            lease_until=timezone.now() - datetime.timedelta(seconds=1)
-        )
-        assert leases.take(str(run.deploy.pk)) is not None
+        Deploy.objects.filter(pk=deploy.pk).update(lease_until=timezone.now() - datetime.timedelta(seconds=1))
+        assert leases.take(str(deploy.pk)) is not None
         run.checkpoint()
 
     _, later = steps(FakeStep("one", 1, lose), FakeStep("two", 2))
@@ -221,7 +225,7 @@ def test_a_queued_deploy_waits_for_the_running_one_and_is_sent_after_it(cluster,
 
     queued = cluster.deploys.get(status="queued")
     assert queued.number == 2
-    assert str(queued.pk) in sent
+    assert "deploy" in sent
 
 
 def test_the_page_shows_steps_and_only_new_lines(cluster, admin, sent, steps, sign_in):

@@ -70,7 +70,7 @@ def access(cluster, cloud):
 @pytest.fixture
 def deploy(cluster, devops, monkeypatch):
     """Return a function that deploys the cluster here and now."""
-    monkeypatch.setattr(deploys.tasks.run_deploy, "delay", lambda deploy_id: None)
+    monkeypatch.setattr(deploys.tasks.run_deploys, "delay", lambda: None)
 
     def act():
         asked = deploys.request(cluster=cluster, by=devops)

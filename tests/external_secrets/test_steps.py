@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from accounts.models import AuditEvent
-from clusters import addons, kubernetes
-from clusters.models import Deploy
+from clusters import addons, kubernetes, waiting
 from external_secrets import ownership, services
 from external_secrets.models import ExternalSecret
 from external_secrets.steps import ApplyExternalSecrets, Inject, Observe, state
 from sandbox.kubernetes import Cluster as SandboxCluster
 from tests import factories
 from tests.external_secrets.operator import Operator
+from tests.runs import make_run
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sandbox]
 
@@ -91,25 +91,16 @@ def link(service, access):
     return act
 
 
-class Log(list[tuple[str, str]]):
-    def __call__(self, level: str, message: str) -> None:
-        self.append((level, message))
-
-    def of(self, level: str) -> str:
-        return "\n".join(message for found, message in self if found == level)
-
-
 @pytest.fixture
 def run(cluster, settings):
     settings.SYNC_TIMEOUT = 10
-    deploy = Deploy.objects.create(cluster=cluster, number=1, by_name="x")
-    return lambda: addons.Run(cluster, deploy, kubernetes.connect(cluster), Log(), lambda: None)
+    return lambda: make_run(cluster)
 
 
 @pytest.fixture
 def bring(run, monkeypatch):
     """Return a function that runs the three steps as a deploy does, until one fails, and gives run and failure."""
-    monkeypatch.setattr(state, "PAUSE", 0.02)
+    monkeypatch.setattr(waiting, "LONGEST", 0.1)
     monkeypatch.setattr(state, "GRACE", 0.3)
 
     def act() -> tuple[addons.Run, addons.StepFailed | None]:
@@ -433,8 +424,7 @@ class TestForeign:
         link()
         bring()
         second = factories.make_cluster(organization=organization, kubeconfig=kube.kubeconfig())
-        deploy = Deploy.objects.create(cluster=second, number=1, by_name="x")
-        theirs = addons.Run(second, deploy, kubernetes.connect(second), Log(), lambda: None)
+        theirs = make_run(second)
 
         Inject().apply(theirs)
 
@@ -447,8 +437,7 @@ class TestForeign:
         second = factories.make_cluster(organization=organization, kubeconfig=kube.kubeconfig())
         service = factories.make_service(cluster=second, name="api")
         factories.make_link(service=service, key="prod/token", variable="TOKEN")
-        deploy = Deploy.objects.create(cluster=second, number=1, by_name="x")
-        theirs = addons.Run(second, deploy, kubernetes.connect(second), Log(), lambda: None)
+        theirs = make_run(second)
         ApplyExternalSecrets().apply(theirs)
 
         with pytest.raises(addons.StepFailed, match="Another Keyhaven cluster"):

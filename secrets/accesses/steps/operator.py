@@ -10,8 +10,7 @@ from django.utils import timezone
 
 from accesses import manifests
 from accesses.models import OperatorState
-from accesses.steps import waiting
-from clusters import addons, helm, kubernetes
+from clusters import addons, helm, kubernetes, waiting
 from clusters.models import Cluster
 
 NAME_LABEL = "app.kubernetes.io/name"
@@ -88,6 +87,9 @@ class Operator:
     slug = "operator"
     label = "Operator"
     order = 30
+
+    def wanted(self, cluster: Cluster) -> list[addons.Manifest]:
+        return []
 
     def plan(self, run: addons.Run) -> list[addons.Change]:
         installed = find(run.door)
@@ -214,7 +216,7 @@ def _wait(run: addons.Run, one: Installed) -> None:
 
     def accepted() -> bool:
         try:
-            run.door.apply(_probe(), dry_run=True)
+            run.door.hasty().apply(_probe(), dry_run=True)
         except (kubernetes.WebhookFailed, kubernetes.KindMissing) as error:
             if not last:
                 run.log("info", "Waiting for its webhook.")

@@ -1,13 +1,15 @@
 """The step that makes a store of each access, and removes the stores of accesses that are gone."""
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any
 
 from django.utils import timezone
 
 from accesses import manifests
-from accesses.models import Access
-from clusters import addons, kubernetes
+from accesses.models import Access, AccessQuerySet
+from clusters import addons, applying, kubernetes
+from clusters.models import Cluster
 
 STORE = "ClusterSecretStore"
 # The operator puts it on the Secrets that it writes, whose labels are otherwise like ours.
@@ -29,36 +31,41 @@ class Stores:
     label = "Stores"
     order = 40
 
+    def wanted(self, cluster: Cluster) -> list[addons.Manifest]:
+        accesses = cluster.accesses.select_related("cluster").order_by("name")
+        return [manifest for access in accesses for manifest in manifests.preview(access)]
+
     def plan(self, run: addons.Run) -> list[addons.Change]:
-        changes = []
         accesses = accesses_of(run)
-        for access in accesses:
-            live = run.door.get(manifests.API, STORE, access.store_name)
-            action: Any = "create" if live is None else "unchanged"
-            if live is not None and run.door.changes(manifests.store(access)):
-                action = "change"
-            changes.append(addons.Change(action, STORE, access.store_name))
-        try:
-            gone = _gone(run, accesses)
-        except kubernetes.KindMissing:
-            gone = []
-        return changes + [addons.Change("delete", STORE, name) for name in gone]
+        live = _live(run)
+        wanted = [
+            one for access in accesses for one in (manifests.secret(access), manifests.store(access)) if one
+        ]
+        stores, secrets = _gone(live, accesses)
+        used = _used(run) if stores else set()
+        return [
+            *applying.plan(run, wanted, live),
+            *(applying.deletion(STORE, name) for name in stores if name not in used),
+            *(applying.deletion("Secret", name, space) for space, name in secrets if name not in used),
+        ]
 
     def apply(self, run: addons.Run) -> str:
         accesses = accesses_of(run)
         if accesses:
             _namespace(run)
-        failures = []
+        live = _live(run)
+        # First every Secret: a store whose credential is not there is refused by the operator.
+        refused: dict[str, addons.StepFailed] = {}
+        secrets = [secret for access in accesses if (secret := manifests.secret(access))]
+        _bring(run, accesses, secrets, live, refused)
+        stores = [manifests.store(access) for access in accesses if access.store_name not in refused]
+        _bring(run, accesses, stores, live, refused)
         for access in accesses:
-            run.checkpoint()
-            try:
-                _bring(run, access)
-            except addons.StepFailed as failure:
-                run.log("error", failure.cause)
-                failures.append(failure)
-        if failures:
-            raise together(failures)
-        removed = _prune(run, accesses)
+            if access.store_name not in refused:
+                _accepted(access)
+        if refused:
+            raise together(list(refused.values()))
+        removed = _prune(run, live, accesses)
         count = f"{len(accesses)} store{'' if len(accesses) == 1 else 's'} in place"
         return count + (f", {removed} removed" if removed else "")
 
@@ -76,32 +83,60 @@ def _namespace(run: addons.Run) -> None:
         run.log("info", f"Made the namespace {name}.")
 
 
-def _bring(run: addons.Run, access: Access) -> None:
-    """Apply an access's objects and keep on it what the API server said.
-
-    :raises StepFailed: it refused them; not being reached is no answer and raises `ClusterError`
-    """
-    # What was applied is this version's; a change meanwhile is the next deploy's.
-    same = Access.objects.filter(pk=access.pk, version=access.version)
+def _live(run: addons.Run) -> applying.Live:
+    """Return our stores and credentials in the cluster; those that we may not list seem not to be there."""
+    selector, namespace = manifests.selector(run.cluster), run.cluster.operator_namespace
+    found: list[addons.Manifest] = []
+    with contextlib.suppress(kubernetes.KindMissing):
+        found += run.door.list_all(manifests.API, STORE, label_selector=selector)
     try:
-        secret = manifests.secret(access)
-        if secret is not None:
-            # Applying what is there already writes nothing, and its data cannot be compared: it is never read.
-            run.door.apply(secret)
-        store = manifests.store(access)
-        changes = run.door.changes(store)
-        if changes:
-            run.door.apply(store)
-    except (kubernetes.Unreachable, kubernetes.Unauthorized):
-        raise
-    except kubernetes.ClusterError as error:
-        same.update(accepted_error=error.reason, accepted_checked_at=timezone.now())
-        raise addons.StepFailed(
-            f"The store of {access.name} was refused: {error.reason}", error.remedy
-        ) from error
+        found += [one for one in run.door.list_all("v1", "Secret", namespace, selector) if not _synced(one)]
+    except kubernetes.Forbidden:
+        run.log(
+            "info", f"Not allowed to list Secrets in {namespace}; leftover credentials are not looked for."
+        )
+    return applying.by_key(found)
+
+
+def _synced(secret: addons.Manifest) -> bool:
+    """Tell whether the operator wrote a Secret: it copies our labels."""
+    metadata = secret["metadata"]
+    return bool(metadata.get("ownerReferences") or (metadata.get("labels") or {}).get(SYNCED))
+
+
+def _bring(
+    run: addons.Run,
+    accesses: list[Access],
+    wanted: list[addons.Manifest],
+    live: applying.Live,
+    refused: dict[str, addons.StepFailed],
+) -> None:
+    """Apply objects of accesses, which are named as their store; what was refused is kept on the access."""
+    by_name = {access.store_name: access for access in accesses}
+    for outcome in applying.bring(run, wanted, live):
+        access = by_name[outcome.change.name]
+        if outcome.error is not None:
+            failure = _refused(access, outcome.error)
+            run.log("error", failure.cause)
+            refused[access.store_name] = failure
+        elif outcome.change.kind == STORE:
+            done = {"create": "made", "change": "changed"}.get(outcome.change.action, "unchanged")
+            run.log("info", f"The store of {access.name} is {done}.")
+
+
+def _same(access: Access) -> AccessQuerySet:
+    """Return the access as it was applied: a change meanwhile is the next deploy's."""
+    return Access.objects.filter(pk=access.pk, version=access.version)
+
+
+def _refused(access: Access, error: kubernetes.ClusterError) -> addons.StepFailed:
+    _same(access).update(accepted_error=error.reason, accepted_checked_at=timezone.now())
+    return addons.StepFailed(f"The store of {access.name} was refused: {error.reason}", error.remedy)
+
+
+def _accepted(access: Access) -> None:
     now = timezone.now()
-    same.update(accepted_at=now, accepted_checked_at=now, accepted_error="")
-    run.log("info", f"The store of {access.name} is {'applied' if changes else 'unchanged'}.")
+    _same(access).update(accepted_at=now, accepted_checked_at=now, accepted_error="")
 
 
 def _stores_in(item: dict[str, Any]) -> Iterator[str]:
@@ -115,49 +150,35 @@ def _stores_in(item: dict[str, Any]) -> Iterator[str]:
             yield str(reference.get("name"))
 
 
-def _gone(run: addons.Run, accesses: list[Access]) -> list[str]:
-    """Return the names of our stores in the cluster that no access stands for."""
+def _used(run: addons.Run) -> set[str]:
+    """Return the names of the stores that an external secret reads from, whoever made it."""
+    return {name for item in run.door.list_all(manifests.API, "ExternalSecret") for name in _stores_in(item)}
+
+
+def _gone(live: applying.Live, accesses: list[Access]) -> tuple[list[str], list[tuple[str, str]]]:
+    """Return our stores, and our credentials as (namespace, name), that no access stands for."""
     wanted = {access.store_name for access in accesses}
-    listed = run.door.list_all(manifests.API, STORE, label_selector=manifests.selector(run.cluster))
-    return sorted({item["metadata"]["name"] for item in listed} - wanted)
+    gone = sorted(key for key in live if key[2] not in wanted)
+    stores = [name for kind, _, name in gone if kind == STORE]
+    return stores, [(namespace, name) for kind, namespace, name in gone if kind == "Secret"]
 
 
-def _prune(run: addons.Run, accesses: list[Access]) -> int:
+def _prune(run: addons.Run, live: applying.Live, accesses: list[Access]) -> int:
     """Remove our stores that are not configured any more, except those that an external secret still names.
 
     Of those the external secrets step takes the users away, later in this deploy; the store goes with the next.
     """
-    gone, kept = _gone(run, accesses), {access.store_name for access in accesses}
-    if gone:
-        items = run.door.list_all(manifests.API, "ExternalSecret")
-        kept |= {name for item in items for name in _stores_in(item)}
-    for name in gone:
-        run.checkpoint()
+    stores, secrets = _gone(live, accesses)
+    kept = _used(run) if stores else set()
+    for name in stores:
         if name in kept:
             run.log(
                 "warning", f"The store {name} stays until nothing reads from it; a later deploy removes it."
             )
             continue
-        run.door.delete(manifests.API, STORE, name)
-        run.door.delete("v1", "Secret", name, run.cluster.operator_namespace)
+        applying.remove(run, manifests.API, STORE, name)
         run.log("info", f"Removed the store {name}.")
-    _prune_secrets(run, kept)
-    return len(set(gone) - kept)
-
-
-def _prune_secrets(run: addons.Run, wanted: set[str]) -> None:
-    """Remove our credentials in the operator's namespace that no store needs, for example of a deploy that broke."""
-    namespace = run.cluster.operator_namespace
-    try:
-        found = run.door.list_all("v1", "Secret", namespace, manifests.selector(run.cluster))
-    except kubernetes.Forbidden:
-        run.log(
-            "info", f"Not allowed to list Secrets in {namespace}; leftover credentials are not looked for."
-        )
-        return
-    for item in found:
-        metadata = item["metadata"]
-        synced = metadata.get("ownerReferences") or (metadata.get("labels") or {}).get(SYNCED)
-        if metadata["name"] not in wanted and not synced:
-            run.door.delete("v1", "Secret", metadata["name"], namespace)
-            run.log("info", f"Removed the credential {metadata['name']}.")
+    for namespace, name in secrets:
+        if name not in kept and applying.remove(run, "v1", "Secret", name, namespace):
+            run.log("info", f"Removed the credential {name}.")
+    return len(set(stores) - kept)

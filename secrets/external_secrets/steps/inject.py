@@ -1,10 +1,11 @@
 """The step that gives services their variables, and takes away what is no longer linked."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from clusters import addons, kubernetes
+from clusters import addons, applying, kubernetes
+from clusters.models import Cluster
 from external_secrets import manifests, ownership
 from external_secrets.models import ExternalSecret
 from external_secrets.ownership import Live, Place, Slot
@@ -38,23 +39,27 @@ class Inject:
     label = "Inject into services"
     order = 70
 
+    def wanted(self, cluster: Cluster) -> list[addons.Manifest]:
+        places: dict[Place, list[ExternalSecret]] = {}
+        for link in state.links_of(cluster):
+            places.setdefault(_place(link), []).append(link)
+        return [_body(place, _slots(links)) for place, links in places.items()]
+
     def plan(self, run: addons.Run) -> list[addons.Change]:
-        links = state.links_of(run)
+        links = state.links_of(run.cluster)
         ours, others = state.split(run, state.every_console(run))
         live = ownership.read_all(run.door)
         changes = []
         for place, theirs in _places(run, links, live, others).items():
             if place in live:
-                wanted = {slot: _entry(link) for slot, link in _slots(theirs).items()}
-                action: Any = "unchanged" if _is_there(live[place], wanted) else "change"
-                changes.append(addons.Change(action, place[0], place[2], place[1]))
-        stale = set(ours) - {state.key_of(link) for link in links}
-        return changes + [
-            addons.Change("delete", manifests.KIND, name, namespace) for namespace, name in sorted(stale)
-        ]
+                body = _body(place, _slots(theirs))
+                change = _change(body, live[place])
+                changes.append(applying.asked(run, change, body) if run.ask else change)
+        stale = sorted(set(ours) - {state.key_of(link) for link in links})
+        return [*changes, *(applying.deletion(manifests.KIND, name, space) for space, name in stale)]
 
     def apply(self, run: addons.Run) -> str:
-        links = state.links_of(run)
+        links = state.links_of(run.cluster)
         ours, others = state.settle(run, links)
         live = ownership.read_all(run.door)
         result = Result()
@@ -87,8 +92,7 @@ def _places(
     """Return the links of each workload, and also those workloads that only have leftovers of ours."""
     found: dict[Place, list[ExternalSecret]] = {}
     for link in links:
-        service = link.service
-        found.setdefault((service.kind, service.namespace, service.name), []).append(link)
+        found.setdefault(_place(link), []).append(link)
     for place, environment in live.items():
         if environment.ours and place not in found and not _of_another(place, environment, others):
             found[place] = []
@@ -98,6 +102,27 @@ def _places(
 def _of_another(place: Place, environment: Live, others: set[state.Key]) -> bool:
     """Tell whether another Keyhaven, which is the same field manager, injects into the workload."""
     return any((place[1], environment.secret_of(slot)) in others for slot in environment.ours)
+
+
+def _place(link: ExternalSecret) -> Place:
+    return link.service.kind, link.service.namespace, link.service.name
+
+
+def _path(place: Place) -> str:
+    """Return how a decision to overwrite names the workload."""
+    return addons.Change("unchanged", place[0], place[2], place[1]).path
+
+
+def _body(place: Place, wanted: dict[Slot, ExternalSecret]) -> addons.Manifest:
+    """Return what we apply to a workload: our entries, and nothing else."""
+    return manifests.workload(*place, {slot: _entry(link) for slot, link in wanted.items()})
+
+
+def _change(body: addons.Manifest, environment: Live) -> addons.Change:
+    # A CronJob's next run takes it up; a pod that runs is left alone.
+    restarts = body["kind"] != "CronJob"
+    change = applying.change_of(body, environment.manifest)
+    return replace(change, restarts=restarts and change.action == "change")
 
 
 def _entry(link: ExternalSecret) -> dict[str, Any]:
@@ -133,7 +158,7 @@ def _bring(
     assert environment is not None  # noqa: S101  or it would have been refused
     wanted: dict[Slot, ExternalSecret] = {}
     for slot, link in _slots(links).items():
-        reason = _clash(environment, slot)
+        reason = _clash(environment, slot) if _path(place) not in run.overwrite else None
         if reason:
             result.failures.append(state.Failure(link, *reason))
         elif _may_go_in(run, link, ours) or environment.secret_of(slot) == link.object_name:
@@ -191,9 +216,11 @@ def _apply(
 ) -> None:
     """Apply our entries; an entry that another manager turns out to own is left out, and the others go in."""
     while not _is_there(environment, {slot: _entry(link) for slot, link in wanted.items()}):
-        body = manifests.workload(*place, {slot: _entry(link) for slot, link in wanted.items()})
+        body = _body(place, wanted)
+        change = _change(body, environment)
+        run.record.intend([change])
         try:
-            run.door.apply(body)
+            run.door.apply(body, force=change.path in run.overwrite)
         except kubernetes.Conflict as error:
             blamed = _blamed(error, wanted)
             result.failures += [
@@ -210,11 +237,15 @@ def _apply(
             run.log("error", f"{place[1]}/{place[2]}: {error.reason}")
             return
         result.changed += 1
+        run.record.done([change])
         run.log(
             "info",
             f"{place[1]}/{place[2]} has {len(wanted)} linked variable{'' if len(wanted) == 1 else 's'}.",
         )
         break
+    else:
+        # Whoever began this before was lost on the way, or there was nothing to do.
+        run.record.settle([addons.Change("unchanged", place[0], place[2], place[1])])
     result.injected += len(wanted)
 
 
@@ -249,7 +280,7 @@ def _prune(
         if users:
             run.log("warning", f"The Secret {name} stays: {users[0][2]} in {namespace} still uses it.")
             continue
-        if run.door.delete(manifests.API, manifests.KIND, name, namespace):
+        if applying.remove(run, manifests.API, manifests.KIND, name, namespace):
             run.log("info", f"Removed the external secret {name} from {namespace}.")
             result.removed += 1
 

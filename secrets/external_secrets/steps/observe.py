@@ -1,6 +1,7 @@
 """The step that looks whether every link is in sync, and keeps what it saw."""
 
 from clusters import addons
+from clusters.models import Cluster
 from external_secrets.models import ExternalSecret
 from external_secrets.steps import state
 
@@ -12,11 +13,14 @@ class Observe:
     label = "Observe"
     order = 80
 
+    def wanted(self, cluster: Cluster) -> list[addons.Manifest]:
+        return []
+
     def plan(self, run: addons.Run) -> list[addons.Change]:
         return []
 
     def apply(self, run: addons.Run) -> str:
-        links = state.links_of(run)
+        links = state.links_of(run.cluster)
         failures = look(run, links)
         for failure in failures:
             run.log("error", f"{state.title(failure.link)}: {failure.reason}")

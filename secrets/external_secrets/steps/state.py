@@ -9,7 +9,8 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from clusters import addons, kubernetes
+from clusters import addons, kubernetes, waiting
+from clusters.models import Cluster
 from external_secrets import causes, manifests
 from external_secrets.models import ExternalSecret
 
@@ -17,7 +18,6 @@ from external_secrets.models import ExternalSecret
 type Key = tuple[str, str]
 type Objects = dict[Key, dict[str, Any]]
 
-PAUSE = 0.5
 # An operator that was told to try again needs a moment before its old failure counts as a new one.
 GRACE = 5.0
 FORCED = "external_secrets.forced"
@@ -42,9 +42,9 @@ class Failure:
     remedy: str
 
 
-def links_of(run: addons.Run) -> list[ExternalSecret]:
+def links_of(cluster: Cluster) -> list[ExternalSecret]:
     """Return the cluster's links with their services and accesses."""
-    found = ExternalSecret.objects.filter(service__cluster=run.cluster)
+    found = ExternalSecret.objects.filter(service__cluster=cluster)
     return list(
         found.select_related("access", "service__cluster").order_by(
             "service__namespace", "service__name", "variable"
@@ -108,19 +108,20 @@ def _is_settled(run: addons.Run, key: Key, item: dict[str, Any] | None, waited: 
 def settle(run: addons.Run, links: list[ExternalSecret]) -> tuple[Objects, set[Key]]:
     """Wait until the operator has decided on each link, at most SYNC_TIMEOUT seconds; return as `split`."""
     started = time.monotonic()
-    announced = False
-    while True:
-        run.checkpoint()
+    keys = [key_of(link) for link in links]
+    found: list[tuple[Objects, set[Key]]] = []
+
+    def settled() -> bool:
         ours, others = split(run, every_console(run))
         waited = time.monotonic() - started
-        keys = [key_of(link) for link in links]
-        open_ones = [key for key in keys if not _is_settled(run, key, ours.get(key), waited)]
-        if not open_ones or waited >= settings.SYNC_TIMEOUT:
-            return ours, others
-        if not announced:
-            run.log("info", f"Waiting for the operator to read {len(open_ones)} of {len(links)} secrets.")
-            announced = True
-        time.sleep(PAUSE)
+        left = sum(not _is_settled(run, key, ours.get(key), waited) for key in keys)
+        if left and not found:
+            run.log("info", f"Waiting for the operator to read {left} of {len(links)} secrets.")
+        found[:] = [(ours, others)]
+        return not left
+
+    waiting.until(run, settings.SYNC_TIMEOUT, settled)
+    return found[0]
 
 
 def sync_of(run: addons.Run, link: ExternalSecret, item: dict[str, Any] | None) -> Sync:

@@ -5,15 +5,18 @@ from collections.abc import Callable
 
 from clusters import addons
 
-PAUSE = 0.5
+# The first pause and the longest, in seconds: what is ready soon is seen soon.
+SHORTEST, LONGEST = 0.1, 2.0
 
 
 def until(run: addons.Run, seconds: float, done: Callable[[], bool]) -> bool:
-    """Ask `done` every half second for at most `seconds`; return whether it came true."""
+    """Ask `done` again and again, less often each time, for at most `seconds`; return whether it came true."""
     end = time.monotonic() + seconds
+    pause = SHORTEST
     while not done():
         if time.monotonic() > end:
             return False
         run.checkpoint()
-        time.sleep(PAUSE)
+        time.sleep(pause)
+        pause = min(LONGEST, pause * 1.5)
     return True

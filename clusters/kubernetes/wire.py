@@ -1,0 +1,140 @@
+"""The connection to one API server: TLS, identity, time limits, and asking again what can pass."""
+
+import base64
+import json
+import re
+import tempfile
+import threading
+import weakref
+from typing import Any
+from urllib.parse import urlencode
+
+import tenacity
+import yaml
+from django.conf import settings
+
+from clusters.kubernetes import addresses, errors
+
+# Of Secrets the API server is asked for nothing but metadata: no value ever reaches the console.
+METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+_SECRETS = re.compile(r"^/api/v1/(?:namespaces/[^/]+/)?secrets(?:/[^/]+)?$")
+
+
+class _Wait(tenacity.wait.wait_base):
+    """As long as the API server says, or else longer each time, with jitter."""
+
+    _grows = tenacity.wait_random_exponential(multiplier=0.2, max=5)
+
+    def __call__(self, retry_state: tenacity.RetryCallState) -> float:
+        error = retry_state.outcome.exception() if retry_state.outcome else None
+        said = getattr(error, "retry_after", 0.0)
+        return min(said, 10.0) + self._grows(retry_state)
+
+
+def _file(encoded: str) -> Any:
+    """Return a file of our own with a client certificate, as TLS libraries want it."""
+    file = tempfile.NamedTemporaryFile(prefix="keyhaven-")  # noqa: SIM115
+    file.write(base64.b64decode(encoded))
+    file.flush()
+    return file
+
+
+class Wire:
+    """A connection. With `patience`, in seconds, what can pass is asked again for that long, at most `budget` times."""
+
+    def __init__(self, kubeconfig: str, *, patience: float = 0, budget: int = 0) -> None:
+        self.patience, self.budget, self.asked_again = patience, budget, 0
+        self._counting = threading.Lock()
+        try:
+            document = yaml.safe_load(kubeconfig)
+            cluster, user = document["clusters"][0]["cluster"], document["users"][0]["user"]
+            self.host = str(cluster["server"]).rstrip("/")
+            authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
+        except (KeyError, TypeError, IndexError, ValueError, yaml.YAMLError):
+            raise errors.Unauthorized("The stored kubeconfig cannot be used.") from None
+        try:
+            # Checked at each connection: a name may point elsewhere by now.
+            addresses.check(self.host)
+        except addresses.Forbidden as error:
+            raise errors.Untrusted(str(error)) from None
+        self._token = str(user.get("token", ""))
+        self._pool = self._connections(authority, cluster.get("tls-server-name"), user)
+
+    def _connections(self, authority: str, server_name: str | None, user: dict[str, str]) -> Any:
+        from kubernetes.client import ApiClient, Configuration
+
+        from clusters.kubernetes import sockets
+
+        configuration = Configuration(host=self.host)
+        configuration.ca_cert_data = authority
+        configuration.tls_server_name = server_name
+        configuration.proxy = None
+        configuration.retries = False
+        files = []
+        if not self._token:
+            files = [_file(user.get(f"client-{name}-data", "")) for name in ("certificate", "key")]
+            configuration.cert_file, configuration.key_file = (file.name for file in files)
+        pool = ApiClient(configuration).rest_client.pool_manager
+        pool.pool_classes_by_scheme = {"https": sockets.CheckedPool}
+        for file in files:
+            weakref.finalize(pool, file.close)
+        return pool
+
+    def request(
+        self, method: str, path: str, body: Any = None, content: str = "application/json", **query: Any
+    ) -> dict[str, Any]:
+        """Send a request and return the answer's object. Every request that we send may be sent twice.
+
+        :raises ClusterError: the last failure, when patience or budget are used up
+        """
+        if not self.patience:
+            return self._once(method, path, body, content, query)
+        asking = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(self._may_ask_again),
+            stop=tenacity.stop_after_delay(self.patience),
+            wait=_Wait(),
+            reraise=True,
+        )
+        return asking(self._once, method, path, body, content, query)
+
+    def _may_ask_again(self, error: BaseException) -> bool:
+        if not (isinstance(error, errors.ClusterError) and error.retryable):
+            return False
+        with self._counting:
+            if self.asked_again >= self.budget:
+                return False
+            self.asked_again += 1
+        return True
+
+    def _once(self, method: str, path: str, body: Any, content: str, query: dict[str, Any]) -> dict[str, Any]:
+        import urllib3
+
+        of_secret = bool(_SECRETS.match(path))
+        headers = {"Accept": METADATA if of_secret else "application/json", "Content-Type": content}
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
+        wanted = {key: value for key, value in query.items() if value}
+        with errors.translated(self.host):
+            response = self._pool.request(
+                method,
+                f"{self.host}{path}" + (f"?{urlencode(wanted)}" if wanted else ""),
+                body=None if body is None else json.dumps(body).encode(),
+                headers=headers,
+                timeout=urllib3.Timeout(
+                    connect=min(3, settings.CLUSTER_TIMEOUT), read=settings.CLUSTER_TIMEOUT
+                ),
+                # A redirect could lead where `addresses` would not let us go.
+                redirect=False,
+                retries=False,
+            )
+        if response.status >= 300:
+            error = errors.from_status(
+                response.status, response.data.decode(errors="replace"), of_secret=of_secret
+            )
+            error.retry_after = errors.seconds(response.headers.get("Retry-After", ""))
+            raise error
+        try:
+            answer = json.loads(response.data)
+        except ValueError:
+            raise errors.Unreachable(f"{self.host} does not answer like a Kubernetes API server.") from None
+        return answer if isinstance(answer, dict) else {}
