@@ -179,9 +179,10 @@ def send(deploy: Deploy) -> None:
 def sweep() -> int:
     """Begin what is scheduled for now, and tell the workers of each deploy that waits or was abandoned."""
     _begin_scheduled()
-    # A busy worker may take a while: one message per deploy and half minute is enough.
-    due = [pk for pk in leases.due() if cache.add(f"deploy-sent:{pk}", 1, timeout=30)]
-    for deploy in Deploy.objects.filter(pk__in=due):
+    # A busy worker may take a while: one message per turn and half minute is enough.
+    found = Deploy.objects.filter(pk__in=leases.due())
+    due = [one for one in found if cache.add(f"deploy-sent:{one.pk}:{one.status}:{one.fence}", 1, timeout=30)]
+    for deploy in due:
         send(deploy)
     return len(due)
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.audit import services as audit
 from accounts.models import Organization, User
-from clusters import kubeconfig, kubernetes, permissions
+from clusters import kubernetes, permissions
 from clusters.models import Cluster, ConnectDraft, Deploy, Service
 
 
@@ -46,9 +46,13 @@ def try_connection(reduced: str, operator_namespace: str = "") -> Trial:
 
     :raises kubernetes.ClusterError: it cannot be reached, or does not know us
     """
-    door = kubernetes.connect_text(reduced)
+    return look_around(kubernetes.connect_text(reduced), operator_namespace)
+
+
+def look_around(door: kubernetes.Door, operator_namespace: str = "") -> Trial:
+    """Say by an open door what the cluster is, who we are there and what we may do."""
     return Trial(
-        server=kubeconfig.server(reduced),
+        server=door.host,
         version=door.version(),
         identity=door.whoami(),
         permissions=permissions.review(door, operator_namespace or settings.OPERATOR_NAMESPACE),
@@ -102,10 +106,10 @@ def changed(cluster: Cluster) -> None:
     Cluster.objects.filter(pk=cluster.pk).update(generation=F("generation") + 1)
 
 
-def check(cluster: Cluster) -> Cluster:
-    """Test the connection now and keep what was found, or why it failed."""
+def check(cluster: Cluster, door: kubernetes.Door | None = None) -> Cluster:
+    """Test the connection now and keep what was found, or why it failed; by the door of a deploy, which is patient."""
     try:
-        found = try_connection(cluster.kubeconfig, cluster.operator_namespace)
+        found = look_around(door or kubernetes.connect(cluster), cluster.operator_namespace)
     except kubernetes.ClusterError as error:
         denied = isinstance(error, kubernetes.Unauthorized | kubernetes.Forbidden)
         cluster.status = Cluster.Status.DENIED if denied else Cluster.Status.UNREACHABLE
@@ -123,12 +127,12 @@ def check(cluster: Cluster) -> Cluster:
 
 
 @transaction.atomic
-def refresh_services(cluster: Cluster) -> int:
+def refresh_services(cluster: Cluster, door: kubernetes.Door | None = None) -> int:
     """Discover the cluster's workloads, keep them, mark those that are gone; return how many there are.
 
     :raises kubernetes.ClusterError: the cluster does not answer or does not allow it
     """
-    found = kubernetes.connect(cluster).workloads()
+    found = (door or kubernetes.connect(cluster)).workloads()
     now = timezone.now()
     Service.objects.bulk_create(
         [

@@ -18,7 +18,7 @@ class Connect:
         return []
 
     def apply(self, run: addons.Run) -> str:
-        cluster = services.check(run.cluster)
+        cluster = services.check(run.cluster, run.door)
         if cluster.status != Cluster.Status.READY:
             raise addons.StepFailed(
                 cluster.status_reason, "Replace the kubeconfig in the cluster's settings if it is wrong."
@@ -26,5 +26,5 @@ class Connect:
         denied = [entry for entry in cluster.permissions if not entry["allowed"]]
         for entry in denied:
             run.log("warning", f"Not allowed: {entry['label']}, needed for {entry['needed_for']}.")
-        count = services.refresh_services(cluster)
+        count = services.refresh_services(cluster, run.door)
         return f"Kubernetes {cluster.version} as {cluster.identity}, {count} services"

@@ -1,11 +1,27 @@
-"""What a report of an unexpected error may hold: no cookies, no form fields, no local variables."""
+"""Unexpected errors: what a report may hold (no cookies, no form fields, no local variables), and what a person sees."""
 
+import sys
 from collections.abc import ItemsView
 from types import TracebackType
 from typing import Any
 
-from django.http import HttpRequest
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse
+from django.template import loader
 from django.views.debug import SafeExceptionReporterFilter
+
+
+SECONDS = 5
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer 503 with Retry-After while the database is away, which passes; any other error is 500, a mistake of ours."""
+    away = isinstance(sys.exception(), OperationalError | InterfaceError)
+    text = loader.get_template("503.html" if away else "500.html").template.source  # type: ignore[attr-defined]
+    response = HttpResponse(text, status=503 if away else 500)
+    if away:
+        response.headers["Retry-After"] = str(SECONDS)
+    return response
 
 
 class SealedReporterFilter(SafeExceptionReporterFilter):

@@ -7,6 +7,8 @@ from accounts import sign_in_urls as sign_in
 from accounts.organizations import views as organizations
 from config import health, palette, theme
 
+handler500 = "config.errors.server_error"
+
 organization_urls: list[URLPattern | URLResolver] = [
     path("", include("accounts.urls")),
     path("go-to/", palette.go_to, name="palette"),

@@ -23,38 +23,10 @@ from cryptography.x509.oid import NameOID
 
 from sandbox.kubernetes import answers, requests
 from sandbox.kubernetes.controllers import Controllers
+from sandbox.kubernetes.faults import Faults
 from sandbox.kubernetes.identity import Identities, User
 from sandbox.kubernetes.operations import Options
 from sandbox.kubernetes.store import Store
-
-
-class Faults:
-    """What goes wrong on purpose: answers by path, delays, or no answer at all."""
-
-    def __init__(self) -> None:
-        self.delay = 0.0
-        self.hang = False
-        self._answers: list[tuple[re.Pattern[str], str, int, str, int]] = []
-
-    def answer(
-        self, path: str, status: int, message: str, *, method: str = "", times: int = 1_000_000
-    ) -> None:
-        """Answer requests whose path matches with this status and message, so many times."""
-        self._answers.append((re.compile(path), method, status, message, times))
-
-    def clear(self) -> None:
-        self.delay, self.hang = 0.0, False
-        self._answers.clear()
-
-    def strike(self, method: str, path: str) -> None:
-        """Do what was ordered for this request."""
-        time.sleep(self.delay)
-        while self.hang:
-            time.sleep(0.1)
-        for at, (pattern, wanted, status, message, times) in enumerate(self._answers):
-            if pattern.search(path) and wanted in ("", method) and times > 0:
-                self._answers[at] = (pattern, wanted, status, message, times - 1)
-                raise answers.Refused(status, "InternalError" if status >= 500 else "Invalid", message)
 
 
 def _certificates() -> tuple[bytes, bytes, bytes]:
@@ -127,10 +99,15 @@ class _Handler(BaseHTTPRequestHandler):
         cluster = self.server.cluster
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         try:
-            cluster.faults.strike(self.command, self.path)
+            trouble = cluster.faults.strike(self.command, self.path)
             status, answer = cluster.api.answer(self.command, self.path, self.headers, body)
+            cluster.faults.strike_after(trouble)
         except answers.Refused as refused:
             status, answer = refused.code, refused.status()
+        except ConnectionError:
+            self.close_connection = True
+            cluster.requests.append((self.command, self.path, 0))
+            return
         cluster.requests.append((self.command, self.path, status))
         if hasattr(answer, "__next__"):
             self._stream(answer)
