@@ -10,3 +10,4 @@ class AccessesConfig(AppConfig):
 
         for step in (steps.Operator(), steps.Stores(), steps.Verify()):
             addons.register(step)
+        addons.register(steps.Uninstall(), "uninstall")

@@ -111,6 +111,11 @@ class OperatorState(models.Model):
     # Somebody else installed it, and looks after it.
     adopted = models.BooleanField()
     seen_at = models.DateTimeField()
+    # The chart version that somebody decided to upgrade to, as `2.9.0`; the next deploy does it.
+    wanted = models.CharField(max_length=40, blank=True)
+    # The version that a deploy saw at work, and when: it made a Secret of a test store.
+    proved_version = models.CharField(max_length=40, blank=True)
+    proved_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
         return f"Operator of {self.cluster}"

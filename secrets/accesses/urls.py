@@ -1,10 +1,16 @@
 from django.urls import path
 
-from accesses.views import accesses, wizard
+from accesses.views import accesses, operator, wizard
 
 app_name = "accesses"
 urlpatterns = [
     path("clusters/<slug:cluster>/add-ons/", accesses.add_ons, name="add_ons"),
+    path("clusters/<slug:cluster>/add-ons/operator/", operator.operator, name="operator"),
+    path("clusters/<slug:cluster>/add-ons/operator/upgrade/", operator.upgrade, name="upgrade_operator"),
+    path("clusters/<slug:cluster>/add-ons/operator/prove/", operator.prove, name="prove_operator"),
+    path(
+        "clusters/<slug:cluster>/add-ons/operator/uninstall/", operator.uninstall, name="uninstall_operator"
+    ),
     path("clusters/<slug:cluster>/secret-managers/new/", wizard.new, name="new"),
     path("clusters/<slug:cluster>/secret-managers/new/<uuid:draft>/discard/", wizard.discard, name="discard"),
     path("clusters/<slug:cluster>/secret-managers/new/<uuid:draft>/<slug:step>/", wizard.step, name="wizard"),

@@ -1,88 +1,30 @@
-"""The step that finds or installs the External Secrets Operator and waits until it works."""
+"""The step that finds, installs or upgrades the External Secrets Operator and waits until it works."""
 
-import re
 import time
-from dataclasses import dataclass
-from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
 
-from accesses import manifests
+from accesses import chart, releases
 from accesses.models import OperatorState
-from clusters import addons, helm, kubernetes, waiting
+from accesses.releases import Release
+from accesses.steps import proof, readiness
+from accesses.steps.installed import CONFIGURATIONS, CONTROLLER, NAME_LABEL, Installed, annotations, find
+from clusters import addons, helm, kubernetes
+from clusters.kubernetes.comparing import Field
 from clusters.models import Cluster
 
-NAME_LABEL = "app.kubernetes.io/name"
-# On everything that our own release makes: who finds it again knows that nobody else looks after it.
-OURS = "keyhaven.io/installed"
-PARTS = ("external-secrets", "external-secrets-webhook", "external-secrets-cert-controller")
-RELEASE = "external-secrets"
-# Their names are fixed, so that a second operator in a cluster cannot be.
-WEBHOOKS = ("secretstore-validate", "externalsecret-validate")
+RELEASE = chart.RELEASE
 # Older ones let a template mint ServiceAccount tokens (CVE-2026-42876).
 OLDEST = (2, 4, 1)
-CRDS = ("clustersecretstores", "externalsecrets")
 UPGRADE = "Upgrade it, one minor version at a time, then deploy again."
-_SMALL = {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "128Mi"}}
-
-VALUES: dict[str, Any] = {
-    "commonLabels": {OURS: "true"},
-    # Without it, uninstalling the chart would delete every store, external secret and synced Secret.
-    "crds": {"annotations": {"helm.sh/resource-policy": "keep"}},
-    "concurrent": 5,
-    # Else everybody who may edit a namespace may make stores.
-    "rbac": {"aggregateToEdit": False},
-    "processClusterExternalSecret": False,
-    "processPushSecret": False,
-    "processClusterPushSecret": False,
-    "processClusterGenerator": False,
-    "resources": {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}},
-    "webhook": {"resources": _SMALL},
-    "certController": {"resources": _SMALL},
-    "metrics": {"service": {"enabled": True}},
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Installed:
-    """An operator that is in the cluster; `ours` when this console's chart brought it."""
-
-    namespace: str
-    version: str
-    ours: bool
-
-    @property
-    def numbers(self) -> tuple[int, ...] | None:
-        found = re.match(r"v?(\d+)\.(\d+)\.(\d+)", self.version)
-        return tuple(int(number) for number in found.groups()) if found else None
-
-
-def find(door: kubernetes.Door) -> list[Installed]:
-    """Return the operators in the cluster, known by their controller's label."""
-    found = door.list_all("apps/v1", "Deployment", label_selector=f"{NAME_LABEL}={PARTS[0]}")
-    return [
-        Installed(item["metadata"]["namespace"], _version(item), _labels(item).get(OURS) == "true")
-        for item in found
-    ]
-
-
-def _labels(item: dict[str, Any]) -> dict[str, str]:
-    return item["metadata"].get("labels") or {}
-
-
-def _version(deployment: dict[str, Any]) -> str:
-    """Return the version by the image's tag, or else by the label."""
-    images = [one.get("image", "") for one in deployment["spec"]["template"]["spec"]["containers"]]
-    # A sidecar may come first.
-    images.sort(key=lambda image: "external-secrets" not in image)
-    tag = images[0].partition("@")[0].rpartition(":")[2]
-    labelled = _labels(deployment).get("app.kubernetes.io/version", "")
-    return str(tag if re.match(r"v?\d+\.\d+\.\d+", tag) else labelled or "unknown")
 
 
 class Operator:
-    """Adopts an operator that is there, installs the pinned chart where there is none, waits until it works."""
+    """Adopts an operator that is there, installs the pinned chart where there is none, waits until it works.
+
+    One that we installed is upgraded to the next minor, once somebody decided so; never an adopted one.
+    """
 
     slug = "operator"
     label = "Operator"
@@ -92,75 +34,144 @@ class Operator:
         return []
 
     def plan(self, run: addons.Run) -> list[addons.Change]:
-        installed = find(run.door)
-        if installed:
-            return [addons.Change("unchanged", "Release", RELEASE, installed[0].namespace)]
-        return [addons.Change("create", "Release", RELEASE, settings.OPERATOR_NAMESPACE)]
+        found = find(run.door)
+        if not found:
+            return [_creation()]
+        due = _due(found[0], _state(run.cluster))
+        return [_upgrade(found[0], due) if due else _unchanged(found[0])]
 
     def apply(self, run: addons.Run) -> str:
-        installed = find(run.door)
-        if len(installed) > 1:
-            where = ", ".join(f"{one.version} in {one.namespace}" for one in installed)
-            raise addons.StepFailed(
-                f"The cluster has {len(installed)} operators: {where}.",
-                "Remove all but one; two of them fight over the same objects.",
-            )
-        one = installed[0] if installed else self._install(run)
-        _refuse_old(one)
-        if installed:
-            run.log("info", f"Found {one.version} in {one.namespace}; {_whose(one)}.")
-        _keep(run.cluster, one)
-        _wait(run, one)
-        done = "Found" if installed and one.ours else "Adopted" if installed else "Installed"
+        found = _the_one(run)
+        proof.clear_leftovers(run, found.namespace if found else run.cluster.operator_namespace)
+        before = _state(run.cluster)
+        one, done = _bring(run, found, before)
+        state = _keep(run.cluster, one, is_new=found != one)
+        until = time.monotonic() + settings.OPERATOR_TIMEOUT
+        readiness.wait(run, one, until)
+        if state.proved_version != one.version:
+            proof.prove(run, one, until)
+            _proved(run.cluster, one)
+        if before and before.wanted:
+            _forget(run, one, before.wanted)
         return f"{done} External Secrets Operator {one.version} in {one.namespace}"
 
-    def _install(self, run: addons.Run) -> Installed:
+
+def _state(cluster: Cluster) -> OperatorState | None:
+    return OperatorState.objects.filter(cluster=cluster).first()
+
+
+def _the_one(run: addons.Run) -> Installed | None:
+    """Return the operator that is there, which must be one and new enough."""
+    found = find(run.door)
+    if len(found) > 1:
+        where = ", ".join(f"{one.version} in {one.namespace}" for one in found)
+        raise addons.StepFailed(
+            f"The cluster has {len(found)} operators: {where}.",
+            "Remove all but one; two of them fight over the same objects.",
+        )
+    if not found:
+        return None
+    _refuse_old(found[0])
+    whose = "this console installed it" if found[0].ours else "adopting it as it is"
+    run.log("info", f"Found {found[0].version} in {found[0].namespace}; {whose}.")
+    return found[0]
+
+
+def _due(one: Installed, state: OperatorState | None) -> Release | None:
+    """Return the minor that somebody decided to upgrade to; it is only ever the next one of an operator of ours."""
+    due = releases.next_after(one.version)
+    decided = state is not None and due is not None and state.wanted == due.chart
+    return due if one.ours and decided else None
+
+
+def _bring(run: addons.Run, found: Installed | None, state: OperatorState | None) -> tuple[Installed, str]:
+    """Install or upgrade the operator, or leave it as it is; return it, and what was done."""
+    if found is None:
         _refuse_strangers(run)
         run.log(
             "info",
             f"No operator found; installing chart {settings.OPERATOR_CHART_VERSION} "
             f"into {settings.OPERATOR_NAMESPACE}.",
         )
-        try:
-            helm.install_or_upgrade(
-                run.cluster.kubeconfig,
-                release=RELEASE,
-                namespace=settings.OPERATOR_NAMESPACE,
-                chart=settings.OPERATOR_CHART,
-                version=settings.OPERATOR_CHART_VERSION,
-                values=VALUES,
-                timeout=settings.OPERATOR_TIMEOUT,
-            )
-        except helm.HelmFailed as error:
-            raise addons.StepFailed(error.reason, error.remedy) from error
-        run.checkpoint()
-        found = find(run.door)
-        if not found:
-            raise addons.StepFailed(
-                "The chart was installed, but there is no operator in it.",
-                "Check OPERATOR_CHART: it must be the chart of the External Secrets Operator.",
-            )
-        run.log("info", f"The chart is installed: {found[0].version}.")
-        return found[0]
+        return _helm(run, _creation(), settings.OPERATOR_CHART_VERSION), "Installed"
+    due = _due(found, state)
+    if due is None:
+        run.record.settle([_unchanged(found)])
+        return found, "Found" if found.ours else "Adopted"
+    run.log("info", f"Upgrading from {found.version} to chart {due.chart}.")
+    return _helm(run, _upgrade(found, due), due.chart), "Upgraded to"
 
 
-def _whose(one: Installed) -> str:
-    return "this console installed it" if one.ours else "adopting it as it is"
+def _helm(run: addons.Run, change: addons.Change, version: str) -> Installed:
+    """Install a version of the chart over whatever there is of the release, and return what that brought."""
+    where = chart.location(version)
+    run.checkpoint()
+    run.record.intend([change])
+    try:
+        helm.install_or_upgrade(
+            run.cluster.kubeconfig, release=RELEASE, namespace=change.namespace, chart=where,
+            version=version, values=chart.values(), timeout=settings.OPERATOR_TIMEOUT,
+        )  # fmt: skip
+    except helm.HelmFailed as error:
+        raise addons.StepFailed(error.reason, error.remedy) from error
+    run.record.done([change])
+    run.checkpoint()
+    found = find(run.door)
+    if not found:
+        raise addons.StepFailed(
+            "The chart was installed, but there is no operator in it.",
+            "Check OPERATOR_CHART: it must be the chart of the External Secrets Operator.",
+        )
+    if change.action == "change" and found[0].numbers != releases.numbers(version):
+        raise addons.StepFailed(
+            f"Chart {version} was installed, but the operator is {found[0].version}.",
+            "Check that OPERATOR_CHART leads to the chart of that version.",
+        )
+    run.log("info", f"The chart is installed: {found[0].version}.")
+    return found[0]
 
 
-def _keep(cluster: Cluster, one: Installed) -> None:
+def _creation() -> addons.Change:
+    return addons.Change("create", "Release", RELEASE, settings.OPERATOR_NAMESPACE)
+
+
+def _unchanged(one: Installed) -> addons.Change:
+    return addons.Change("unchanged", "Release", RELEASE, one.namespace)
+
+
+def _upgrade(one: Installed, due: Release) -> addons.Change:
+    version = Field("version", one.version.removeprefix("v"), due.chart)
+    return addons.Change("change", "Release", RELEASE, one.namespace, fields=(version,), restarts=True)
+
+
+def _keep(cluster: Cluster, one: Installed, *, is_new: bool) -> OperatorState:
+    """Keep what was found; a new operator, or one that is elsewhere now, has to prove itself again."""
+    is_new = is_new or cluster.operator_namespace != one.namespace
     Cluster.objects.filter(pk=cluster.pk).update(
         operator_namespace=one.namespace, operator_version=one.version
     )
     cluster.operator_namespace, cluster.operator_version = one.namespace, one.version
-    OperatorState.objects.update_or_create(
-        cluster=cluster, defaults={"adopted": not one.ours, "seen_at": timezone.now()}
-    )
+    seen = {"adopted": not one.ours, "seen_at": timezone.now()} | ({"proved_version": ""} if is_new else {})
+    state, _ = OperatorState.objects.update_or_create(cluster=cluster, defaults=seen)
+    return state
+
+
+def _proved(cluster: Cluster, one: Installed) -> None:
+    OperatorState.objects.filter(cluster=cluster).update(proved_version=one.version, proved_at=timezone.now())
+
+
+def _forget(run: addons.Run, one: Installed, wanted: str) -> None:
+    """End a decision: it is carried out, or it is not the next minor any more. A newer decision stays."""
+    OperatorState.objects.filter(cluster=run.cluster, wanted=wanted).update(wanted="")
+    reached = (one.numbers or ()) >= (releases.numbers(wanted) or ())
+    if not one.ours or not reached:
+        why = "it is not the next minor" if one.ours else "somebody else looks after this operator"
+        run.log("warning", f"The upgrade to {wanted} is forgotten: {why}.")
 
 
 def _refuse_strangers(run: addons.Run) -> None:
     """Refuse to install beside webhooks of an operator that does not show itself by its label."""
-    for name in WEBHOOKS:
+    for name in CONFIGURATIONS:
         try:
             hook = run.door.get("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", name)
         except kubernetes.Forbidden:
@@ -169,13 +180,13 @@ def _refuse_strangers(run: addons.Run) -> None:
                 "Whether another operator is hidden here is unknown: reading webhooks is not allowed.",
             )
             return
-        said = ((hook or {}).get("metadata") or {}).get("annotations") or {}
+        said = annotations(hook) if hook else {}
         ours = said.get("meta.helm.sh/release-name") == RELEASE and (
             said.get("meta.helm.sh/release-namespace") == settings.OPERATOR_NAMESPACE
         )
         if hook and not ours:
             raise addons.StepFailed(
-                f"The cluster has the webhook {name}, but no Deployment labelled {NAME_LABEL}={PARTS[0]}.",
+                f"The cluster has the webhook {name}, but no Deployment labelled {NAME_LABEL}={CONTROLLER}.",
                 "Give the operator's Deployment that label, or remove what is left of it; then deploy again.",
             )
 
@@ -192,76 +203,3 @@ def _refuse_old(one: Installed) -> None:
             f"The operator in {one.namespace} is {one.version}; older than {oldest} are not safe (CVE-2026-42876).",
             UPGRADE,
         )
-
-
-def _wait(run: addons.Run, one: Installed) -> None:
-    """Wait until the CRDs are served, the parts are available and the API server reaches the webhook."""
-    end = time.monotonic() + settings.OPERATOR_TIMEOUT
-    missing: list[str] = []
-
-    def settled() -> bool:
-        found = _not_served(run.door) + _not_available(run.door, one.namespace)
-        if found and found != missing:
-            run.log("info", f"Waiting for {', '.join(found)}.")
-        missing[:] = found
-        return not found
-
-    if not waiting.until(run, settings.OPERATOR_TIMEOUT, settled):
-        raise addons.StepFailed(
-            f"The operator is not ready after {settings.OPERATOR_TIMEOUT} s: {', '.join(missing)}.",
-            f"Look at the pods in {one.namespace}.",
-        )
-    run.log("info", "Its kinds are served and its parts are available.")
-    last: list[kubernetes.ClusterError] = []
-
-    def accepted() -> bool:
-        try:
-            run.door.hasty().apply(_probe(), dry_run=True)
-        except (kubernetes.WebhookFailed, kubernetes.KindMissing) as error:
-            if not last:
-                run.log("info", "Waiting for its webhook.")
-            last[:] = [error]
-            return False
-        return True
-
-    if not waiting.until(run, max(0, end - time.monotonic()), accepted):
-        raise addons.StepFailed(last[0].reason, last[0].remedy)
-    run.log("info", "The API server reaches its webhook.")
-
-
-def _not_served(door: kubernetes.Door) -> list[str]:
-    missing = []
-    for plural in CRDS:
-        name = f"{plural}.external-secrets.io"
-        crd = door.get("apiextensions.k8s.io/v1", "CustomResourceDefinition", name) or {}
-        conditions = (crd.get("status") or {}).get("conditions") or []
-        versions = (crd.get("spec") or {}).get("versions") or []
-        if not any(one["type"] == "Established" and one["status"] == "True" for one in conditions):
-            missing.append(f"the kind {name}")
-        elif not any(one["name"] == "v1" and one.get("served") for one in versions):
-            missing.append(f"version v1 of the kind {name}")
-    return missing
-
-
-def _not_available(door: kubernetes.Door, namespace: str) -> list[str]:
-    missing = []
-    for item in door.list_all("apps/v1", "Deployment", namespace):
-        conditions = (item.get("status") or {}).get("conditions") or []
-        available = any(one["type"] == "Available" and one["status"] == "True" for one in conditions)
-        current = (item.get("status") or {}).get("observedGeneration") == item["metadata"].get("generation")
-        if _labels(item).get(NAME_LABEL) in PARTS and not (available and current):
-            missing.append(f"the deployment {item['metadata']['name']}")
-    return missing
-
-
-def _probe() -> dict[str, Any]:
-    """Return a store that is only ever sent as a dry run: it proves the way through the webhook."""
-    return {
-        "apiVersion": manifests.API,
-        "kind": "ClusterSecretStore",
-        "metadata": {"name": "keyhaven-probe"},
-        "spec": {
-            "conditions": [{"namespaces": ["keyhaven-probe"]}],
-            "provider": {"fake": {"data": [{"key": "probe", "value": "probe"}]}},
-        },
-    }

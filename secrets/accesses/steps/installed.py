@@ -1,0 +1,54 @@
+"""The operators that are in a cluster, whoever installed them."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from accesses import chart, releases
+from clusters import kubernetes
+
+NAME_LABEL = "app.kubernetes.io/name"
+CONTROLLER, WEBHOOK = "external-secrets", "external-secrets-webhook"
+PARTS = (CONTROLLER, WEBHOOK, "external-secrets-cert-controller")
+# Their names are fixed, so that a second operator in a cluster cannot be.
+CONFIGURATIONS = ("secretstore-validate", "externalsecret-validate")
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """An operator that is in the cluster; `ours` when this console's chart brought it."""
+
+    namespace: str
+    version: str
+    ours: bool
+
+    @property
+    def numbers(self) -> tuple[int, ...] | None:
+        return releases.numbers(self.version)
+
+
+def find(door: kubernetes.Door) -> list[Installed]:
+    """Return the operators in the cluster, known by their controller's label."""
+    found = door.list_all("apps/v1", "Deployment", label_selector=f"{NAME_LABEL}={CONTROLLER}")
+    return [
+        Installed(item["metadata"]["namespace"], _version(item), labels(item).get(chart.OURS) == "true")
+        for item in found
+    ]
+
+
+def labels(item: dict[str, Any]) -> dict[str, str]:
+    return item["metadata"].get("labels") or {}
+
+
+def annotations(item: dict[str, Any]) -> dict[str, str]:
+    return item["metadata"].get("annotations") or {}
+
+
+def _version(deployment: dict[str, Any]) -> str:
+    """Return the version by the image's tag, or else by the label."""
+    images = [one.get("image", "") for one in deployment["spec"]["template"]["spec"]["containers"]]
+    # A sidecar may come first.
+    images.sort(key=lambda image: "external-secrets" not in image)
+    tag = images[0].partition("@")[0].rpartition(":")[2]
+    labelled = labels(deployment).get("app.kubernetes.io/version", "")
+    return str(tag if re.match(r"v?\d+\.\d+\.\d+", tag) else labelled or "unknown")
