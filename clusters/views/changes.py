@@ -43,7 +43,7 @@ def page(request: OrgRequest, cluster: Cluster, form: DeployForm) -> HttpRespons
     context = clusters.page_context(request, cluster, "changes") | {
         "look": seen,
         "waiting": waiting,
-        "groups": _groups(seen) if seen else [],
+        "parts": _parts(seen) if seen else [],
         "restarts": [row["change"].path for row in _rows(seen)] if seen else [],
         "stale": seen is not None and seen.at is not None and seen.generation != cluster.generation,
         "form": form,
@@ -64,11 +64,11 @@ def _rows(seen: Look) -> list[dict[str, Any]]:
     return [row for row in map(_row, seen.changes) if row["change"].restarts]
 
 
-def _groups(seen: Look) -> list[dict[str, Any]]:
+def _parts(seen: Look) -> list[dict[str, Any]]:
     """Return the changes by the step that makes them, in the order of the steps."""
     rows = [_row(facts) for facts in seen.changes[:SHOWN]]
-    groups = [
+    parts = [
         {"label": step.label, "rows": [row for row in rows if row["step"] == step.slug]}
         for step in addons.steps()
     ]
-    return [group for group in groups if group["rows"]]
+    return [part for part in parts if part["rows"]]
