@@ -120,6 +120,7 @@ class Step(Protocol):
 
 
 _steps: dict[str, dict[str, Step]] = {}
+_watches: dict[str, Callable[[Run], None]] = {}
 
 
 def register(step: Step, kind: str = "deploy") -> None:
@@ -133,6 +134,16 @@ def register(step: Step, kind: str = "deploy") -> None:
 def steps(kind: str = "deploy") -> list[Step]:
     """Return every step of a kind of run, in the order in which it runs them."""
     return sorted(_steps.get(kind, {}).values(), key=lambda step: step.order)
+
+
+def register_watch(name: str, act: Callable[[Run], None]) -> None:
+    """Have `act` called at each look at a cluster: it keeps what is seen there on the rows, and writes nothing there."""
+    _watches[name] = act
+
+
+def watches() -> list[Callable[[Run], None]]:
+    """Return what is called at each look."""
+    return list(_watches.values())
 
 
 def key_of(manifest: Manifest) -> Key:

@@ -99,6 +99,8 @@ def _plan(cluster: Cluster) -> Iterable[tuple[str, Change]]:
     for step in addons.steps():
         for change in step.plan(run):
             yield step.slug, change
+    for watch in addons.watches():
+        watch(run)
 
 
 def _told(cluster: Cluster, changes: Iterable[tuple[str, Change]]) -> list[dict[str, Any]]:

@@ -10,7 +10,6 @@ from django.http import HttpRequest, HttpResponse
 from django.template import loader
 from django.views.debug import SafeExceptionReporterFilter
 
-
 SECONDS = 5
 
 

@@ -30,16 +30,22 @@ BADGES: dict[str, tuple[str, bool, str]] = {
     "unreachable": ("idle", False, "Unreachable"),
     "unknown": ("idle", False, "Unknown"),
     # deploys and their steps
+    "scheduled": ("idle", False, "Scheduled"),
     "queued": ("idle", False, "Queued"),
     "running": ("info", True, "Deploying"),
     "succeeded": ("ok", False, "Succeeded"),
     "failed": ("bad", False, "Failed"),
     "cancelled": ("idle", False, "Cancelled"),
     "skipped": ("idle", False, "Skipped"),
+    # what becomes of an object
+    "create": ("ok", False, "Create"),
+    "change": ("warn", False, "Change"),
+    "delete": ("bad", False, "Delete"),
     # drift
     "never deployed": ("idle", False, "Never deployed"),
     "out of date": ("warn", False, "Out of date"),
     "up to date": ("ok", False, "Up to date"),
+    "drifted": ("warn", False, "Changed in the cluster"),
     # accesses
     "accepted": ("ok", False, "Accepted"),
     "validated": ("ok", False, "Validated"),

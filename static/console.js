@@ -164,16 +164,17 @@
   // -- tools of a log
   const logOf = (tool) => tool.closest(".log-view").querySelector(".log");
   const searchLog = (input) => {
-    const wanted = input.value.toLowerCase();
+    const tools = input.closest("[data-log-tools]");
+    const wanted = input.value.toLowerCase(), step = tools.querySelector("[data-log-step]")?.value || "";
     const lines = all("li", logOf(input));
     const found = lines.filter((line) => {
-      const hit = !wanted || line.lastElementChild.textContent.toLowerCase().includes(wanted);
+      const hit = (!step || line.dataset.step === step) && (!wanted || line.lastElementChild.textContent.toLowerCase().includes(wanted));
       line.hidden = !hit;
       return hit;
     });
-    input.closest("[data-log-tools]").querySelector("[data-log-count]").textContent = wanted ? `${found.length} of ${lines.length} lines` : "";
+    tools.querySelector("[data-log-count]").textContent = wanted || step ? `${found.length} of ${lines.length} lines` : "";
   };
-  on("input", "[data-log-search]", (event, input) => searchLog(input));
+  on("input", "[data-log-search], [data-log-step]", (event, input) => searchLog(input));
   const toggle = (name, of) => (event, button) => {
     const pressed = button.getAttribute("aria-pressed") !== "true";
     button.setAttribute("aria-pressed", String(pressed));
@@ -228,7 +229,7 @@
   onHtmx("afterSettle", (event) => {
     fadeAll();
     follow();
-    all("[data-log-search]").forEach((input) => input.value && searchLog(input));
+    all("[data-log-search], [data-log-step]").forEach((input) => input.value && searchLog(input));
     if (event.detail.xhr?.status === 422) focusError(event.target);
   });
   document.addEventListener("DOMContentLoaded", () => {

@@ -50,6 +50,11 @@ PAGES: dict[str, P] = {
     "clusters:deploy": P.DEPLOY_VIEW,
     "clusters:deploy_log": P.DEPLOY_VIEW,
     "clusters:request_deploy": P.DEPLOY_RUN,
+    "clusters:changes": P.DEPLOY_VIEW,
+    "clusters:look": P.DEPLOY_RUN,
+    "clusters:compare": P.DEPLOY_VIEW,
+    "clusters:cancel_deploy": P.DEPLOY_RUN,
+    "clusters:retry_deploy": P.DEPLOY_RUN,
 }
 
 

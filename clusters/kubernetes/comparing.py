@@ -6,7 +6,7 @@ exact for what a server-side apply does, so an object that is in step is not sen
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -53,18 +53,32 @@ class _Place:
     ours: Node
     others: tuple[tuple[str, Node], ...]
 
-    def down(self, step: str, name: str) -> "_Place":
-        under = tuple((who, node[step]) for who, node in self.others if node and step in node)
-        return replace(
-            self,
-            path=f"{self.path}{name}",
-            ours=None if self.ours is None else self.ours.get(step),
-            others=under,
-        )
+    def field(self, name: str) -> "_Place":
+        """Return the place of a field."""
+        path = f"{self.path}.{name}" if self.path else name
+        return self._down(path, lambda node: node.get(f"f:{name}"))
+
+    def item(self, name: str) -> "_Place":
+        """Return the place of the item of that name in a list."""
+        return self._down(f"{self.path}[{name}]", lambda node: _of_item(node, name))
+
+    def _down(self, path: str, into: Callable[[Manifest], Node]) -> "_Place":
+        under = tuple((who, found) for who, node in self.others if node and (found := into(node)) is not None)
+        return _Place(path, None if self.ours is None else into(self.ours), under)
 
     @property
     def owners(self) -> tuple[str, ...]:
         return tuple(sorted({who for who, _ in self.others}))
+
+
+def _named(step: str) -> str | None:
+    """Return the name in a step such as `k:{"name":"web"}`, or None when items are told apart otherwise."""
+    name = json.loads(step[2:]).get("name") if step.startswith("k:") else None
+    return None if name is None else str(name)
+
+
+def _of_item(node: Manifest, name: str) -> Node:
+    return next((inner for step, inner in node.items() if _named(step) == name), None)
 
 
 def differences(wanted: Manifest, live: Manifest) -> list[Field]:
@@ -108,8 +122,9 @@ def _sealed(field: Field, wanted: Manifest) -> Field:
 def _comparable(manifest: Manifest) -> Manifest:
     """Return what ownership is about: no identity, nothing that the server writes."""
     metadata = {key: value for key, value in manifest.get("metadata", {}).items() if key not in _NOT_OURS}
-    kept = {key: value for key, value in manifest.items() if key not in ("apiVersion", "kind", "status")}
-    return kept | {"metadata": metadata}
+    rest = ("apiVersion", "kind", "status", "metadata")
+    kept = {key: value for key, value in manifest.items() if key not in rest}
+    return kept | ({"metadata": metadata} if metadata else {})
 
 
 def _ours(live: Manifest) -> Node:
@@ -133,11 +148,24 @@ def _others(live: Manifest) -> Iterator[tuple[str, Node]]:
             yield str(entry.get("manager", "somebody")), entry.get("fieldsV1") or {}
 
 
+def _without_literals(value: Any) -> Any:
+    """Return a value in which no variable shows what it is set to."""
+    if isinstance(value, list):
+        return [_without_literals(one) for one in value]
+    if isinstance(value, dict):
+        variable = {"name", "value"} <= value.keys()
+        return {
+            key: SEALED if variable and key == "value" else _without_literals(one)
+            for key, one in value.items()
+        }
+    return value
+
+
 def show(value: Any) -> str:
     """Return a value as one line."""
     if value is _ABSENT:
         return ""
-    text = value if isinstance(value, str) and value else json.dumps(value, sort_keys=True)
+    text = value if isinstance(value, str) and value else json.dumps(_without_literals(value), sort_keys=True)
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
@@ -149,6 +177,10 @@ def _keyed(items: Any, node: Node) -> bool:
     return named and (node is None or any(step.startswith("k:") for step in node))
 
 
+def _value(of: Any, name: str) -> Any:
+    return of.get(name, _ABSENT) if isinstance(of, dict) else _ABSENT
+
+
 def _item(items: Any, name: str) -> Any:
     found = items if isinstance(items, list) else []
     return next((i for i in found if isinstance(i, dict) and i.get("name") == name), _ABSENT)
@@ -157,15 +189,12 @@ def _item(items: Any, name: str) -> Any:
 def _changed(wanted: Any, live: Any, at: _Place) -> Iterator[Field]:
     if isinstance(wanted, dict) and wanted and at.ours != {}:
         for key, value in wanted.items():
-            inner = live.get(key, _ABSENT) if isinstance(live, dict) else _ABSENT
-            yield from _changed(value, inner, at.down(f"f:{key}", f".{key}" if at.path else key))
+            yield from _changed(value, _value(live, key), at.field(key))
     elif _keyed(wanted, at.ours):
         for item in wanted:
-            step = f'k:{{"name":{json.dumps(item["name"])}}}'
-            inner = at.down(step, f"[{item['name']}]")
             rest = {key: value for key, value in item.items() if key != "name"}
             if rest:
-                yield from _changed(rest, _item(live, item["name"]), inner)
+                yield from _changed(rest, _item(live, item["name"]), at.item(item["name"]))
     elif live is _ABSENT or not _within(wanted, live):
         yield Field(at.path, show(live), show(wanted), at.owners)
     elif at.ours is None:
@@ -184,20 +213,16 @@ def _within(wanted: Any, live: Any) -> bool:
 def _dropped(wanted: Any, live: Any, at: _Place) -> Iterator[Field]:
     """Yield what we own and want no longer: applying takes it away."""
     for step in at.ours or {}:
-        if step == ".":
-            continue
+        name = _named(step)
         if step.startswith("f:"):
             name = step[2:]
-            inner = wanted.get(name, _ABSENT) if isinstance(wanted, dict) else _ABSENT
-            there = live.get(name, _ABSENT) if isinstance(live, dict) else _ABSENT
-            place = at.down(step, f".{name}" if at.path else name)
-        elif step.startswith("k:"):
-            name = str(json.loads(step[2:]).get("name", step[2:]))
-            inner, there = _item(wanted, name), _item(live, name)
-            place = at.down(step, f"[{name}]")
+            place, inner, there = at.field(name), _value(wanted, name), _value(live, name)
+        elif name is not None:
+            place, inner, there = at.item(name), _item(wanted, name), _item(live, name)
         else:
             continue
-        if inner is not _ABSENT:
+        below = any(step != "." for step in place.ours or {})
+        if inner is not _ABSENT or below:
             yield from _dropped(inner, there, place)
-        elif there is not _ABSENT:
+        elif there is not _ABSENT and not (name == "name" and "." in (at.ours or {})):
             yield Field(place.path, show(there), "")

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.conf import settings
 
-from clusters.kubernetes import errors, kinds, workloads
+from clusters.kubernetes import errors, events, kinds, workloads
 from clusters.kubernetes.wire import Wire
 
 PAGE = 500
@@ -107,12 +107,22 @@ class Door(Wire):
             if not more:
                 return found
 
-    def events(self, namespace: str, name: str) -> list[dict[str, Any]]:
-        """Return the events about objects of that name, oldest first."""
-        selector = f"involvedObject.name={name}"
-        answer = self.request("GET", kinds.path("v1", "Event", namespace), fieldSelector=selector, limit=PAGE)
-        items = answer.get("items") or []
-        return sorted(items, key=lambda item: str(item.get("lastTimestamp") or item.get("eventTime") or ""))
+    def events_of(self, kind: str) -> list[events.Event]:
+        """Return what was said of every object of a kind, oldest first."""
+        found: list[events.Event | None] = []
+        more = ""
+        while True:
+            answer = self.request(
+                "GET",
+                kinds.path("v1", "Event"),
+                fieldSelector=f"involvedObject.kind={kind}",
+                limit=PAGE,
+                **{"continue": more},
+            )
+            found += [events.read(item) for item in answer.get("items") or []]
+            more = str((answer.get("metadata") or {}).get("continue") or "")
+            if not more:
+                return sorted((event for event in found if event), key=lambda event: event.at)
 
     def workloads(self) -> list[workloads.Workload]:
         """Return the workloads of all namespaces but the cluster's own."""

@@ -11,7 +11,7 @@ from accounts.access import OrgRequest, org_view
 from accounts.roles import Permission, who_may
 from clusters import kubeconfig, kubernetes, services
 from clusters.forms import DisconnectForm, ReplaceForm
-from clusters.models import Cluster, Deploy, Drift
+from clusters.models import Cluster, Deploy, Drift, Look
 from config import pages
 
 
@@ -26,11 +26,27 @@ def page_context(request: OrgRequest, cluster: Cluster, tab: str) -> dict[str, A
         "cluster": cluster,
         "tab": tab,
         "drift": cluster.drift,
-        "needs_deploy": cluster.drift != Drift.UP_TO_DATE,
+        "banner": banner(cluster),
         "can_deploy": request.allows(Permission.DEPLOY_RUN),
         "can_manage": request.allows(Permission.CLUSTER_MANAGE),
         "who_may_deploy": who_may(Permission.DEPLOY_RUN),
     }
+
+
+def banner(cluster: Cluster) -> dict[str, Any] | None:
+    """Return what the banner of a cluster's pages says, or None when everything is deployed and as it should be."""
+    coming = (Deploy.Status.SCHEDULED, Deploy.Status.QUEUED, Deploy.Status.RUNNING)
+    # Running before queued before scheduled.
+    under_way = (
+        cluster.deploys.filter(status__in=coming).defer("snapshot").order_by("-started_at", "not_before")
+    )
+    found = sorted(under_way, key=lambda deploy: coming.index(deploy.status), reverse=True)
+    look = Look.objects.filter(cluster=cluster).first()
+    foreign = len(look.foreign) if look and cluster.deployed_generation is not None else 0
+    changed = bool(cluster.generation) and cluster.drift != Drift.UP_TO_DATE
+    if not (found or foreign or changed):
+        return None
+    return {"deploy": found[0] if found else None, "foreign": foreign, "changed": changed, "look": look}
 
 
 @org_view(Permission.CLUSTER_VIEW)

@@ -5,12 +5,10 @@ import contextlib
 import datetime
 import ipaddress
 import json
-import re
 import socket
 import ssl
 import tempfile
 import threading
-import time
 from collections import deque
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self

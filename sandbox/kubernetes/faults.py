@@ -67,4 +67,6 @@ class Faults:
             raise ConnectionError
         if trouble == "reset":
             raise ConnectionError
-        raise answers.Refused(int(trouble), "TooManyRequests" if trouble == "429" else "InternalError", "not now")
+        raise answers.Refused(
+            int(trouble), "TooManyRequests" if trouble == "429" else "InternalError", "not now"
+        )

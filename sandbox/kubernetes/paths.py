@@ -92,7 +92,9 @@ def to_fields(paths: Iterable[Path]) -> dict[str, Any]:
     for path in sorted(paths, key=lambda path: (len(path), repr(path))):
         node = root
         for kind, name in path:
-            node = node.setdefault(f"f:{name}" if kind == "f" else "k:" + json.dumps(dict(name)), {})
+            node = node.setdefault(
+                f"f:{name}" if kind == "f" else "k:" + json.dumps(dict(name), separators=(",", ":")), {}
+            )
         if path and path[-1][0] == "k":
             node.setdefault(".", {})
     return root

@@ -15,6 +15,7 @@ class ExternalSecretsConfig(AppConfig):
 
         for step in (steps.ApplyExternalSecrets(), steps.Inject(), steps.Observe()):
             addons.register(step)
+        addons.register_watch("external_secrets", steps.watch)
         signals.access_saved.connect(_read_names, dispatch_uid="external_secrets.read_names")
 
 

@@ -93,6 +93,8 @@ class ExternalSecret(models.Model):
     status_remedy = models.TextField(blank=True)
     synced_at = models.DateTimeField(null=True)
     checked_at = models.DateTimeField(null=True)
+    # What the operator said of it, oldest first, redacted: [{"at", "type", "reason", "message", "count"}]
+    events = models.JSONField(default=list, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

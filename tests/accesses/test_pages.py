@@ -186,9 +186,10 @@ class TestDetail:
 
         text = show(devops, AWS)
 
-        assert "prod has changes that are not deployed" in text
-        assert 'id="deploy"' in text
-        assert "Deploying needs the role Owner or Admin or DevOps" in show(viewer, AWS)
+        assert "The configuration changed since the last deploy" in text
+        assert 'id="review"' in text
+        assert 'id="review"' not in show(viewer, AWS)
+        assert "Review changes" in show(viewer, AWS)
         cluster.deployed_generation = 2
         cluster.save()
         assert 'id="deploy-banner"' not in show(devops, AWS)

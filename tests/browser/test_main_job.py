@@ -112,10 +112,14 @@ def test_the_main_job(page, demo, kubectl):
     place = page.locator("#id_place option", has_text="api").get_attribute("value")
     page.locator("#id_place").select_option(place)
     page.locator("#link-button").click()
-    page.locator("#deploy").wait_for()
+    page.locator("#review").wait_for()
     walker.look()
 
-    # Deploy, and watch it.
+    # See what would change, deploy, and watch it.
+    page.locator("#review").click()
+    page.get_by_text("to change, ").wait_for(timeout=20_000)
+    assert page.get_by_text("Create").first.is_visible()
+    walker.look()
     page.locator("#deploy").click()
     page.locator("#deploy-again").wait_for(timeout=90_000)
     walker.look()

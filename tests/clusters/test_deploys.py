@@ -1,7 +1,6 @@
 """Deploys: one at a time, each step a row, a lease that only one worker holds."""
 
 import datetime
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,50 +11,9 @@ from accounts.models import AuditEvent
 from clusters import addons, deploys, kubernetes, leases, runner
 from clusters.models import Cluster, Deploy
 from tests import factories
+from tests.clusters.conftest import FakeStep
 
 pytestmark = pytest.mark.django_db
-
-
-class FakeStep:
-    """A step that does what the test says."""
-
-    label = "Fake"
-
-    def __init__(self, slug: str, order: int, act: Any = None) -> None:
-        self.slug, self.order, self.act, self.calls = slug, order, act, 0
-
-    def wanted(self, cluster: Cluster) -> list[addons.Manifest]:
-        return []
-
-    def plan(self, run: addons.Run) -> list[addons.Change]:
-        return []
-
-    def apply(self, run: addons.Run) -> str:
-        self.calls += 1
-        if self.act:
-            self.act(run)
-        return f"{self.slug} done"
-
-
-@pytest.fixture
-def sent(monkeypatch):
-    """The messages that the workers would get."""
-    messages: list[str] = []
-    monkeypatch.setattr(deploys.tasks.run_deploys, "delay", lambda: messages.append("deploy"))
-    monkeypatch.setattr(deploys.tasks.look, "delay", lambda cluster_id: messages.append("look"))
-    return messages
-
-
-@pytest.fixture
-def steps(monkeypatch):
-    """Replace the registered steps; the door opens without a cluster."""
-
-    def use(*wanted: FakeStep) -> tuple[FakeStep, ...]:
-        monkeypatch.setattr(addons, "_steps", {"deploy": {step.slug: step for step in wanted}})
-        monkeypatch.setattr(kubernetes, "connect", lambda cluster, **_: SimpleNamespace(asked_again=0))
-        return wanted
-
-    return use
 
 
 @pytest.fixture

@@ -139,6 +139,8 @@ class TestService:
         assert f"/secrets/?service={service.pk}" in show(devops).content.decode()
 
     def test_the_banner_is_gone_once_everything_is_deployed(self, show, viewer, cluster):
+        cluster.generation = 1
+        cluster.save()
         assert 'id="deploy-banner"' in show(viewer).content.decode()
         cluster.deployed_generation = cluster.generation
         cluster.save()

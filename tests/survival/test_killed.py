@@ -23,7 +23,9 @@ def time_passes() -> None:
 def facts(deploy: Deploy) -> dict[str, Any]:
     """Return what two runs of the same configuration have in common."""
     deploy.refresh_from_db()
-    changes = {(c.kind, c.namespace, c.name): (c.facts["action"], bool(c.done_at)) for c in deploy.changes.all()}
+    changes = {
+        (c.kind, c.namespace, c.name): (c.facts["action"], bool(c.done_at)) for c in deploy.changes.all()
+    }
     return {
         "status": deploy.status,
         "steps": [(step.slug, step.status) for step in deploy.steps.all()],
@@ -85,7 +87,11 @@ def test_killed_while_helm_installs(bare, zygote, seconds):
     deploy.refresh_from_db()
     assert deploy.status == "succeeded", [line.message for line in deploy.lines.all()]
     names = [manifest["metadata"]["name"] for manifest in bare.kube.list("Deployment", "external-secrets")]
-    assert sorted(names) == ["external-secrets", "external-secrets-cert-controller", "external-secrets-webhook"]
+    assert sorted(names) == [
+        "external-secrets",
+        "external-secrets-cert-controller",
+        "external-secrets-webhook",
+    ]
 
 
 def test_two_workers_racing_for_one_cluster_one_wins(world, zygote):

@@ -67,6 +67,7 @@ def detail(request: OrgRequest, cluster: str, access: str) -> HttpResponse:
     links = found.external_secrets.select_related("service__cluster")
     context = _facts(found) | {
         "cluster": found.cluster,
+        "banner": clusters.banner(found.cluster),
         "links": links.order_by("service__namespace", "service__name", "variable"),
         "manifests": yaml.safe_dump_all(manifests.preview(found), sort_keys=False),
         "result": found.result,
@@ -74,7 +75,6 @@ def detail(request: OrgRequest, cluster: str, access: str) -> HttpResponse:
         "can_browse": request.allows(Permission.SECRET_BROWSE),
         "can_deploy": request.allows(Permission.DEPLOY_RUN),
         "who_may_manage": who_may(Permission.ACCESS_MANAGE),
-        "who_may_deploy": who_may(Permission.DEPLOY_RUN),
     }
     return pages.render_page(request, "accesses/detail.html", context)
 

@@ -2,6 +2,6 @@
 
 from external_secrets.steps.apply import ApplyExternalSecrets
 from external_secrets.steps.inject import Inject
-from external_secrets.steps.observe import Observe
+from external_secrets.steps.observe import Observe, watch
 
-__all__ = ["ApplyExternalSecrets", "Inject", "Observe"]
+__all__ = ["ApplyExternalSecrets", "Inject", "Observe", "watch"]

@@ -164,7 +164,8 @@ def _bring(
         elif _may_go_in(run, link, ours) or environment.secret_of(slot) == link.object_name:
             wanted[slot] = link
         else:
-            sync = state.sync_of(run, link, ours.get(state.key_of(link)))
+            key = state.key_of(link)
+            sync = state.sync_of(link, ours.get(key), state.said(run).get(key, []))
             run.log("warning", f"{state.title(link)} is left out, its Secret is not there: {sync.reason}")
             result.left_out += 1
     _apply(run, place, environment, wanted, result)

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from clusters import addons, kubernetes, waiting
+from clusters.kubernetes.events import WARNING, Event
 from clusters.models import Cluster
 from external_secrets import causes, manifests
 from external_secrets.models import ExternalSecret
@@ -124,8 +125,22 @@ def settle(run: addons.Run, links: list[ExternalSecret]) -> tuple[Objects, set[K
     return found[0]
 
 
-def sync_of(run: addons.Run, link: ExternalSecret, item: dict[str, Any] | None) -> Sync:
-    """Return how a link stands: in sync, failed with its cause, or waiting for the operator."""
+def said(run: addons.Run) -> dict[Key, list[Event]]:
+    """Return what the operator said of each external secret, oldest first; nothing where it may not be read."""
+    found: dict[Key, list[Event]] = {}
+    try:
+        for event in run.door.events_of(manifests.KIND):
+            found.setdefault((event.namespace, event.name), []).append(event)
+    except kubernetes.Forbidden:
+        run.log("warning", "Not allowed to list events; why a secret is not in sync is not known in full.")
+    return found
+
+
+def sync_of(link: ExternalSecret, item: dict[str, Any] | None, told: list[Event]) -> Sync:
+    """Return how a link stands: in sync, failed with its cause, or waiting for the operator.
+
+    `told` is what the operator said of it: the condition alone only says that something failed.
+    """
     condition = ready(item)
     at = parse_datetime(str(((item or {}).get("status") or {}).get("refreshTime") or ""))
     message = str(condition.get("message", ""))
@@ -139,20 +154,9 @@ def sync_of(run: addons.Run, link: ExternalSecret, item: dict[str, Any] | None) 
         )
     if condition.get("status") == "True" and "retained" not in message:
         return Sync(ExternalSecret.Status.WAITING, "The operator has not read the last change yet.", "", at)
-    cause = causes.translate(f"{message} {_newest_warning(run, link)}", link)
+    warnings = [event.message for event in told if event.type == WARNING]
+    cause = causes.translate(f"{message} {warnings[-1] if warnings else ''}", link)
     return Sync(ExternalSecret.Status.FAILED, cause.reason, cause.remedy, at)
-
-
-def _newest_warning(run: addons.Run, link: ExternalSecret) -> str:
-    """Return the operator's last Warning: the condition alone only says that something failed."""
-    events = run.door.events(link.service.namespace, link.object_name)
-    warnings = [
-        event
-        for event in events
-        if event.get("type") == "Warning"
-        and (event.get("involvedObject") or {}).get("kind", manifests.KIND) == manifests.KIND
-    ]
-    return str(warnings[-1].get("message", "")) if warnings else ""
 
 
 def write(link: ExternalSecret, sync: Sync) -> None:

@@ -8,7 +8,8 @@ from django.shortcuts import get_object_or_404
 
 from accounts.access import OrgRequest, org_view
 from accounts.roles import Permission, who_may
-from clusters.models import Drift, Service
+from clusters.models import Service
+from clusters.views import clusters
 from config import pages
 from external_secrets.models import ExternalSecret
 
@@ -44,11 +45,10 @@ def show(request: OrgRequest, cluster: str, service: Any) -> HttpResponse:
         "cluster": found.cluster,
         "containers": _containers(found, links),
         "rows": [_row(link) for link in links],
-        "out_of_date": found.cluster.drift != Drift.UP_TO_DATE,
+        "banner": clusters.banner(found.cluster),
         "can_link": request.allows(Permission.EXTERNAL_SECRET_MANAGE),
         "can_browse": request.allows(Permission.SECRET_BROWSE),
         "can_deploy": request.allows(Permission.DEPLOY_RUN),
         "who_may_link": who_may(Permission.EXTERNAL_SECRET_MANAGE),
-        "who_may_deploy": who_may(Permission.DEPLOY_RUN),
     }
     return pages.render_page(request, "external_secrets/service.html", context)

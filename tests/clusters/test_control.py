@@ -1,0 +1,367 @@
+"""Cancel, retry, schedule, fairness: what a person can do with a deploy, and who comes first."""
+
+import datetime
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from accounts.models import AuditEvent, Membership
+from clusters import addons, deploys, leases, retention, runner
+from clusters.models import Cluster, Deploy, DeployLine
+from tests import factories
+from tests.clusters.conftest import FakeStep
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def cluster(organization):
+    return factories.make_cluster(organization=organization, name="prod", generation=3)
+
+
+def fail(run: addons.Run) -> None:
+    raise addons.StepFailed("No.", "Yes.")
+
+
+class TestCancel:
+    def test_a_queued_deploy_ends_at_once(self, cluster, admin, sent, steps):
+        (step,) = steps(FakeStep("one", 1))
+        deploy = deploys.request(cluster=cluster, by=admin)
+
+        deploys.cancel(deploy=deploy, by=admin)
+        runner.run_next()
+
+        deploy.refresh_from_db()
+        assert (deploy.status, deploy.cancelled_by) == ("cancelled", str(admin))
+        assert [row.status for row in deploy.steps.all()] == ["skipped"]
+        assert step.calls == 0
+
+    def test_a_running_one_stops_at_the_next_safe_point_and_says_what_was_done(
+        self, cluster, admin, sent, steps
+    ):
+        def stop(run: addons.Run) -> None:
+            run.record.intend([addons.Change("create", "Secret", "s", "shop")])
+            run.record.done([addons.Change("create", "Secret", "s", "shop")])
+            deploys.cancel(deploy=Deploy.objects.get(), by=admin)
+            run.checkpoint()
+            raise AssertionError("It went on.")
+
+        _, _, later = steps(FakeStep("one", 1), FakeStep("two", 2, stop), FakeStep("three", 3))
+        deploy = deploys.request(cluster=cluster, by=admin)
+
+        runner.run_next()
+
+        deploy.refresh_from_db()
+        cluster.refresh_from_db()
+        assert deploy.status == "cancelled"
+        assert [row.status for row in deploy.steps.all()] == ["succeeded", "cancelled", "skipped"]
+        assert "1 change made in this step" in deploy.steps.get(slug="two").summary
+        assert f"Cancelled by {admin}" in deploy.lines.last().message
+        assert later.calls == 0
+        assert cluster.drift == "never deployed"
+        assert AuditEvent.objects.filter(action="deploy.cancelled").exists()
+
+    def test_one_whose_worker_died_is_cancelled_by_the_next(self, cluster, admin, sent, steps):
+        (step,) = steps(FakeStep("one", 1))
+        deploy = deploys.request(cluster=cluster, by=admin)
+        leases.take(str(deploy.pk))
+        deploys.cancel(deploy=deploy, by=admin)
+        Deploy.objects.update(lease_until=timezone.now() - datetime.timedelta(seconds=1))
+
+        runner.run_next()
+
+        deploy.refresh_from_db()
+        assert deploy.status == "cancelled"
+        assert step.calls == 0
+
+    def test_one_that_is_over_cannot_be_cancelled(self, cluster, admin, sent, steps):
+        steps(FakeStep("one", 1))
+        deploy = deploys.request(cluster=cluster, by=admin)
+        runner.run_next()
+
+        with pytest.raises(deploys.CannotBe, match="over"):
+            deploys.cancel(deploy=deploy, by=admin)
+
+
+class TestRetry:
+    def test_it_begins_with_the_step_that_failed(self, cluster, admin, sent, steps):
+        first, second, third = steps(FakeStep("one", 1), FakeStep("two", 2), FakeStep("three", 3, fail))
+        deploys.request(cluster=cluster, by=admin)
+        runner.run_next()
+        failed = Deploy.objects.get()
+        third.act = None
+
+        again = deploys.retry(deploy=failed, by=admin)
+        runner.run_next()
+
+        again.refresh_from_db()
+        assert (again.status, again.retry_of, again.first_step) == ("succeeded", failed, "three")
+        assert [row.status for row in again.steps.all()] == ["succeeded", "skipped", "succeeded"]
+        assert again.steps.get(slug="two").summary == "Done in deploy 1"
+        assert (first.calls, second.calls, third.calls) == (2, 1, 2), (
+            "the first step finds out whether it is there"
+        )
+
+    def test_it_begins_anew_when_the_configuration_changed(self, cluster, admin, sent, steps):
+        _, second, third = steps(FakeStep("one", 1), FakeStep("two", 2), FakeStep("three", 3, fail))
+        deploys.request(cluster=cluster, by=admin)
+        runner.run_next()
+        third.act = None
+        Cluster.objects.update(generation=4)
+
+        deploys.retry(deploy=Deploy.objects.get(), by=admin)
+        runner.run_next()
+
+        assert second.calls == 2
+
+    def test_one_that_succeeded_cannot_be_retried(self, cluster, admin, sent, steps):
+        steps(FakeStep("one", 1))
+        deploys.request(cluster=cluster, by=admin)
+        runner.run_next()
+
+        with pytest.raises(deploys.CannotBe):
+            deploys.retry(deploy=Deploy.objects.get(), by=admin)
+
+
+class TestSchedule:
+    def at(self, **delta: int) -> datetime.datetime:
+        return timezone.now() + datetime.timedelta(**delta)
+
+    def ask(self, cluster: Cluster, by: Any) -> Deploy:
+        window = datetime.timedelta(hours=1)
+        return deploys.schedule(cluster=cluster, by=by, not_before=self.at(hours=1), window=window)
+
+    def test_it_waits_for_its_time(self, cluster, admin, sent, steps):
+        steps(FakeStep("one", 1))
+        deploy = self.ask(cluster, admin)
+
+        deploys.sweep()
+        assert not runner.run_next()
+        Deploy.objects.update(not_before=self.at(seconds=-1))
+        deploys.sweep()
+        assert runner.run_next()
+
+        deploy.refresh_from_db()
+        assert deploy.status == "succeeded"
+
+    def test_after_its_window_it_does_not_begin(self, cluster, admin, sent, steps):
+        steps(FakeStep("one", 1))
+        deploy = self.ask(cluster, admin)
+        Deploy.objects.update(not_before=self.at(hours=-2), not_after=self.at(hours=-1))
+
+        deploys.sweep()
+
+        deploy.refresh_from_db()
+        assert (deploy.status, deploy.error) == ("cancelled", "Its window passed before a worker was free.")
+
+    def test_a_queued_one_does_its_work(self, cluster, admin, sent, steps):
+        steps(FakeStep("one", 1))
+        deploy = self.ask(cluster, admin)
+        deploys.request(cluster=cluster, by=admin)
+        Deploy.objects.filter(pk=deploy.pk).update(not_before=self.at(seconds=-1))
+
+        deploys.sweep()
+
+        deploy.refresh_from_db()
+        assert "does the same" in deploy.error
+
+    def test_there_is_one_at_a_time_and_not_in_the_past(self, cluster, admin, sent, steps):
+        self.ask(cluster, admin)
+
+        with pytest.raises(deploys.CannotBe, match="scheduled already"):
+            self.ask(cluster, admin)
+        with pytest.raises(deploys.CannotBe, match="past"):
+            deploys.schedule(
+                cluster=cluster, by=admin, not_before=self.at(hours=-1), window=datetime.timedelta(hours=1)
+            )
+
+    def test_whoever_lost_the_right_meanwhile_gets_no_deploy(self, cluster, admin, sent, steps):
+        (step,) = steps(FakeStep("one", 1))
+        deploy = deploys.request(cluster=cluster, by=admin)
+        Membership.objects.filter(user=admin).update(role="viewer")
+
+        runner.run_next()
+
+        deploy.refresh_from_db()
+        assert deploy.status == "failed"
+        assert "may no longer deploy" in deploy.error
+        assert step.calls == 0
+
+
+def test_requests_during_a_run_become_one_that_carries_them_all(cluster, admin, devops, sent, steps):
+    def ask(run: addons.Run) -> None:
+        deploys.request(cluster=cluster, by=admin, reason="first")
+        deploys.request(cluster=cluster, by=devops, reason="second", overwrite=["Secret shop/s"])
+        Cluster.objects.update(generation=9)
+
+    (step,) = steps(FakeStep("one", 1, ask))
+    deploys.request(cluster=cluster, by=admin)
+    runner.run_next()
+    step.act = None
+
+    queued = Deploy.objects.get(status="queued")
+    runner.run_next()
+
+    queued.refresh_from_db()
+    cluster.refresh_from_db()
+    assert Deploy.objects.count() == 2
+    assert (queued.reason, queued.overwrite) == ("first; second", ["Secret shop/s"])
+    assert (queued.status, queued.generation, cluster.drift) == ("succeeded", 9, "up to date")
+    assert AuditEvent.objects.filter(action="deploy.joined").count() == 1
+
+
+def test_an_organization_with_many_clusters_delays_nobody(sent, steps):
+    steps(FakeStep("one", 1))
+    asked = []
+    for organization, count in ((factories.make_organization(), 5), (factories.make_organization(), 1)):
+        by = factories.make_member(organization, "admin")
+        for _ in range(count):
+            cluster = factories.make_cluster(organization=organization)
+            asked.append(deploys.request(cluster=cluster, by=by))
+
+    order = leases.due()
+
+    # The lone one of the second organization comes right after the first of the first.
+    assert order[:2] == [str(asked[0].pk), str(asked[5].pk)]
+    leases.take(order[0])
+    assert leases.due()[0] == str(asked[5].pk), "what runs counts"
+
+
+def test_a_zombie_cannot_write_into_the_log(cluster, admin, sent, steps):
+    def lose(run: addons.Run) -> None:
+        last = Deploy.objects.get().lines.count()
+        DeployLine.objects.create(
+            deploy=Deploy.objects.get(), step="one", number=last + 1, message="the other"
+        )
+        run.log("info", "mine")
+
+    steps(FakeStep("one", 1, lose))
+    deploy = deploys.request(cluster=cluster, by=admin)
+
+    runner.run_next()
+
+    deploy.refresh_from_db()
+    assert [line.message for line in deploy.lines.all()] == ["the other"]
+    assert deploy.status == "running", "the other goes on"
+
+
+def test_old_deploys_go_but_never_the_last_success(cluster, settings):
+    settings.DEPLOY_DAYS = 30
+    old = timezone.now() - datetime.timedelta(days=31)
+    for number, status, at in (
+        (1, "succeeded", old), (2, "succeeded", old), (3, "failed", old), (4, "failed", timezone.now()),
+    ):  # fmt: skip
+        Deploy.objects.create(cluster=cluster, number=number, by_name="x", status=status, finished_at=at)
+    retention.cache.delete("deploy-retention")
+
+    assert retention.sweep() == 2
+    assert sorted(Deploy.objects.values_list("number", flat=True)) == [2, 4]
+    assert retention.sweep() == 0, "once an hour"
+
+
+class TestPages:
+    url = "/o/acme/clusters/prod/"
+
+    def test_cancel_and_retry(self, cluster, admin, sent, steps, sign_in):
+        steps(FakeStep("one", 1, fail))
+        client = sign_in(admin)
+        client.post(f"{self.url}deploy/", {"reason": "ticket 7"})
+
+        waiting = client.get(f"{self.url}deploys/1/").content.decode()
+        client.post(f"{self.url}deploys/1/cancel/")
+        client.post(f"{self.url}deploy/")
+        runner.run_next()
+        failed = client.get(f"{self.url}deploys/2/").content.decode()
+        again = client.post(f"{self.url}deploys/2/retry/")
+
+        assert 'id="cancel"' in waiting
+        assert "ticket 7" in waiting
+        assert Deploy.objects.get(number=1).status == "cancelled"
+        assert 'id="retry"' in failed
+        assert again.headers["Location"] == f"{self.url}deploys/3/"
+
+    def test_scheduling_says_what_is_wrong_at_the_field(self, cluster, admin, sent, sign_in):
+        client = sign_in(admin)
+
+        nothing = client.post(f"{self.url}deploy/", {"later": "1"})
+        past = client.post(
+            f"{self.url}deploy/", {"later": "1", "not_before": "2020-01-01T10:00", "window": "60"}
+        )
+        soon = (timezone.now() + datetime.timedelta(hours=2)).strftime("%Y-%m-%dT%H:%M")
+        well = client.post(f"{self.url}deploy/", {"later": "1", "not_before": soon, "window": "120"})
+
+        assert (nothing.status_code, past.status_code, well.status_code) == (422, 422, 302)
+        assert "Say when it should begin" in nothing.content.decode()
+        assert "That time is past" in past.content.decode()
+        deploy = Deploy.objects.get()
+        assert deploy.not_after - deploy.not_before == datetime.timedelta(hours=2)
+        assert "Deploy 1 begins at" in client.get(self.url).content.decode()
+
+    def test_history_is_filtered_and_paged_by_key(self, cluster, admin, sign_in):
+        now = timezone.now()
+        Deploy.objects.bulk_create(
+            Deploy(
+                cluster=cluster, number=number, by_name="Sam" if number % 2 else "Kim", finished_at=now,
+                status="failed" if number % 10 == 0 else "succeeded", error="boom" if number % 10 == 0 else "",
+            )
+            for number in range(1, 121)
+        )  # fmt: skip
+        client = sign_in(admin)
+
+        first = client.get("/o/acme/deploys/")
+        more = client.get("/o/acme/deploys/" + first.context["more"])
+        failed = client.get("/o/acme/deploys/?status=failed&q=boom&cluster=prod&since=2020-01-01")
+        nothing = client.get("/o/acme/deploys/?q=nobody")
+        broken = client.get("/o/acme/deploys/?after=x&since=y&cluster=nope&status=z")
+
+        seen = [row["deploy"].pk for page in (first, more) for row in page.context["rows"]]
+        assert len(set(seen)) == 100
+        assert len(failed.context["rows"]) == 12
+        assert "No deploy matches" in nothing.content.decode()
+        assert broken.status_code == 200
+
+    def test_two_deploys_are_compared(self, cluster, admin, sign_in):
+        def snapshot(**spec: str) -> list[dict[str, Any]]:
+            metadata = {"name": "a", "namespace": "shop"}
+            return [{"apiVersion": "x/v1", "kind": "ExternalSecret", "metadata": metadata, "spec": spec}]
+
+        now = timezone.now()
+        for number, found in ((1, snapshot(refresh="1h")), (2, snapshot(refresh="5m"))):
+            Deploy.objects.create(
+                cluster=cluster,
+                number=number,
+                by_name="x",
+                status="succeeded",
+                finished_at=now,
+                snapshot=found,
+            )
+        client = sign_in(admin)
+
+        page = client.get(f"{self.url}deploys/compare/?n=2&n=1").content.decode()
+
+        assert "From deploy 1 to deploy 2" in page
+        assert "ExternalSecret shop/a" in page
+        assert page.index("1h") < page.index("5m")
+        assert client.get(f"{self.url}deploys/compare/?n=2").status_code == 422
+        assert client.get(f"{self.url}deploys/compare/?n=2&n=77").status_code == 404
+
+    def test_ten_viewers_do_not_cost_ten_times_the_queries(self, cluster, admin, sent, steps, sign_in):
+        steps(FakeStep("one", 1))
+        deploy = deploys.request(cluster=cluster, by=admin)
+        leases.take(str(deploy.pk))
+        client = sign_in(admin)
+        url = f"{self.url}deploys/1/?after=0"
+        client.get(url, headers={"HX-Request": "true"})
+
+        with CaptureQueriesContext(connection) as queries:
+            for _ in range(10):
+                client.get(url, headers={"HX-Request": "true"})
+
+        of_progress = [
+            q for q in queries if "clusters_deployline" in q["sql"] or "clusters_deploystep" in q["sql"]
+        ]
+        assert len(of_progress) <= 4, "steps and lines are read once a second, whoever watches"
+        assert len(queries) <= 60

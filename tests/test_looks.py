@@ -1,0 +1,226 @@
+"""Preview and drift, on the sandbox: what a deploy would change, because of us or of somebody in the cluster."""
+
+import copy
+from typing import Any
+
+import pytest
+
+from clusters import deploys, looks, runner
+from clusters import services as clusters
+from clusters.models import Cluster, Look
+from sandbox.kubernetes.operations import Options
+from tests.test_main_job import _no_broker, access, connected, link  # noqa: F401  fixtures
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.django_db(transaction=True)]
+
+
+def look(cluster: Cluster) -> Look:
+    looks.take(str(cluster.pk))
+    return Look.objects.get(cluster=cluster)
+
+
+def deploy(cluster: Cluster, by: Any, **options: Any) -> Any:
+    made = deploys.request(cluster=cluster, by=by, **options)
+    runner.run_next()
+    made.refresh_from_db()
+    return made
+
+
+def actions(seen: Look) -> dict[str, tuple[str, list[str]]]:
+    return {f"{one['kind']}": (one["action"], one["causes"]) for one in seen.changes}
+
+
+def writes(kube: Any) -> list[Any]:
+    """Return the requests that wrote: the sandbox keeps every one it got."""
+    reviews = ("accessreviews", "selfsubjectreviews")
+    return [
+        (method, path)
+        for method, path, _ in kube.requests
+        if method in ("POST", "PUT", "PATCH", "DELETE")
+        and "dryRun=All" not in path
+        and not any(word in path for word in reviews)
+    ]
+
+
+def edit(kube: Any, kind: str, name: str, namespace: str, act: Any, manager: str = "kubectl-edit") -> None:
+    theirs = copy.deepcopy(kube.get(kind, name, namespace))
+    act(theirs)
+    kube.api.operations.replace(kube.store.by_kind(kind), namespace, name, theirs, Options(manager=manager))
+
+
+@pytest.fixture
+def kube(sandbox_cluster):
+    return sandbox_cluster
+
+
+@pytest.fixture
+def deployed(access, devops, kube):  # noqa: F811
+    link(access, devops)
+    made = deploy(access.cluster, devops)
+    assert made.status == "succeeded", [line.message for line in made.lines.all()]
+    kube.requests.clear()
+    return made
+
+
+def test_a_preview_says_everything_and_writes_nothing(access, devops, kube):  # noqa: F811
+    link(access, devops)
+    kube.requests.clear()
+
+    seen = look(access.cluster)
+
+    assert seen.error == ""
+    assert [(one["kind"], one["action"], one["restarts"]) for one in seen.changes] == [
+        ("Release", "create", False),
+        ("Secret", "create", False),
+        ("ClusterSecretStore", "create", False),
+        ("ExternalSecret", "create", False),
+        ("Deployment", "change", True),
+    ]
+    assert all(one["causes"] == ["configuration"] for one in seen.changes)
+    assert writes(kube) == []
+    assert access.credential["secret_access_key"] not in str(seen.changes)
+
+
+def test_after_a_deploy_everything_is_in_step(deployed, kube):
+    seen = look(deployed.cluster)
+
+    assert (seen.changes, seen.error) == ([], "")
+    assert seen.unchanged >= 4
+    assert writes(kube) == []
+
+
+def test_what_was_planned_is_what_was_done(access, devops, kube):  # noqa: F811
+    link(access, devops)
+    planned = {
+        (one["kind"], one["namespace"], one["name"]): one["action"] for one in look(access.cluster).changes
+    }
+
+    made = deploy(access.cluster, devops)
+
+    done = {(row.kind, row.namespace, row.name): row.facts["action"] for row in made.changes.all()}
+    assert {key: action for key, action in planned.items() if key[0] != "Release"} == {
+        key: action for key, action in done.items() if key[0] != "Release"
+    }
+    assert all(row.done_at for row in made.changes.all())
+
+
+def test_a_deploy_without_a_change_writes_nothing(deployed, devops, kube):
+    again = deploy(deployed.cluster, devops)
+
+    assert again.status == "succeeded"
+    assert writes(kube) == [], "the sandbox's own log of requests"
+    assert not again.changes.exists()
+
+
+def test_a_changed_configuration_is_ours(deployed, devops, kube):
+    row = deployed.cluster.accesses.get().external_secrets.get()
+    row.refresh_seconds = 7200
+    row.save()
+    clusters.changed(deployed.cluster)
+
+    seen = look(deployed.cluster)
+
+    (change,) = seen.changes
+    assert (change["kind"], change["causes"]) == ("ExternalSecret", ["configuration"])
+    (field,) = change["fields"]
+    assert (field["path"], field["before"], field["after"]) == ("spec.refreshInterval", "1h0m0s", "2h0m0s")
+
+
+def test_an_edit_in_the_cluster_is_theirs_and_is_not_overwritten_without_a_decision(
+    deployed, devops, kube, sign_in
+):
+    row = deployed.cluster.accesses.get().external_secrets.get()
+    edit(kube, "ExternalSecret", row.object_name, "shop", lambda m: m["spec"].update(refreshInterval="5m0s"))
+
+    seen = look(deployed.cluster)
+    page = sign_in(devops).get("/o/acme/clusters/prod/").content.decode()
+    refused = deploy(deployed.cluster, devops)
+    kept = kube.get("ExternalSecret", row.object_name, "shop")["spec"]["refreshInterval"]
+    path = f"ExternalSecret shop/{row.object_name}"
+    decided = deploy(deployed.cluster, devops, overwrite=[path])
+
+    (change,) = seen.changes
+    assert change["causes"] == ["cluster"]
+    assert change["conflicts"] == [["kubectl-edit", ".spec.refreshInterval"]]
+    assert change["fields"][0]["owners"] == ["kubectl-edit"]
+    assert "Somebody changed 1 object in the cluster" in page
+    assert "Changed in the cluster" in page
+    assert (refused.status, kept) == ("failed", "5m0s")
+    assert "kubectl-edit" in refused.error
+    assert decided.status == "succeeded", decided.error
+    assert kube.get("ExternalSecret", row.object_name, "shop")["spec"]["refreshInterval"] == "1h0m0s"
+    assert look(deployed.cluster).changes == []
+
+
+def test_a_deleted_object_is_drift_and_comes_back_by_a_deploy(deployed, devops, kube):
+    store = deployed.cluster.accesses.get().store_name
+    resource = kube.store.by_kind("ClusterSecretStore")
+    kube.store.remove((resource.group, resource.plural, "", store))
+
+    seen = look(deployed.cluster)
+    again = deploy(deployed.cluster, devops)
+
+    assert actions(seen) == {"ClusterSecretStore": ("create", ["cluster"])}
+    assert again.status == "succeeded"
+    assert kube.get("ClusterSecretStore", store) is not None
+
+
+def test_an_edited_credential_is_seen_without_reading_it(deployed, devops, kube):
+    store = deployed.cluster.accesses.get().store_name
+    wrong = "d3JvbmctY2FuYXJ5"
+    edit(kube, "Secret", store, "external-secrets", lambda m: m["data"].update({"secret-access-key": wrong}))
+
+    seen = look(deployed.cluster)
+
+    (change,) = seen.changes
+    assert (change["kind"], change["causes"]) == ("Secret", ["cluster"])
+    assert change["fields"][0]["path"] == "data.secret-access-key"
+    assert wrong not in str(seen.changes)
+    assert all("/secrets" not in path or method == "GET" for method, path in writes(kube))
+
+
+def test_a_cluster_that_does_not_answer_is_said_and_the_last_look_stays(deployed, kube, settings):
+    settings.CLUSTER_TIMEOUT = 1
+    well = look(deployed.cluster)
+    kube.faults.answer(".", 503, "not now")
+
+    seen = look(deployed.cluster)
+
+    assert "not now" in seen.error
+    assert seen.changes == well.changes
+    assert seen.held_until is None
+
+
+def test_the_sweep_looks_every_few_minutes_and_never_twice_at_once(deployed, settings, monkeypatch):
+    sent: list[str] = []
+    monkeypatch.setattr(looks, "_send", sent.append)
+    Look.objects.all().delete()
+
+    assert looks.sweep() == 1
+    assert looks.sweep() == 0, "asked a moment ago"
+    look(deployed.cluster)
+    looks.cache.clear()
+    assert looks.sweep() == 0, "it was looked at"
+    Look.objects.update(at=deployed.created_at.replace(year=2020))
+    assert looks.sweep() == 1
+    assert settings.LOOK_SECONDS <= 300
+    Look.objects.update(held_until=deployed.created_at.replace(year=2999))
+    looks.cache.clear()
+    assert looks.sweep() == 0, "a worker is at it"
+
+
+def test_the_page_waits_for_the_look_and_then_shows_it(access, devops, kube, sign_in):  # noqa: F811
+    link(access, devops)
+    client = sign_in(devops)
+
+    asked = client.post("/o/acme/clusters/prod/changes/look/")
+    waiting = client.get(asked.headers["Location"], headers={"HX-Request": "true"}).content.decode()
+    look(access.cluster)
+    seen = client.get(asked.headers["Location"]).content.decode()
+
+    assert 'hx-trigger="every 1s"' in waiting
+    assert "<html" not in waiting
+    assert 'hx-trigger="every 1s"' not in seen
+    assert "1 workload would restart" in seen
+    assert "data.secret-access-key" in seen
+    assert access.credential["secret_access_key"] not in seen
