@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 type Level = Literal["info", "warning", "error"]
 type Action = Literal["create", "change", "delete", "unchanged"]
 type Manifest = dict[str, Any]
+# What the steps of a run tell each other.
+type Facts = dict[str, Any]
 # kind, namespace (empty for a cluster-wide object), name
 type Key = tuple[str, str, str]
 
@@ -91,12 +93,14 @@ class Run:
     cluster: "Cluster"
     door: "Door"
     log: Callable[[Level, str], None]
+    # Many lines at once.
+    log_all: Callable[[Level, list[str]], None]
     checkpoint: Callable[[], None]
     record: Record
     turn: str = ""
     ask: bool = False
     overwrite: frozenset[str] = frozenset()
-    facts: dict[str, Any] = field(default_factory=dict)
+    facts: Facts = field(default_factory=dict)
 
 
 class Step(Protocol):
@@ -106,8 +110,8 @@ class Step(Protocol):
     label: str
     order: int
 
-    def wanted(self, cluster: "Cluster") -> list[Manifest]:
-        """Return the objects as configured, without a value of a secret."""
+    def wanted(self, cluster: "Cluster", facts: Facts) -> list[Manifest]:
+        """Return the objects as configured, without a value of a secret; `facts` are those of the run."""
 
     def plan(self, run: Run) -> list[Change]:
         """Return what `apply` would do, without writing."""
@@ -152,6 +156,7 @@ def key_of(manifest: Manifest) -> Key:
     return manifest["kind"], metadata.get("namespace", ""), metadata["name"]
 
 
-def snapshot(cluster: "Cluster") -> list[Manifest]:
+def snapshot(cluster: "Cluster", facts: Facts | None = None) -> list[Manifest]:
     """Return everything that is configured for a cluster, without a value of a secret."""
-    return [manifest for step in steps() for manifest in step.wanted(cluster)]
+    known: Facts = {} if facts is None else facts
+    return [manifest for step in steps() for manifest in step.wanted(cluster, known)]

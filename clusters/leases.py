@@ -117,15 +117,18 @@ class Lease:
         self._thread.join(timeout=5)
 
     def held(self) -> None:
-        """Raise `LeaseLost` if another worker holds the deploy by now."""
+        """Renew the lease; raise `LeaseLost` if another worker holds the deploy by now."""
         if self._lost.is_set() or not self._mine.update(lease_until=_until()):
             self._lost.set()
             raise LeaseLost
 
     def check(self) -> None:
         """Raise `LeaseLost` if another worker holds the deploy by now, `Cancelled` if it is to stop."""
-        self.held()
-        if self._mine.filter(cancel_asked_at__isnull=False).exists():
+        seen = None if self._lost.is_set() else self._mine.values_list("cancel_asked_at").first()
+        if seen is None:
+            self._lost.set()
+            raise LeaseLost
+        if seen[0] is not None:
             raise Cancelled
 
     def _renew(self) -> None:

@@ -92,6 +92,7 @@ def _plan(cluster: Cluster) -> Iterable[tuple[str, Change]]:
         cluster=cluster,
         door=door,
         log=lambda level, message: None,
+        log_all=lambda level, messages: None,
         checkpoint=lambda: None,
         record=recording.Nowhere(),
         ask=True,

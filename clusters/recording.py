@@ -1,9 +1,10 @@
 """What a run writes down of itself: log lines, and each change before and after it is made."""
 
+import contextlib
 import datetime
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Max
 from django.utils import timezone
 
@@ -19,27 +20,23 @@ class Log:
         self.deploy = deploy
         self.last = deploy.lines.aggregate(last=Max("number"))["last"] or 0
 
-    def of(self, step: str) -> Callable[[addons.Level, str], None]:
-        """Return the function that writes the lines of one step."""
-
-        def write(level: addons.Level, message: str) -> None:
-            self.write(step, level, message)
-
-        return write
-
-    def write(self, step: str, level: addons.Level, message: str) -> None:
-        """Write a line.
+    def write(self, step: str, level: addons.Level, messages: list[str]) -> None:
+        """Write lines of one step.
 
         :raises LeaseLost: another worker has written a line of that number
         """
+        rows = [
+            DeployLine(deploy=self.deploy, step=step, number=number, level=level, message=message)
+            for number, message in enumerate(messages, start=self.last + 1)
+        ]
+        # One statement is a transaction of its own; inside another one it needs a savepoint.
+        guard = transaction.atomic() if connection.in_atomic_block else contextlib.nullcontext()
         try:
-            with transaction.atomic():
-                DeployLine.objects.create(
-                    deploy=self.deploy, step=step, number=self.last + 1, level=level, message=message
-                )
+            with guard:
+                DeployLine.objects.bulk_create(rows)
         except IntegrityError:
             raise leases.LeaseLost from None
-        self.last += 1
+        self.last += len(rows)
 
 
 class Changes:

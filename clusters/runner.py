@@ -2,6 +2,7 @@
 
 import logging
 import traceback
+from functools import partial
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
@@ -64,16 +65,16 @@ class _Turn:
     def __init__(self, deploy: Deploy, lease: leases.Lease) -> None:
         self.deploy, self.lease = deploy, lease
         self.log = recording.Log(deploy)
-        self.facts: dict[str, object] = {}
+        self.facts: addons.Facts = {}
         self.failure: addons.StepFailed | None = None
         self.cancelled = False
 
     def run(self) -> tuple[Deploy.Status, addons.StepFailed | None]:
         """Run every step; after the first failure, or when it is cancelled, the others are skipped."""
         if self.deploy.fence > 1:
-            self.log.write("", "warning", f"The last worker was lost; turn {self.deploy.fence} goes on.")
+            self._say("", "warning", f"The last worker was lost; turn {self.deploy.fence} goes on.")
         self.failure = permits.why_not(self.deploy)
-        snapshot = addons.snapshot(self.deploy.cluster)
+        snapshot = addons.snapshot(self.deploy.cluster, self.facts)
         Deploy.objects.filter(pk=self.deploy.pk, fence=self.deploy.fence).update(snapshot=snapshot)
         door = None if self.failure else self._open()
         steps = addons.steps(self.deploy.kind)
@@ -90,12 +91,13 @@ class _Turn:
             else:
                 self._step(step, row, door)
         if door is not None and door.asked_again:
-            self.log.write(
-                "", "info", f"{door.asked_again} requests were sent again: the API server was unwell."
-            )
+            self._say("", "info", f"{door.asked_again} requests were sent again: the API server was unwell.")
         if self.cancelled:
             return Deploy.Status.CANCELLED, None
         return Deploy.Status.FAILED if self.failure else Deploy.Status.SUCCEEDED, self.failure
+
+    def _say(self, step: str, level: addons.Level, message: str) -> None:
+        self.log.write(step, level, [message])
 
     def _first(self) -> str:
         """Return the step to begin with; a retry begins anew when the configuration has changed since."""
@@ -113,7 +115,7 @@ class _Turn:
             return None
 
     def _step(self, step: addons.Step, row: DeployStep, door: kubernetes.Door | None) -> None:
-        log = self.log.of(step.slug)
+        log = partial(self._say, step.slug)
         try:
             self.lease.check()
             _start(row)
@@ -137,7 +139,8 @@ class _Turn:
         return addons.Run(
             cluster=self.deploy.cluster,
             door=door,
-            log=self.log.of(step.slug),
+            log=partial(self._say, step.slug),
+            log_all=partial(self.log.write, step.slug),
             checkpoint=self.lease.check,
             record=recording.Changes(self.deploy, step.slug),
             turn=str(self.deploy.number),

@@ -6,6 +6,7 @@ whether the product's own part has grown.
 
 import os
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -148,14 +149,18 @@ def main() -> None:
     django.setup()
     from django.test.utils import setup_databases, setup_test_environment, teardown_databases
 
+    from tests import bench_deploys
+
     setup_test_environment()
     databases = setup_databases(verbosity=0, interactive=False)
     try:
-        access = fill()
-        names(access)
-        pages(access)
-        audit(access)
-        cluster()
+        if "deploys" not in sys.argv[1:]:
+            access = fill()
+            names(access)
+            pages(access)
+            audit(access)
+            cluster()
+        bench_deploys.main()
     finally:
         teardown_databases(databases, verbosity=0)
 

@@ -13,6 +13,9 @@ class Log(list[tuple[str, str]]):
     def __call__(self, level: str, message: str) -> None:
         self.append((level, message))
 
+    def all(self, level: str, messages: list[str]) -> None:
+        self.extend((level, message) for message in messages)
+
     def of(self, level: str) -> str:
         return "\n".join(message for found, message in self if found == level)
 
@@ -23,10 +26,12 @@ def make_run(cluster: Cluster, checkpoint: Callable[[], None] = lambda: None, **
     deploy = Deploy.objects.create(
         cluster=cluster, number=number, by_name="x", status="failed", finished_at=cluster.seen_at
     )
+    log = Log()
     return addons.Run(
         cluster=cluster,
         door=kubernetes.connect(cluster),
-        log=Log(),
+        log=log,
+        log_all=log.all,
         checkpoint=checkpoint,
         record=recording.Changes(deploy, "step"),
         turn=str(number),

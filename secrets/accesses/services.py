@@ -111,7 +111,11 @@ def test_draft(draft: AccessDraft) -> Result:
 
 def verify(access: Access) -> Result:
     """Test an access and keep on it what was found."""
-    result = try_access(access)
+    return keep(access, try_access(access))
+
+
+def keep(access: Access, result: Result) -> Result:
+    """Keep on an access what a test of it found."""
     found = _verification(result.as_json(), timezone.now())
     Access.objects.filter(pk=access.pk, version=access.version).update(**found)
     return result

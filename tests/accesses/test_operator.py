@@ -703,7 +703,7 @@ class TestPage:
         assert wanted == "2.9.0"
         assert "Upgrade to 2.9.0 is decided" in decided
         assert "Deploy to upgrade to 2.9.0" in decided
-        assert 'id="deploy"' in decided
+        assert 'id="review"' in decided
         assert "Upgrade to 2.9.0</button>" in back
         assert state_of(known).wanted == ""
 

@@ -17,7 +17,7 @@ class FakeStep:
     def __init__(self, slug: str, order: int, act: Any = None) -> None:
         self.slug, self.order, self.act, self.calls = slug, order, act, 0
 
-    def wanted(self, cluster: Cluster) -> list[addons.Manifest]:
+    def wanted(self, cluster: Cluster, facts: addons.Facts) -> list[addons.Manifest]:
         return []
 
     def plan(self, run: addons.Run) -> list[addons.Change]:

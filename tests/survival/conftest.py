@@ -161,11 +161,11 @@ def world(bare: World, project: Path) -> World:
 
 
 def install(world: World, project: Path) -> None:
-    from accesses.steps import operator
+    from accesses import chart
 
     helm.install_or_upgrade(
         world.cluster.kubeconfig, release="external-secrets", namespace="external-secrets", version="2.9.0",
-        chart=str(project / "sandbox" / "chart" / "external-secrets"), values=operator.VALUES, timeout=60,
+        chart=str(project / "sandbox" / "chart" / "external-secrets"), values=chart.values(), timeout=60,
     )  # fmt: skip
     world.remember()
 

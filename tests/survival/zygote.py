@@ -2,14 +2,16 @@
 
 Orders and answers are lines of JSON. `{"kill": ["query", 7]}` ends the fork by SIGKILL right after its seventh
 query (or `"request"` to the cluster, `"step"` for a beginning or an end of a step, each also with `before-` in front,
-or after so many `"seconds"`).
+or after so many `"seconds"`). `{"all": true}` lets each fork go on until nothing waits.
 """
 
 import json
 import os
+import resource
 import signal
 import sys
 import threading
+import time
 from typing import Any
 
 
@@ -59,10 +61,19 @@ def _work(order: dict[str, Any], answers: int) -> None:
     def wrapper(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         return counter.around("query", execute, sql, params, many, context)
 
+    # A worker that has run before has its connection.
+    connection.ensure_connection()
+    began, runs = time.perf_counter(), 0
     with connection.execute_wrapper(wrapper):
-        ran = runner.run_next()
+        while runner.run_next():
+            runs += 1
+            if not order.get("all"):
+                break
+    seconds = time.perf_counter() - began
     connection.close()
-    os.write(answers, json.dumps({"ran": ran} | counter.counts).encode())
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    told = {"ran": bool(runs), "runs": runs, "seconds": seconds, "megabytes": memory} | counter.counts
+    os.write(answers, json.dumps(told).encode())
 
 
 def _fork(order: dict[str, Any]) -> tuple[int, int]:

@@ -1,7 +1,9 @@
 """What the AWS providers share: sign-in, regions, errors."""
 
+import functools
 import json
 import re
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -153,27 +155,38 @@ def secret_data(access: "Access") -> dict[str, str]:
     return {key.replace("_", "-"): value for key, value in (access.credential or {}).items() if value}
 
 
+# A session may not make two clients at once; the clients may then be used by any thread.
+_making = threading.Lock()
+
+
 @sensitive_variables()
 def client(service: str, access: "Access | AccessDraft") -> Any:
     """Return a boto3 client that signs in with the access's own keys and with no others.
 
     :raises CredentialRefused: the access has no keys; the console's own are never a way out
     """
-    import boto3
     from botocore.config import Config
 
     credential = access.credential or {}
     if not credential.get("access_key_id") or not credential.get("secret_access_key"):
         raise errors.CredentialRefused("This access has no keys.", "Enter an access key.")
-    session: Any = boto3.session.Session(
-        aws_access_key_id=credential["access_key_id"],
-        aws_secret_access_key=credential["secret_access_key"],
-        aws_session_token=credential.get("session_token") or None,
-        region_name=access.configuration["region"],
-    )
-    return session.client(
-        service, config=Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 2})
-    )
+    with _making:
+        return _session().client(
+            service,
+            aws_access_key_id=credential["access_key_id"],
+            aws_secret_access_key=credential["secret_access_key"],
+            aws_session_token=credential.get("session_token") or None,
+            region_name=access.configuration["region"],
+            config=Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 2}),
+        )
+
+
+@functools.cache
+def _session() -> Any:
+    """Return the process's one session: it reads AWS's service descriptions once. It has no credentials of its own."""
+    import boto3
+
+    return boto3.session.Session()
 
 
 @contextmanager

@@ -30,7 +30,7 @@ class Operator:
     label = "Operator"
     order = 30
 
-    def wanted(self, cluster: Cluster) -> list[addons.Manifest]:
+    def wanted(self, cluster: Cluster, facts: addons.Facts) -> list[addons.Manifest]:
         return []
 
     def plan(self, run: addons.Run) -> list[addons.Change]:

@@ -31,7 +31,7 @@ class Stores:
     label = "Stores"
     order = 40
 
-    def wanted(self, cluster: Cluster) -> list[addons.Manifest]:
+    def wanted(self, cluster: Cluster, facts: addons.Facts) -> list[addons.Manifest]:
         accesses = cluster.accesses.select_related("cluster").order_by("name")
         return [manifest for access in accesses for manifest in manifests.preview(access)]
 

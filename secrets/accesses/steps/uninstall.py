@@ -28,7 +28,7 @@ class Uninstall:
     label = "Uninstall operator"
     order = 30
 
-    def wanted(self, cluster: Cluster) -> list[addons.Manifest]:
+    def wanted(self, cluster: Cluster, facts: addons.Facts) -> list[addons.Manifest]:
         return []
 
     def plan(self, run: addons.Run) -> list[addons.Change]:

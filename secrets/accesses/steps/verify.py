@@ -9,7 +9,7 @@ from django.utils import timezone
 from accesses import manifests, services
 from accesses.models import Access
 from accesses.steps import stores
-from clusters import addons, waiting
+from clusters import addons, applying, waiting
 from clusters.models import Cluster
 
 # Changing it makes the operator look again; it says by which deploy it was asked to.
@@ -24,7 +24,7 @@ class Verify:
     label = "Verify"
     order = 50
 
-    def wanted(self, cluster: Cluster) -> list[addons.Manifest]:
+    def wanted(self, cluster: Cluster, facts: addons.Facts) -> list[addons.Manifest]:
         return []
 
     def plan(self, run: addons.Run) -> list[addons.Change]:
@@ -33,12 +33,15 @@ class Verify:
     def apply(self, run: addons.Run) -> str:
         accesses = stores.accesses_of(run)
         found = _settle(run, accesses)
+        touched = run.record.changed(stores.STORE) | run.record.changed("Secret")
+        due = [access for access in accesses if access.store_name in touched or not _fresh(access)]
+        # The secret managers are asked side by side.
+        results = dict(zip(due, applying.gather(run, services.try_access, due), strict=True))
         failures = []
         for access in accesses:
-            run.checkpoint()
             try:
                 _validated(run, access, _ready(found.get(access.store_name)))
-                _verified(run, access)
+                _verified(run, access, results.get(access))
             except addons.StepFailed as failure:
                 run.log("error", failure.cause)
                 failures.append(failure)
@@ -96,19 +99,18 @@ def _validated(run: addons.Run, access: Access, said: dict[str, Any]) -> None:
     run.log("info", f"{access.name}: the operator says “{reason}”.")
 
 
-def _verified(run: addons.Run, access: Access) -> None:
-    """List names from here; that the console is not allowed or not able to does not stop the operator.
+def _verified(run: addons.Run, access: Access, result: services.Result | None) -> None:
+    """Tell what listing names from here found; that the console is not allowed or not able to is no failure.
 
-    What was listed a moment ago with the same configuration is not listed again.
+    Without a result names were listed a moment ago, with the same configuration.
     """
-    touched = run.record.changed(stores.STORE) | run.record.changed("Secret")
-    if _fresh(access) and access.store_name not in touched:
+    if result is None:
         run.log(
             "info",
             f"{access.name}: names were listed with its own identity at {access.verified_at:%H:%M:%S}.",
         )
         return
-    result = services.verify(access)
+    services.keep(access, result)
     if result.listed:
         run.log("info", f"{access.name}: names are listed with its own identity.")
     elif result.refused:

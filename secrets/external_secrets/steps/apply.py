@@ -20,20 +20,22 @@ class ApplyExternalSecrets:
     label = "External secrets"
     order = 60
 
-    def wanted(self, cluster: Cluster) -> list[addons.Manifest]:
-        return [manifests.external_secret(link) for link in state.links_of(cluster)]
+    def wanted(self, cluster: Cluster, facts: addons.Facts) -> list[addons.Manifest]:
+        return [manifests.external_secret(link) for link in state.links_of(cluster, facts)]
 
     def plan(self, run: addons.Run) -> list[addons.Change]:
         ours, _ = state.split(run, state.every_console(run))
-        return applying.plan(run, self.wanted(run.cluster), applying.by_key(ours.values()))
+        wanted = [manifests.external_secret(link) for link in state.links_of(run.cluster, run.facts)]
+        return applying.plan(run, wanted, applying.by_key(ours.values()))
 
     def apply(self, run: addons.Run) -> str:
-        links = {state.key_of(link): link for link in state.links_of(run.cluster)}
+        links = {state.key_of(link): link for link in state.links_of(run.cluster, run.facts)}
         ours, _ = state.split(run, state.every_console(run))
         refused = foreign.refusals(run, [key for key in links if key not in ours])
         failures = [state.Failure(links[key], *why) for key, why in refused.items()]
         wanted = [manifests.external_secret(link) for key, link in links.items() if key not in refused]
-        applied, unchanged = 0, []
+        applied: list[str] = []
+        unchanged = []
         for outcome in applying.bring(run, wanted, applying.by_key(ours.values())):
             key = (outcome.change.namespace, outcome.change.name)
             if isinstance(outcome.error, kubernetes.KindMissing):
@@ -43,14 +45,15 @@ class ApplyExternalSecrets:
             elif outcome.change.action == "unchanged":
                 unchanged.append(key)
             else:
-                applied += 1
-                run.log("info", f"Applied the external secret of {state.title(links[key])}.")
+                applied.append(f"Applied the external secret of {state.title(links[key])}.")
+        run.log_all("info", applied)
         run.facts[state.FORCED] = _force(run, links, ours, unchanged)
         for failure in failures:
             state.fail(run, failure)
         if failures:
             raise state.step_failed(failures, len(links))
-        return f"{applied} external secret{'' if applied == 1 else 's'} applied, {len(unchanged)} unchanged"
+        count = f"{len(applied)} external secret{'' if len(applied) == 1 else 's'} applied"
+        return f"{count}, {len(unchanged)} unchanged"
 
 
 def _force(

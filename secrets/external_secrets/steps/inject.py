@@ -39,14 +39,14 @@ class Inject:
     label = "Inject into services"
     order = 70
 
-    def wanted(self, cluster: Cluster) -> list[addons.Manifest]:
+    def wanted(self, cluster: Cluster, facts: addons.Facts) -> list[addons.Manifest]:
         places: dict[Place, list[ExternalSecret]] = {}
-        for link in state.links_of(cluster):
+        for link in state.links_of(cluster, facts):
             places.setdefault(_place(link), []).append(link)
         return [_body(place, _slots(links)) for place, links in places.items()]
 
     def plan(self, run: addons.Run) -> list[addons.Change]:
-        links = state.links_of(run.cluster)
+        links = state.links_of(run.cluster, run.facts)
         ours, others = state.split(run, state.every_console(run))
         live = ownership.read_all(run.door)
         changes = []
@@ -59,7 +59,7 @@ class Inject:
         return [*changes, *(applying.deletion(manifests.KIND, name, space) for space, name in stale)]
 
     def apply(self, run: addons.Run) -> str:
-        links = state.links_of(run.cluster)
+        links = state.links_of(run.cluster, run.facts)
         ours, others = state.settle(run, links)
         live = ownership.read_all(run.door)
         result = Result()

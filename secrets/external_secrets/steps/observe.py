@@ -24,14 +24,14 @@ class Observe:
     label = "Observe"
     order = 80
 
-    def wanted(self, cluster: Cluster) -> list[addons.Manifest]:
+    def wanted(self, cluster: Cluster, facts: addons.Facts) -> list[addons.Manifest]:
         return []
 
     def plan(self, run: addons.Run) -> list[addons.Change]:
         return []
 
     def apply(self, run: addons.Run) -> str:
-        links = state.links_of(run.cluster)
+        links = state.links_of(run.cluster, run.facts)
         failures = look(run, links)
         for failure in failures:
             run.log("error", f"{state.title(failure.link)}: {failure.reason}")
@@ -43,7 +43,7 @@ class Observe:
 def watch(run: addons.Run) -> None:
     """Keep what is so now; between deploys this is how a link comes to say that it failed or recovered."""
     if run.cluster.operator_version:
-        look(run, state.links_of(run.cluster))
+        look(run, state.links_of(run.cluster, run.facts))
 
 
 def look(run: addons.Run, links: list[ExternalSecret]) -> list[state.Failure]:

@@ -21,7 +21,7 @@ type Objects = dict[Key, dict[str, Any]]
 
 # An operator that was told to try again needs a moment before its old failure counts as a new one.
 GRACE = 5.0
-FORCED = "external_secrets.forced"
+FORCED, LINKS = "external_secrets.forced", "external_secrets.links"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +43,15 @@ class Failure:
     remedy: str
 
 
-def links_of(cluster: Cluster) -> list[ExternalSecret]:
-    """Return the cluster's links with their services and accesses."""
-    found = ExternalSecret.objects.filter(service__cluster=cluster)
-    return list(
-        found.select_related("access", "service__cluster").order_by(
-            "service__namespace", "service__name", "variable"
-        )
-    )
+def links_of(cluster: Cluster, facts: addons.Facts) -> list[ExternalSecret]:
+    """Return the cluster's links with their services and accesses; all steps of a run see the same."""
+    if LINKS not in facts:
+        found = ExternalSecret.objects.filter(service__cluster=cluster).select_related("service", "access")
+        facts[LINKS] = list(found.order_by("service__namespace", "service__name", "variable"))
+        for link in facts[LINKS]:
+            # One object for all of them, and the one that knows where the operator is.
+            link.service.cluster = link.access.cluster = cluster
+    return list(facts[LINKS])
 
 
 def key_of(link: ExternalSecret) -> Key:
