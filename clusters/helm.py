@@ -53,24 +53,30 @@ def uninstall(kubeconfig: str, *, release: str, namespace: str, timeout: int) ->
     _order("uninstall", kubeconfig, namespace, {"release_name": release, "wait": False, "timeout": timeout})
 
 
-def forget_broken(kubeconfig: str, release: str, namespace: str) -> int:
-    """Remove the records of operations that never ended; Helm refuses to go on while there is one.
+def broken(door: kubernetes.Door, release: str, namespace: str) -> list[str]:
+    """Return the names of the records of operations on a release that never ended; empty where they may not be listed.
 
     Only one deploy runs on a cluster, so nobody is at work on the release now.
 
     :raises ClusterError: the cluster does not answer
     """
-    door = kubernetes.connect_text(kubeconfig)
     labels = (
         f"owner=helm,name={release},status in (pending-install,pending-upgrade,pending-rollback,uninstalling)"
     )
     try:
-        broken = door.list_all("v1", "Secret", namespace, labels)
+        return [item["metadata"]["name"] for item in door.list_all("v1", "Secret", namespace, labels)]
     except kubernetes.Forbidden:
-        return 0
-    for item in broken:
-        door.delete("v1", "Secret", item["metadata"]["name"], namespace)
-    return len(broken)
+        return []
+
+
+def forget_broken(kubeconfig: str, release: str, namespace: str) -> None:
+    """Remove those records; Helm refuses to go on while there is one.
+
+    :raises ClusterError: the cluster does not answer
+    """
+    door = kubernetes.connect_text(kubeconfig)
+    for name in broken(door, release, namespace):
+        door.delete("v1", "Secret", name, namespace)
 
 
 def _order(act: str, kubeconfig: str, namespace: str, options: dict[str, Any]) -> None:

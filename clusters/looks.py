@@ -108,10 +108,21 @@ def _told(cluster: Cluster, changes: Iterable[tuple[str, Change]]) -> list[dict[
     configured = applying.by_key(addons.snapshot(cluster))
     deployed = applying.by_key(last_snapshot(cluster))
     return [
-        change.facts() | {"step": step, "causes": causes(change, configured, deployed)}
+        change.facts()
+        | {
+            "step": step,
+            "causes": causes(change, configured, deployed),
+            "deployed": _deployed(change, deployed.get(change.key)),
+        }
         for step, change in changes
         if change.action != "unchanged"
     ]
+
+
+def _deployed(change: Change, then: Manifest | None) -> dict[str, str]:
+    """Return what the last deploy brought of the fields that differ now, by path."""
+    values = {field.path: field.after for field in comparing.fields_of(then)} if then else {}
+    return {field.path: values[field.path] for field in change.fields if field.path in values}
 
 
 def last_snapshot(cluster: Cluster) -> list[Manifest]:

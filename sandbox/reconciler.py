@@ -61,8 +61,8 @@ class Reconciler:
         self.cluster, self.reader = cluster, Reader(cluster, aws_url)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True, name="sandbox-reconciler")
-        # (namespace, name) → (version, when to look again, how often it failed)
-        self._due: dict[tuple[str, str], tuple[str, float, int]] = {}
+        # (namespace, name, uid) → (version, when to look again, how often it failed)
+        self._due: dict[tuple[str, str, str], tuple[str, float, int]] = {}
 
     def start(self) -> None:
         self._thread.start()
@@ -104,7 +104,7 @@ class Reconciler:
     # -- external secrets ----------------------------------------------------------------------------
     def _external_secret(self, manifest: Manifest) -> None:
         metadata = manifest["metadata"]
-        key = (metadata["namespace"], metadata["name"])
+        key = (metadata["namespace"], metadata["name"], metadata["uid"])
         version = version_of(manifest)
         seen, due, failures = self._due.get(key, ("", 0.0, 0))
         if seen == version and time.monotonic() < due and self._intact(manifest):

@@ -1,6 +1,7 @@
 """Preview and drift, on the sandbox: what a deploy would change, because of us or of somebody in the cluster."""
 
 import copy
+import time
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from clusters import deploys, looks, runner
 from clusters import services as clusters
 from clusters.models import Cluster, Look
+from external_secrets.models import ExternalSecret
 from sandbox.kubernetes.operations import Options
 from tests.test_main_job import _no_broker, access, connected, link  # noqa: F401  fixtures
 
@@ -224,3 +226,91 @@ def test_the_page_waits_for_the_look_and_then_shows_it(access, devops, kube, sig
     assert "1 workload would restart" in seen
     assert "data.secret-access-key" in seen
     assert access.credential["secret_access_key"] not in seen
+
+
+def test_a_store_that_fails_and_recovers_between_deploys_is_seen_by_the_looks(
+    deployed, kube, sign_in, devops
+):
+    access = deployed.cluster.accesses.get()  # noqa: F811
+    secret = kube.store.by_kind("Secret")
+    kept = copy.deepcopy(kube.get("Secret", access.store_name, "external-secrets"))
+    kube.store.remove((secret.group, secret.plural, "external-secrets", access.store_name))
+
+    wait(lambda: ready(kube, access.store_name) == "False")
+    look(deployed.cluster)
+    access.refresh_from_db()
+    failed = (access.validated, access.validated_reason)
+    page = sign_in(devops).get(f"/o/acme/clusters/prod/secret-managers/{access.name}/")
+    kube.load([kept])
+    wait(lambda: ready(kube, access.store_name) == "True")
+    look(deployed.cluster)
+    access.refresh_from_db()
+
+    assert failed == (False, "The credential of the store is not in the cluster.")
+    assert "Deploy: it brings the credential back." in page.content.decode()
+    assert "Changed in the cluster, seen" in page.content.decode()
+    assert access.validated is True
+
+
+def ready(kube: Any, name: str) -> str:
+    conditions = (kube.get("ClusterSecretStore", name).get("status") or {}).get("conditions") or [{}]
+    return str(conditions[0].get("status"))
+
+
+def wait(done: Any) -> None:
+    until = time.monotonic() + 10
+    while not done():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def test_what_the_operator_said_outlives_its_events(deployed, devops, kube, sign_in):
+    row = ExternalSecret.objects.get()
+    about = {"kind": "ExternalSecret", "name": row.object_name, "namespace": "shop"}
+    event = {
+        "apiVersion": "v1", "kind": "Event", "metadata": {"name": "e1", "namespace": "shop"}, "type": "Warning",
+        "reason": "UpdateFailed", "message": "could not get secret data: token eyJhbGciOiJIUzI1NiJ9.abcdefgh.xyz",
+        "lastTimestamp": "2026-11-21T08:00:00Z", "count": 4, "involvedObject": about,
+    }  # fmt: skip
+    kube.load([event])
+    look(deployed.cluster)
+    events = kube.store.by_kind("Event")
+    kube.store.remove((events.group, events.plural, "shop", "e1"))
+
+    look(deployed.cluster)
+
+    row.refresh_from_db()
+    page = sign_in(devops).get(f"/o/acme/clusters/prod/services/{row.service_id}/").content.decode()
+    (kept,) = [one for one in row.events if one["reason"] == "UpdateFailed"]
+    assert (kept["count"], kept["at"]) == (4, "2026-11-21T08:00:00+00:00")
+    assert "eyJ" not in kept["message"]
+    assert "What the operator said" in page
+    assert "(4 times)" in page
+
+
+def test_a_changed_store_has_its_secrets_read_again(deployed, devops, kube):
+    access = deployed.cluster.accesses.get()  # noqa: F811
+    row = ExternalSecret.objects.get()
+    access.namespaces = [*access.namespaces, "billing"]
+    access.save()
+
+    made = deploy(deployed.cluster, devops)
+
+    annotations = kube.get("ExternalSecret", row.object_name, "shop")["metadata"]["annotations"]
+    assert made.status == "succeeded"
+    assert "force-sync" in annotations
+    assert any("Asked the operator to read 1 secret again" in line.message for line in made.lines.all())
+
+
+def test_the_three_sides_of_a_field_are_shown(deployed, devops, kube, sign_in):
+    row = ExternalSecret.objects.get()
+    edit(kube, "ExternalSecret", row.object_name, "shop", lambda m: m["spec"].update(refreshInterval="5m0s"))
+    row.refresh_seconds = 7200
+    row.save()
+    clusters.changed(deployed.cluster)
+
+    (change,) = look(deployed.cluster).changes
+    page = sign_in(devops).get("/o/acme/clusters/prod/changes/").content.decode()
+
+    assert change["deployed"] == {"spec.refreshInterval": "1h0m0s"}
+    assert all(text in page for text in ("5m0s", "1h0m0s", "2h0m0s", "set by kubectl-edit", "Last deployed"))

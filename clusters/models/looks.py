@@ -22,7 +22,7 @@ class Look(models.Model):
     # The last look that came to an end, and the configuration that it was about.
     at = models.DateTimeField(null=True)
     generation = models.PositiveIntegerField(default=0)
-    # [{"step": slug, "causes": [...], **addons.Change.facts}], without what is in step
+    # [{"step": slug, "causes": [...], "deployed": {path: text}, **addons.Change.facts}], without what is in step
     changes = models.JSONField(default=list)
     unchanged = models.PositiveIntegerField(default=0)
     error = models.TextField(blank=True)
@@ -37,3 +37,7 @@ class Look(models.Model):
     def foreign(self) -> list[dict[str, Any]]:
         """The changes that somebody else made in the cluster: configured here and deployed, but not so there."""
         return [change for change in self.changes if "cluster" in change["causes"]]
+
+    def of(self, *names: str) -> list[dict[str, Any]]:
+        """Return what somebody changed in the cluster of the objects of these names."""
+        return [change for change in self.foreign if change["name"] in names]

@@ -55,8 +55,10 @@ def page(request: OrgRequest, cluster: Cluster, form: DeployForm) -> HttpRespons
 
 
 def _row(facts: dict[str, Any]) -> dict[str, Any]:
-    own = {key: value for key, value in facts.items() if key not in ("step", "causes")}
-    return {"change": Change.of(own), "causes": facts["causes"], "step": facts["step"]}
+    beside = {key: facts[key] for key in ("step", "causes", "deployed")}
+    change = Change.of({key: value for key, value in facts.items() if key not in beside})
+    fields = [{"field": field, "deployed": beside["deployed"].get(field.path, "")} for field in change.fields]
+    return beside | {"change": change, "fields": fields}
 
 
 def _rows(seen: Look) -> list[dict[str, Any]]:

@@ -42,6 +42,7 @@ class Access(models.Model):
     accepted_checked_at = models.DateTimeField(null=True)
     validated = models.BooleanField(null=True)
     validated_reason = models.CharField(max_length=300, blank=True)
+    validated_remedy = models.CharField(max_length=300, blank=True)
     validated_at = models.DateTimeField(null=True)
     verified_at = models.DateTimeField(null=True)
     verified_error = models.TextField(blank=True)

@@ -59,7 +59,8 @@ def _validated(access: Access) -> State:
         )
     said = f"The operator says: {access.validated_reason}"
     if not access.validated:
-        return State(label, "failed", "Not validated", at, said, "Test the access, correct it, then deploy.")
+        remedy = access.validated_remedy or "Test the access, correct it, then deploy."
+        return State(label, "failed", "Not validated", at, access.validated_reason, remedy)
     if _old(access, at):
         return State(label, "out of date", "Out of date", at, "That was before the last change.", "Deploy.")
     return State(label, "validated", label, at, f"{said}. It does not try the keys.")

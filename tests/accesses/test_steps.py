@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from accesses import manifests, services
+from accesses import manifests, services, watching
 from accesses.models import Access, OperatorState
 from accesses.steps import Operator, Stores, Verify, operator, stores, verify
 from clusters import addons, helm, kubeconfig, kubernetes, waiting
@@ -205,7 +205,7 @@ class TestStores:
     def test_the_store_and_its_credential_are_applied_once(self, run, access, kube):
         planned = Stores().plan(run())
         Stores().apply(run())
-        waited_for(lambda: verify._ready(kube.get(STORE, access.store_name, "")))
+        waited_for(lambda: watching.ready(kube.get(STORE, access.store_name, "")))
         before = versions(kube, "Secret", STORE)
         again = Stores().apply(run())
 
@@ -400,20 +400,23 @@ class TestVerify:
         settings.SYNC_TIMEOUT = 2
         one = self.bring(run)
         one.door.delete("v1", "Secret", access.store_name, "external-secrets")
-        waited_for(lambda: verify._ready(kube.get(STORE, access.store_name, "")).get("status") == "False")
+        waited_for(lambda: watching.ready(kube.get(STORE, access.store_name, "")).get("status") == "False")
 
         with pytest.raises(addons.StepFailed, match="unable to create client"):
             Verify().apply(one)
 
         access.refresh_from_db()
         store = kube.get(STORE, access.store_name, "")
-        assert (access.validated, access.validated_reason) == (False, "unable to create client")
+        assert (access.validated, access.validated_reason) == (
+            False,
+            "The credential of the store is not in the cluster.",
+        )
         assert store["metadata"]["annotations"][verify.LOOK_AGAIN] == one.turn
 
     def test_an_operator_that_never_looks_is_said(self, run, access, kube, settings):
         settings.SYNC_TIMEOUT = 1
 
-        with pytest.raises(addons.StepFailed, match="has not looked at the store yet"):
+        with pytest.raises(addons.StepFailed, match="has not looked at the store of aws yet"):
             Verify().apply(run())
 
         access.refresh_from_db()

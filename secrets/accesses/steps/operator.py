@@ -95,6 +95,10 @@ def _bring(run: addons.Run, found: Installed | None, state: OperatorState | None
         )
         return _helm(run, _creation(), settings.OPERATOR_CHART_VERSION), "Installed"
     due = _due(found, state)
+    if due is None and found.ours and helm.broken(run.door, RELEASE, found.namespace):
+        run.log("warning", "Helm was interrupted here; installing the same version once more.")
+        again = addons.Change("change", "Release", RELEASE, found.namespace)
+        return _helm(run, again, found.version.removeprefix("v")), "Repaired"
     if due is None:
         run.record.settle([_unchanged(found)])
         return found, "Found" if found.ours else "Adopted"

@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
-from accesses import manifests, services
+from accesses import manifests, services, watching
 from accesses.models import Access
 from accesses.steps import stores
 from clusters import addons, applying, waiting
@@ -37,10 +37,13 @@ class Verify:
         due = [access for access in accesses if access.store_name in touched or not _fresh(access)]
         # The secret managers are asked side by side.
         results = dict(zip(due, applying.gather(run, services.try_access, due), strict=True))
+        well = all(said.get("status") == "True" for said in found.values())
+        warnings = {} if well else watching.warnings(run)
         failures = []
         for access in accesses:
+            name = access.store_name
             try:
-                _validated(run, access, _ready(found.get(access.store_name)))
+                _validated(run, access, found.get(name, {}), warnings.get(name, ""))
                 _verified(run, access, results.get(access))
             except addons.StepFailed as failure:
                 run.log("error", failure.cause)
@@ -50,27 +53,19 @@ class Verify:
         return f"{len(accesses)} store{'' if len(accesses) == 1 else 's'} ready"
 
 
-def _ready(store: dict[str, Any] | None) -> dict[str, Any]:
-    conditions = ((store or {}).get("status") or {}).get("conditions") or []
-    return next((one for one in conditions if one.get("type") == "Ready"), {})
-
-
 def _settle(run: addons.Run, accesses: list[Access]) -> dict[str, dict[str, Any]]:
-    """Wait until the operator has accepted every store, at most SYNC_TIMEOUT seconds; return them by name."""
+    """Wait until the operator has accepted every store, at most SYNC_TIMEOUT seconds; return their conditions."""
     found: dict[str, dict[str, Any]] = {}
     nudged: set[str] = set()
 
     def settled() -> bool:
-        listed = run.door.list_all(
-            manifests.API, stores.STORE, label_selector=manifests.selector(run.cluster)
-        )
-        found.update({item["metadata"]["name"]: item for item in listed})
+        found.update({name: watching.ready(store) for name, store in watching.stores(run).items()})
         for access in accesses:
-            said = _ready(found.get(access.store_name))
+            said = found.get(access.store_name, {})
             if said.get("status") == "False" and access.store_name not in nudged:
                 nudged.add(access.store_name)
                 _nudge(run, access, str(said.get("message")))
-        return all(_ready(found.get(access.store_name)).get("status") == "True" for access in accesses)
+        return all(found.get(access.store_name, {}).get("status") == "True" for access in accesses)
 
     if accesses:
         waiting.until(run, settings.SYNC_TIMEOUT, settled)
@@ -83,20 +78,19 @@ def _nudge(run: addons.Run, access: Access, said: str) -> None:
     run.door.annotate(manifests.API, stores.STORE, access.store_name, None, {LOOK_AGAIN: run.turn})
 
 
-def _validated(run: addons.Run, access: Access, said: dict[str, Any]) -> None:
-    well = said.get("status") == "True"
-    reason = said.get("message") or "The operator has not looked at the store yet."
-    Access.objects.filter(pk=access.pk, version=access.version).update(
-        validated=well if said else None, validated_reason=str(reason)[:300], validated_at=timezone.now()
-    )
-    if not well:
+def _validated(run: addons.Run, access: Access, said: dict[str, Any], warning: str) -> None:
+    cause = watching.keep(access, said, warning)
+    if cause is not None:
+        reason = f"{cause.reason} (“{said.get('message')}”)"
         raise addons.StepFailed(
-            f"The operator does not accept the store of {access.name}: {reason}",
-            "Test the access, correct it, then deploy again."
-            if said
-            else f"Look at the operator's pods in {run.cluster.operator_namespace}.",
+            f"The operator does not accept the store of {access.name}: {reason}", cause.remedy
         )
-    run.log("info", f"{access.name}: the operator says “{reason}”.")
+    if not said:
+        raise addons.StepFailed(
+            f"The operator has not looked at the store of {access.name} yet.",
+            f"Look at the operator's pods in {run.cluster.operator_namespace}.",
+        )
+    run.log("info", f"{access.name}: the operator says “{said.get('message')}”.")
 
 
 def _verified(run: addons.Run, access: Access, result: services.Result | None) -> None:

@@ -14,6 +14,7 @@ from accesses.models import Access, AccessDraft, OperatorState
 from accesses.providers import PROVIDERS, ConfigurationForm
 from accounts.access import OrgRequest, org_view
 from accounts.roles import Permission, who_may
+from clusters.models import Look
 from clusters.views import clusters
 from config import pages
 
@@ -65,9 +66,12 @@ def detail(request: OrgRequest, cluster: str, access: str) -> HttpResponse:
     """Show an access: three states that are never merged, its links, what a deploy applies."""
     found = _access(request, cluster, access)
     links = found.external_secrets.select_related("service__cluster")
+    look = Look.objects.filter(cluster=found.cluster).first()
     context = _facts(found) | {
         "cluster": found.cluster,
         "banner": clusters.banner(found.cluster),
+        "foreign": look.of(found.store_name) if look else [],
+        "look": look,
         "links": links.order_by("service__namespace", "service__name", "variable"),
         "manifests": yaml.safe_dump_all(manifests.preview(found), sort_keys=False),
         "result": found.result,

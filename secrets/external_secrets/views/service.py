@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404
 
 from accounts.access import OrgRequest, org_view
 from accounts.roles import Permission, who_may
-from clusters.models import Service
+from clusters.models import Look, Service
 from clusters.views import clusters
 from config import pages
 from external_secrets.models import ExternalSecret
@@ -26,10 +26,12 @@ def _containers(service: Service, links: list[ExternalSecret]) -> list[dict[str,
     return containers
 
 
-def _row(link: ExternalSecret) -> dict[str, Any]:
+def _row(link: ExternalSecret, look: Look | None) -> dict[str, Any]:
     every = datetime.timedelta(seconds=link.refresh_seconds)
     return {
         "link": link,
+        "foreign": look.of(link.object_name) if look else [],
+        "events": link.events[::-1],
         "next_at": link.synced_at + every if link.synced_at and link.status == link.Status.SYNCED else None,
     }
 
@@ -40,11 +42,12 @@ def show(request: OrgRequest, cluster: str, service: Any) -> HttpResponse:
     owned = Service.objects.owned_by(request.organization).select_related("cluster__organization")
     found = get_object_or_404(owned, pk=service, cluster__name=cluster)
     links = list(found.external_secrets.select_related("access"))
+    look = Look.objects.filter(cluster=found.cluster).first()
     context = {
         "service": found,
         "cluster": found.cluster,
         "containers": _containers(found, links),
-        "rows": [_row(link) for link in links],
+        "rows": [_row(link, look) for link in links],
         "banner": clusters.banner(found.cluster),
         "can_link": request.allows(Permission.EXTERNAL_SECRET_MANAGE),
         "can_browse": request.allows(Permission.SECRET_BROWSE),

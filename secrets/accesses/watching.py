@@ -1,0 +1,60 @@
+"""What the operator says of the stores, kept on the accesses: after a deploy and at each look between deploys."""
+
+from typing import Any
+
+from django.utils import timezone
+
+from accesses import causes, manifests
+from accesses.models import Access
+from clusters import addons, kubernetes
+from clusters.kubernetes.events import WARNING
+
+STORE = "ClusterSecretStore"
+
+
+def ready(store: addons.Manifest | None) -> dict[str, Any]:
+    """Return a store's Ready condition, empty when the operator has not looked at it."""
+    conditions = ((store or {}).get("status") or {}).get("conditions") or []
+    return next((one for one in conditions if one.get("type") == "Ready"), {})
+
+
+def stores(run: addons.Run) -> dict[str, addons.Manifest]:
+    """Return our stores in the cluster by name; none while the operator is not installed."""
+    try:
+        listed = run.door.list_all(manifests.API, STORE, label_selector=manifests.selector(run.cluster))
+    except kubernetes.KindMissing:
+        return {}
+    return {item["metadata"]["name"]: item for item in listed}
+
+
+def warnings(run: addons.Run) -> dict[str, str]:
+    """Return the operator's last warning of each store: the condition alone only says that something failed."""
+    try:
+        said = run.door.events_of(STORE)
+    except kubernetes.Forbidden:
+        return {}
+    return {event.name: event.message for event in said if event.type == WARNING}
+
+
+def keep(access: Access, condition: dict[str, Any], warning: str) -> causes.Cause | None:
+    """Keep on an access what the operator says of its store; return the cause when it does not accept it."""
+    well, message = condition.get("status") == "True", str(condition.get("message") or "")
+    cause = None if well or not condition else causes.translate(f"{message} {warning}".strip())
+    Access.objects.filter(pk=access.pk, version=access.version).update(
+        validated=well if condition else None,
+        validated_reason=cause.reason[:300] if cause else causes.clean(message),
+        validated_remedy=cause.remedy if cause else "",
+        validated_at=timezone.now(),
+    )
+    return cause
+
+
+def watch(run: addons.Run) -> None:
+    """Keep what is so now, for the accesses that were deployed."""
+    deployed = list(run.cluster.accesses.filter(accepted_at__isnull=False))
+    if not deployed:
+        return
+    found, said = stores(run), warnings(run)
+    for access in deployed:
+        if access.store_name in found:
+            keep(access, ready(found[access.store_name]), said.get(access.store_name, ""))
