@@ -53,8 +53,13 @@ class Change:
         return self.kind, self.namespace, self.name
 
     @property
+    def decision(self) -> str:
+        """The decision to overwrite what stands in the way: the object, and each manager and field that was seen."""
+        return "|".join([self.path, *sorted(f"{manager} {where}" for manager, where in self.conflicts)])
+
+    @property
     def path(self) -> str:
-        """The object as `Kind namespace/name`; also how a decision to overwrite names it."""
+        """The object as `Kind namespace/name`."""
         return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
 
     def facts(self) -> dict[str, Any]:
@@ -66,7 +71,9 @@ class Change:
         """Return what `facts` returned, read again."""
         fields = tuple(Field(**one | {"owners": tuple(one["owners"])}) for one in facts["fields"])
         conflicts = tuple((who, where) for who, where in facts["conflicts"])
-        return cls(**facts | {"fields": fields, "conflicts": conflicts})
+        # Rows are older than the code that reads them.
+        known = {name: facts[name] for name in cls.__dataclass_fields__ if name in facts}
+        return cls(**known | {"fields": fields, "conflicts": conflicts})
 
 
 class Record(Protocol):
@@ -79,15 +86,15 @@ class Record(Protocol):
     def settle(self, unchanged: Iterable[Change]) -> None: ...
 
     def changed(self, kind: str) -> set[str]:
-        """Return the names of the objects of a kind that this deploy has changed, in this turn or an earlier one."""
+        """Return the names of the objects of a kind that changed since the last success, in this deploy or before."""
 
 
 @dataclass(slots=True)
 class Run:
     """What a step is given: the cluster, the open door to it, the log, and facts that earlier steps found.
 
-    `ask` says that a plan asks the API server by dry runs. `overwrite` names the objects (`Change.path`) whose fields
-    somebody decided to take from other field managers. `turn` is unlike that of any other deploy of the cluster.
+    `ask` says that a plan asks the API server by dry runs. `overwrite` holds the decisions (`Change.decision`) to take
+    fields from other field managers. `turn` is unlike that of any other deploy of the cluster.
     """
 
     cluster: "Cluster"
@@ -101,6 +108,12 @@ class Run:
     ask: bool = False
     overwrite: frozenset[str] = frozenset()
     facts: Facts = field(default_factory=dict)
+
+    def decided(self, change: Change) -> bool:
+        """Tell whether somebody saw all the conflicts of a change and decided to overwrite them."""
+        against = {f"{manager} {where}" for manager, where in change.conflicts}
+        seen = (words.split("|") for words in self.overwrite)
+        return bool(against) and any(path == change.path and against <= set(rest) for path, *rest in seen)
 
 
 class Step(Protocol):

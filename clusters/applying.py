@@ -86,7 +86,9 @@ def asked(run: Run, change: Change, manifest: Manifest) -> Change:
         ours = change.namespace == run.cluster.operator_namespace
         return change if ours else replace(change, problem=error.reason)
     except kubernetes.ClusterError as error:
-        return replace(change, problem=error.reason)
+        # A webhook that cannot be asked in a dry run says nothing about the deploy.
+        silent = "does not support dry run" in error.reason
+        return change if silent else replace(change, problem=error.reason)
     return change
 
 
@@ -97,12 +99,11 @@ def bring(run: Run, wanted: list[Manifest], live: Live) -> list[Outcome]:
     """
     changes = [change_of(manifest, live.get(addons.key_of(manifest))) for manifest in wanted]
     run.record.settle(changes)
-    run.record.intend(changes)
     found: list[Outcome] = []
-    pairs = list(zip(changes, wanted, strict=True))
-    for batch in batched(pairs, BATCH):
+    for batch in batched(zip(changes, wanted, strict=True), BATCH):
         run.checkpoint()
-        outcomes = _each(lambda pair: _apply(run, *pair), list(batch))
+        run.record.intend(change for change, _ in batch)
+        outcomes = _each(lambda pair: send(run, *pair), list(batch))
         run.record.done(one.change for one in outcomes if not one.error)
         _raise_silence(outcomes)
         found += outcomes
@@ -116,13 +117,24 @@ def _raise_silence(outcomes: list[Outcome]) -> None:
             raise one.error
 
 
-def _apply(run: Run, change: Change, manifest: Manifest) -> Outcome:
+def send(run: Run, change: Change, manifest: Manifest) -> Outcome:
+    """Apply one object, unless it is in step; what others own is taken from them only if somebody decided so."""
     if change.action == "unchanged":
         return Outcome(change)
     try:
-        run.door.apply(manifest, force=change.path in run.overwrite)
+        run.door.apply(manifest)
     except kubernetes.Conflict as error:
-        return Outcome(replace(change, conflicts=tuple(error.conflicts)), error)
+        return _overwrite(run, replace(change, conflicts=tuple(error.conflicts)), manifest, error)
+    except kubernetes.ClusterError as error:
+        return Outcome(replace(change, problem=error.reason), error)
+    return Outcome(change)
+
+
+def _overwrite(run: Run, change: Change, manifest: Manifest, refusal: kubernetes.Conflict) -> Outcome:
+    if not run.decided(change):
+        return Outcome(change, refusal)
+    try:
+        run.door.apply(manifest, force=True)
     except kubernetes.ClusterError as error:
         return Outcome(replace(change, problem=error.reason), error)
     return Outcome(change)

@@ -55,7 +55,7 @@ def _make(cluster: Cluster, by: User, action: str, **fields: Any) -> Deploy:
 def request(*, cluster: Cluster, by: User, reason: str = "", overwrite: list[str] | None = None) -> Deploy:
     """Queue a deploy and return it; one that is queued already carries this request as well.
 
-    `overwrite` names the objects (`Change.path`) whose fields are to be taken from other field managers.
+    `overwrite` holds decisions (`Change.decision`) to take fields from other field managers.
 
     :raises CannotBe: the queued run is no deploy
     """
@@ -73,14 +73,20 @@ def request(*, cluster: Cluster, by: User, reason: str = "", overwrite: list[str
 
 
 def _join(queued: Deploy, by: User, reason: str, overwrite: list[str]) -> None:
-    """Add a request to a queued deploy: its reason, and what is to be overwritten."""
-    reasons = [word for word in (queued.reason, reason) if word]
-    wider = sorted({*queued.overwrite, *overwrite})
-    if wider == queued.overwrite and (not reason or reason in queued.reason):
+    """Add a request to a queued deploy: its reason, and what is to be overwritten.
+
+    It is a whole deploy from now on, whatever it was. Whoever asks last answers for it: the one before may have lost
+    the right since.
+    """
+    same = queued.by_id == by.pk and not overwrite and reason in ("", *queued.reason.split("; "))
+    if same and not queued.first_step and not queued.not_after:
         return
-    queued.overwrite, queued.reason = wider, "; ".join(dict.fromkeys(reasons))[:200]
-    queued.save(update_fields=["overwrite", "reason"])
-    details = {"reason": queued.reason, "overwrite": wider}
+    reasons = [word for word in (*queued.reason.split("; "), reason) if word]
+    queued.overwrite = sorted({*queued.overwrite, *overwrite})
+    queued.reason = "; ".join(dict.fromkeys(reasons))[:200]
+    queued.by, queued.by_name, queued.first_step, queued.not_after = by, str(by), "", None
+    queued.save(update_fields=["overwrite", "reason", "by", "by_name", "first_step", "not_after"])
+    details = {"reason": queued.reason, "overwrite": queued.overwrite}
     audit.record(
         organization=queued.cluster.organization,
         by=by,
@@ -92,7 +98,13 @@ def _join(queued: Deploy, by: User, reason: str, overwrite: list[str]) -> None:
 
 @transaction.atomic
 def schedule(
-    *, cluster: Cluster, by: User, not_before: datetime.datetime, window: datetime.timedelta, reason: str = ""
+    *,
+    cluster: Cluster,
+    by: User,
+    not_before: datetime.datetime,
+    window: datetime.timedelta,
+    reason: str = "",
+    overwrite: list[str] | None = None,
 ) -> Deploy:
     """Ask for a deploy in a maintenance window: it begins within `window` after a time, or not at all.
 
@@ -106,7 +118,7 @@ def schedule(
         raise CannotBe(f"Deploy {other.number} is scheduled already. Cancel it first.")
     return _make(
         cluster, by, "deploy.scheduled", status=Deploy.Status.SCHEDULED, reason=reason, not_before=not_before,
-        not_after=not_before + window,
+        not_after=not_before + window, overwrite=overwrite or [],
     )  # fmt: skip
 
 
@@ -117,8 +129,10 @@ def uninstall(*, cluster: Cluster, by: User) -> Deploy:
     :raises CannotBe: something else runs or waits on the cluster
     """
     cluster = _locked(cluster)
-    if cluster.deploys.filter(status__in=(Deploy.Status.QUEUED, Deploy.Status.RUNNING)).exists():
-        raise CannotBe("A deploy runs or waits on this cluster. Cancel it, or wait until it is over.")
+    if cluster.deploys.exclude(status__in=Deploy.OVER).exists():
+        raise CannotBe(
+            "A deploy runs, waits or is scheduled on this cluster. Cancel it, or wait until it is over."
+        )
     deploy = _make(cluster, by, "operator.uninstall_requested", kind=Deploy.Kind.UNINSTALL)
     transaction.on_commit(partial(send, deploy))
     return deploy
@@ -134,11 +148,15 @@ def retry(*, deploy: Deploy, by: User) -> Deploy:
     stopped = deploy.steps.filter(status__in=(DeployStep.Status.FAILED, DeployStep.Status.CANCELLED)).first()
     if not deploy.is_over or stopped is None:
         raise CannotBe("Only a deploy that failed or was cancelled on its way can be tried again.")
-    if cluster.deploys.filter(status=Deploy.Status.QUEUED).exists():
-        raise CannotBe("A deploy waits on this cluster already; it does everything.")
+    queued = cluster.deploys.filter(status=Deploy.Status.QUEUED).first()
+    if queued is not None:
+        raise CannotBe(f"Deploy {queued.number} waits on this cluster already.")
+    if deploy.kind == Deploy.Kind.UNINSTALL and cluster.deploys.exclude(status__in=Deploy.OVER).exists():
+        raise CannotBe("A deploy runs or is scheduled on this cluster. Cancel it, or wait until it is over.")
+    # What was to be overwritten then is not what stands in the way now: that is a new decision.
     again = _make(
         cluster, by, "deploy.retried", kind=deploy.kind, retry_of=deploy, first_step=stopped.slug,
-        overwrite=deploy.overwrite, reason=deploy.reason,
+        reason=deploy.reason,
     )  # fmt: skip
     transaction.on_commit(partial(send, again))
     return again
@@ -195,25 +213,17 @@ def _begin_scheduled() -> None:
 @transaction.atomic
 def _begin(deploy: Deploy) -> None:
     """Queue a scheduled deploy, or end it when its window has passed or a queued one does its work."""
-    cluster = _locked(deploy.cluster)
-    live = Deploy.objects.select_for_update(of=("self",)).get(pk=deploy.pk)
-    if live.status != Deploy.Status.SCHEDULED:
+    cluster = Cluster.objects.select_for_update(no_key=True).filter(pk=deploy.cluster_id).first()
+    live = Deploy.objects.select_for_update(of=("self",)).filter(pk=deploy.pk).first()
+    if cluster is None or live is None or live.status != Deploy.Status.SCHEDULED:
         return
     queued = cluster.deploys.filter(status=Deploy.Status.QUEUED).first()
-    missed = live.not_after is not None and live.not_after < timezone.now()
-    if not missed and queued is None:
+    if leases.missed(live):
+        leases.miss(live)
+    elif queued is None:
         live.status = Deploy.Status.QUEUED
         live.save(update_fields=["status"])
-        return
-    live.status, live.finished_at = Deploy.Status.CANCELLED, timezone.now()
-    live.error = (
-        "Its window passed before a worker was free."
-        if missed or queued is None
-        else f"Deploy {queued.number} was queued at that time and does the same."
-    )
-    live.steps.update(status=DeployStep.Status.SKIPPED)
-    live.save(update_fields=["status", "finished_at", "error"])
-    audit.record(
-        organization=cluster.organization, by=None, action="deploy.cancelled", target=live,
-        details={"error": live.error},
-    )  # fmt: skip
+    elif queued.kind == live.kind:
+        if live.by is not None:
+            _join(queued, live.by, live.reason, live.overwrite)
+        leases.end(live, f"Deploy {queued.number} was queued at that time and does the same.")

@@ -137,7 +137,7 @@ class DeployForm(forms.Form):
     def overwrite(self) -> list[str]:
         """The objects that were ticked; a name of what is not there does nothing."""
         chosen = self.data.getlist("overwrite") if hasattr(self.data, "getlist") else []
-        return sorted({str(path)[:400] for path in chosen})[:500]
+        return sorted({str(words).replace("\x00", "")[:2000] for words in chosen})[:500]
 
     def clean_not_before(self) -> datetime.datetime | None:
         at: datetime.datetime | None = self.cleaned_data["not_before"]
@@ -157,7 +157,12 @@ class DeployForm(forms.Form):
             return deploys.request(cluster=cluster, by=by, reason=values["reason"], overwrite=self.overwrite)
         window = datetime.timedelta(minutes=int(values["window"]))
         return deploys.schedule(
-            cluster=cluster, by=by, not_before=values["not_before"], window=window, reason=values["reason"]
+            cluster=cluster,
+            by=by,
+            not_before=values["not_before"],
+            window=window,
+            reason=values["reason"],
+            overwrite=self.overwrite,
         )
 
 

@@ -4,6 +4,8 @@ import json
 import selectors
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from typing import Any
 
 from clusters import kubernetes
@@ -29,10 +31,12 @@ def install_or_upgrade(
     version: str,
     values: dict[str, Any],
     timeout: int,
+    alive: Callable[[], None] = lambda: None,
 ) -> None:
     """Install a chart, a folder or an OCI or HTTPS location, without waiting for its pods.
 
-    A release of that name, such as one whose installation broke off, is upgraded.
+    A release of that name, such as one whose installation broke off, is upgraded. `alive` is called each second; when
+    it raises, Helm is ended.
 
     :raises HelmFailed: the chart cannot be fetched, or the cluster refuses it
     :raises ClusterError: the cluster does not answer
@@ -42,7 +46,7 @@ def install_or_upgrade(
         "release_name": release, "chart_path": chart, "version": version, "values": values,
         "wait": False, "timeout": timeout,
     }  # fmt: skip
-    _order("install", kubeconfig, namespace, options)
+    _order("install", kubeconfig, namespace, options, alive)
 
 
 def uninstall(kubeconfig: str, *, release: str, namespace: str, timeout: int) -> None:
@@ -79,7 +83,13 @@ def forget_broken(kubeconfig: str, release: str, namespace: str) -> None:
         door.delete("v1", "Secret", name, namespace)
 
 
-def _order(act: str, kubeconfig: str, namespace: str, options: dict[str, Any]) -> None:
+def _order(
+    act: str,
+    kubeconfig: str,
+    namespace: str,
+    options: dict[str, Any],
+    alive: Callable[[], None] = lambda: None,
+) -> None:
     timeout = options["timeout"]
     order = {"act": act, "kubeconfig": kubeconfig, "namespace": namespace, "options": options}
     process = subprocess.Popen(
@@ -94,7 +104,7 @@ def _order(act: str, kubeconfig: str, namespace: str, options: dict[str, Any]) -
         try:
             process.stdin.write(json.dumps(order).encode() + b"\n")
             process.stdin.flush()
-            answer = _answer(process, timeout)
+            answer = _answer(process, timeout, alive)
         finally:
             process.kill()
     if answer is None:
@@ -106,7 +116,9 @@ def _order(act: str, kubeconfig: str, namespace: str, options: dict[str, Any]) -
         )
 
 
-def _answer(process: "subprocess.Popen[bytes]", timeout: int) -> dict[str, str] | None:
+def _answer(
+    process: "subprocess.Popen[bytes]", timeout: int, alive: Callable[[], None]
+) -> dict[str, str] | None:
     """Return Helm's answer, or None when it died; its stdin stays open as long as we live.
 
     :raises HelmFailed: it took longer than `timeout` seconds
@@ -114,7 +126,11 @@ def _answer(process: "subprocess.Popen[bytes]", timeout: int) -> dict[str, str] 
     assert process.stdout  # noqa: S101
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
-        if not selector.select(timeout):
+        until = time.monotonic() + timeout
+        while not selector.select(1):
+            alive()
+            if time.monotonic() < until:
+                continue
             raise HelmFailed(
                 f"Helm did not finish within {timeout} s.",
                 "Check that the console reaches the chart's location, and that the cluster answers.",

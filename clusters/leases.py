@@ -14,7 +14,8 @@ from django.db import Error, connection, transaction
 from django.db.models import Count, F, Q
 from django.utils import timezone
 
-from clusters.models import Cluster, Deploy
+from accounts.audit import services as audit
+from clusters.models import Cluster, Deploy, DeployStep
 
 logger = logging.getLogger(__name__)
 
@@ -88,6 +89,9 @@ def take(deploy_id: str) -> Deploy | None:
     ready = deploy.status in (Deploy.Status.QUEUED, Deploy.Status.RUNNING)
     if not ready or held or running.exists():
         return None
+    if deploy.status == Deploy.Status.QUEUED and missed(deploy):
+        miss(deploy)
+        return None
     deploy.status = Deploy.Status.RUNNING
     deploy.started_at = deploy.started_at or now
     deploy.generation = deploy.cluster.generation
@@ -95,6 +99,27 @@ def take(deploy_id: str) -> Deploy | None:
     deploy.lease_until = _until()
     deploy.save()
     return deploy
+
+
+def missed(deploy: Deploy) -> bool:
+    """Tell whether a deploy that has not begun must not begin any more."""
+    return deploy.not_after is not None and deploy.not_after < timezone.now()
+
+
+def miss(deploy: Deploy) -> None:
+    """End a deploy whose maintenance window has passed."""
+    end(deploy, "Its window passed before a worker was free.")
+
+
+def end(deploy: Deploy, why: str) -> None:
+    """End a deploy that never began."""
+    deploy.status, deploy.finished_at, deploy.error = Deploy.Status.CANCELLED, timezone.now(), why
+    deploy.steps.update(status=DeployStep.Status.SKIPPED)
+    deploy.save(update_fields=["status", "finished_at", "error"])
+    audit.record(
+        organization=deploy.cluster.organization, by=None, action="deploy.cancelled", target=deploy,
+        details={"error": why},
+    )  # fmt: skip
 
 
 class Lease:

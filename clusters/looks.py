@@ -5,15 +5,16 @@ The same look is the preview before a deploy and the drift afterwards.
 
 import datetime
 import logging
+import traceback
 from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import F, Q
 from django.utils import timezone
-from kombu.exceptions import OperationalError
+from kombu.exceptions import OperationalError as BrokerAway
 
 from clusters import addons, applying, kubernetes, recording, tasks
 from clusters.addons import Change, Key, Manifest
@@ -36,7 +37,7 @@ def ask(cluster: Cluster) -> None:
 def _send(cluster_id: str) -> None:
     try:
         tasks.look.delay(cluster_id=cluster_id)
-    except OperationalError:
+    except BrokerAway:
         logger.warning("The broker is away; the look at cluster %s waits.", cluster_id)
 
 
@@ -81,9 +82,21 @@ def take(cluster_id: str) -> None:
     except (kubernetes.ClusterError, addons.StepFailed) as error:
         found["error"] = getattr(error, "reason", None) or error.args[0]
         found["remedy"] = error.remedy
-    finally:
-        Look.objects.filter(pk=look.pk).update(held_until=None)
-    Look.objects.filter(pk=look.pk).update(**found)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:
+        found |= _mistake(error)
+    Look.objects.filter(pk=look.pk).update(held_until=None, **found)
+
+
+def _mistake(error: Exception) -> dict[str, str]:
+    """Return what a person sees of a mistake of ours, and log where; what the exception says may quote anything."""
+    place = "".join(traceback.format_tb(error.__traceback__))
+    logger.error("A look broke with %s:\n%s", type(error).__name__, place)
+    return {
+        "error": f"Keyhaven made a mistake here ({type(error).__name__}).",
+        "remedy": "Look again; if it happens again, the worker's log says where.",
+    }
 
 
 def _plan(cluster: Cluster) -> Iterable[tuple[str, Change]]:
@@ -93,7 +106,7 @@ def _plan(cluster: Cluster) -> Iterable[tuple[str, Change]]:
         door=door,
         log=lambda level, message: None,
         log_all=lambda level, messages: None,
-        checkpoint=lambda: None,
+        checkpoint=lambda: _hold(cluster),
         record=recording.Nowhere(),
         ask=True,
     )
@@ -102,6 +115,11 @@ def _plan(cluster: Cluster) -> Iterable[tuple[str, Change]]:
             yield step.slug, change
     for watch in addons.watches():
         watch(run)
+
+
+def _hold(cluster: Cluster) -> None:
+    """Say that the look goes on: a cluster may be big and slow."""
+    Look.objects.filter(cluster=cluster).update(held_until=timezone.now() + HELD)
 
 
 def _told(cluster: Cluster, changes: Iterable[tuple[str, Change]]) -> list[dict[str, Any]]:
@@ -137,6 +155,9 @@ def last_snapshot(cluster: Cluster) -> list[Manifest]:
 def causes(change: Change, configured: dict[Key, Manifest], deployed: dict[Key, Manifest]) -> list[str]:
     """Return why an object is not as configured: we changed the configuration, somebody changed the cluster, or both."""
     now, then = configured.get(change.key), deployed.get(change.key)
+    if now is None and then is None and change.action == "create" and deployed:
+        # No part of the configuration, such as the operator's release: it was there after the last deploy.
+        return [CLUSTER]
     if now is None or then is None:
         return [CONFIGURATION]
     ours = {field.path for field in comparing.between(then, now)}

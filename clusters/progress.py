@@ -46,14 +46,14 @@ class Progress:
         return f"{ended.get(Deploy.Status(self.deploy.status), state)}Deploy {self.deploy.number}"
 
     def lines(self, after: int) -> list[DeployLine]:
-        """Return the lines after a number, at most 2,000."""
+        """Return the lines after a number, of more than 2,000 the last ones."""
         if self.tail and self.tail[0].number <= after + 1:
             return [line for line in self.tail if line.number > after]
         if not self.tail:
             return []
         last = self.tail[-1].number
-        # Not beyond the tail: the rest of the page is as it was then.
-        return list(self.deploy.lines.filter(number__gt=after, number__lte=last)[:LINES])
+        # Not beyond the tail: the rest of the page is as it was then. Of a long log the end is what matters.
+        return list(self.deploy.lines.filter(number__gt=max(after, last - LINES), number__lte=last))
 
 
 def of(deploy: Deploy) -> Progress:

@@ -54,13 +54,13 @@ class Changes:
         self._write(changes, timezone.now())
 
     def _write(self, changes: Iterable[Change], at: datetime.datetime | None) -> None:
+        last = {change.key: change for change in changes if change.action != "unchanged"}
         rows = [
             DeployChange(
                 deploy=self.deploy, step=self.step, kind=change.kind, namespace=change.namespace, name=change.name,
                 facts=change.facts(), done_at=at,
             )
-            for change in changes
-            if change.action != "unchanged"
+            for change in last.values()
         ]  # fmt: skip
         DeployChange.objects.bulk_create(
             rows,
@@ -78,7 +78,16 @@ class Changes:
             DeployChange.objects.filter(pk__in=mine).update(done_at=timezone.now())
 
     def changed(self, kind: str) -> set[str]:
-        return set(self.deploy.changes.filter(kind=kind).values_list("name", flat=True))
+        of_cluster = Deploy.objects.filter(cluster=self.deploy.cluster_id, number__lt=self.deploy.number)
+        well = of_cluster.filter(status=Deploy.Status.SUCCEEDED, kind=Deploy.Kind.DEPLOY)
+        since = well.aggregate(last=Max("number"))["last"] or 0
+        rows = DeployChange.objects.filter(
+            deploy__cluster=self.deploy.cluster_id,
+            deploy__number__gt=since,
+            deploy__number__lte=self.deploy.number,
+            kind=kind,
+        )
+        return set(rows.values_list("name", flat=True))
 
 
 class Nowhere:

@@ -39,7 +39,7 @@ def _run(deploy: Deploy) -> None:
     with origin.of_worker(str(deploy.pk)):
         try:
             with leases.Lease(deploy) as lease:
-                end = _Turn(deploy, lease).run()
+                end = _guarded(_Turn(deploy, lease))
                 lease.held()
             _finish(deploy, *end)
         except leases.LeaseLost:
@@ -57,6 +57,26 @@ def _go_on(cluster: Cluster) -> None:
     if waiting is not None:
         deploys.send(waiting)
     looks.ask(cluster)
+
+
+def _guarded(turn: "_Turn") -> "tuple[Deploy.Status, addons.StepFailed | None]":
+    """Run a turn; whatever breaks in it ends the deploy, or it would begin anew for ever."""
+    try:
+        return turn.run()
+    except (leases.LeaseLost, *_AWAY):
+        raise
+    except Exception as error:
+        return Deploy.Status.FAILED, _mistake("The deploy", error)
+
+
+def _mistake(what: str, error: Exception) -> addons.StepFailed:
+    """Return a failure that is ours, and log where. Neither the message nor the variables: either may quote a value."""
+    place = "".join(traceback.format_tb(error.__traceback__))
+    logger.error("%s broke with %s:\n%s", what, type(error).__name__, place)
+    return addons.StepFailed(
+        f"Keyhaven made a mistake here ({type(error).__name__}).",
+        "Deploy again; if it happens again, the worker's log says where.",
+    )
 
 
 class _Turn:
@@ -101,9 +121,11 @@ class _Turn:
 
     def _first(self) -> str:
         """Return the step to begin with; a retry begins anew when the configuration has changed since."""
-        tried = self.deploy.retry_of
-        same = tried is not None and tried.generation == self.deploy.generation
-        return self.deploy.first_step if same else ""
+        tried, mine = self.deploy.retry_of, self.deploy
+        if tried is None or tried.generation != mine.generation:
+            return ""
+        between = mine.cluster.deploys.filter(number__gt=tried.number, number__lt=mine.number)
+        return "" if between.filter(started_at__isnull=False).exists() else mine.first_step
 
     def _open(self) -> kubernetes.Door | None:
         try:
@@ -165,13 +187,7 @@ def _apply(step: addons.Step, run: addons.Run) -> str:
     except kubernetes.ClusterError as error:
         raise addons.StepFailed(error.reason, error.remedy) from error
     except Exception as error:
-        # Neither the message nor the variables: either may quote a value.
-        place = "".join(traceback.format_tb(error.__traceback__))
-        logger.error("Step %s broke with %s:\n%s", step.slug, type(error).__name__, place)
-        raise addons.StepFailed(
-            f"Keyhaven made a mistake here ({type(error).__name__}).",
-            "Deploy again; if it happens again, the worker's log says where.",
-        ) from None
+        raise _mistake(f"Step {step.slug}", error) from None
 
 
 def _start(row: DeployStep) -> None:

@@ -139,7 +139,8 @@ def test_an_edit_in_the_cluster_is_theirs_and_is_not_overwritten_without_a_decis
     refused = deploy(deployed.cluster, devops)
     kept = kube.get("ExternalSecret", row.object_name, "shop")["spec"]["refreshInterval"]
     path = f"ExternalSecret shop/{row.object_name}"
-    decided = deploy(deployed.cluster, devops, overwrite=[path])
+    other = deploy(deployed.cluster, devops, overwrite=[f"{path}|argocd .spec.refreshInterval"])
+    decided = deploy(deployed.cluster, devops, overwrite=[f"{path}|kubectl-edit .spec.refreshInterval"])
 
     (change,) = seen.changes
     assert change["causes"] == ["cluster"]
@@ -149,6 +150,7 @@ def test_an_edit_in_the_cluster_is_theirs_and_is_not_overwritten_without_a_decis
     assert "Changed in the cluster" in page
     assert (refused.status, kept) == ("failed", "5m0s")
     assert "kubectl-edit" in refused.error
+    assert other.status == "failed", "that decision was about somebody else"
     assert decided.status == "succeeded", decided.error
     assert kube.get("ExternalSecret", row.object_name, "shop")["spec"]["refreshInterval"] == "1h0m0s"
     assert look(deployed.cluster).changes == []

@@ -25,6 +25,8 @@ _NOT_OURS = (
     "generation",
     "creationTimestamp",
 )
+# What API servers of some operator versions add to an entry that is one value with its list.
+_DEFAULTED = frozenset({"conversionStrategy", "decodingStrategy", "metadataPolicy", "nullBytePolicy"})
 _ABSENT = object()
 
 type Manifest = dict[str, Any]
@@ -36,13 +38,14 @@ type Node = dict[str, Any] | None
 class Field:
     """One field that differs: its path, both sides as text (empty: absent), who else set what is there.
 
-    With equal sides the value stays and only becomes ours as well.
+    With `stays` the value is there, and only becomes ours as well.
     """
 
     path: str
     before: str
     after: str
     owners: tuple[str, ...] = ()
+    stays: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,12 @@ class _Place:
         return self._down(f"{self.path}[{name}]", lambda node: _of_item(node, name))
 
     def _down(self, path: str, into: Callable[[Manifest], Node]) -> "_Place":
-        under = tuple((who, found) for who, node in self.others if node and (found := into(node)) is not None)
+        # An empty node owns everything below it.
+        under = tuple(
+            (who, found)
+            for who, node in self.others
+            if node is not None and (found := into(node) if node else node) is not None
+        )
         return _Place(path, None if self.ours is None else into(self.ours), under)
 
     @property
@@ -101,14 +109,27 @@ def fields_of(wanted: Manifest) -> list[Field]:
 
 def between(before: Manifest, after: Manifest) -> list[Field]:
     """Return how two states of the same manifest differ, whoever owns what."""
-    left = {field.path: field.after for field in fields_of(before)}
-    right = {field.path: field.after for field in fields_of(after)}
+    left, right = dict(_leaves(_comparable(before))), dict(_leaves(_comparable(after)))
     paths = [*left, *(path for path in right if path not in left)]
-    return [
-        Field(path, left.get(path, ""), right.get(path, ""))
+    found = [
+        Field(path, show(left.get(path, _ABSENT)), show(right.get(path, _ABSENT)))
         for path in paths
-        if left.get(path) != right.get(path)
+        if left.get(path, _ABSENT) != right.get(path, _ABSENT)
     ]
+    return [_sealed(field, after) for field in found]
+
+
+def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the path and the whole value of each leaf, as `_changed` divides an object."""
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{path}.{key}" if path else key)
+    elif _keyed(value, None):
+        for item in value:
+            rest = {key: inner for key, inner in item.items() if key != "name"}
+            yield from _leaves(rest, f"{path}[{item['name']}]")
+    else:
+        yield path, value
 
 
 def _sealed(field: Field, wanted: Manifest) -> Field:
@@ -116,7 +137,8 @@ def _sealed(field: Field, wanted: Manifest) -> Field:
         wanted.get("kind") == "Secret" and field.path.startswith("data.")
     ):
         return field
-    return replace(field, before=field.before and SEALED, after=field.after and SEALED)
+    # Of a Secret's data it is not known whether it stays.
+    return replace(field, before=field.before and SEALED, after=field.after and SEALED, stays=False)
 
 
 def _comparable(manifest: Manifest) -> Manifest:
@@ -166,6 +188,7 @@ def show(value: Any) -> str:
     if value is _ABSENT:
         return ""
     text = value if isinstance(value, str) and value else json.dumps(_without_literals(value), sort_keys=True)
+    text = text.replace("\x00", "").encode(errors="replace").decode()
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
@@ -198,13 +221,16 @@ def _changed(wanted: Any, live: Any, at: _Place) -> Iterator[Field]:
     elif live is _ABSENT or not _within(wanted, live):
         yield Field(at.path, show(live), show(wanted), at.owners)
     elif at.ours is None:
-        yield Field(at.path, show(live), show(live), at.owners)
+        yield Field(at.path, show(live), show(live), at.owners, stays=True)
 
 
 def _within(wanted: Any, live: Any) -> bool:
     """Tell whether a value is there; what the server added to it by default is no difference."""
     if isinstance(wanted, dict) and isinstance(live, dict):
-        return all(key in live and _within(value, live[key]) for key, value in wanted.items())
+        if not wanted:
+            return True
+        extra = live.keys() - wanted.keys() - _DEFAULTED
+        return not extra and all(key in live and _within(value, live[key]) for key, value in wanted.items())
     if isinstance(wanted, list) and isinstance(live, list):
         return len(wanted) == len(live) and all(map(_within, wanted, live))
     return bool(wanted == live)

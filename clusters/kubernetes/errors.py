@@ -8,8 +8,10 @@ from typing import Any
 
 from clusters.kubernetes import addresses
 
-_CONFLICT = re.compile(r'conflicts? with "(?P<manager>[^"]+)"(?: using [^:]+)?: (?P<field>\S+)')
-_LINES = re.compile(r'^conflicts with "(?P<manager>[^"]+)"', re.MULTILINE)
+_MANAGER = re.compile(r'conflicts? with "(?P<manager>[^"]+)"')
+_ONE = re.compile(r'conflict with "(?P<manager>[^"]+)"[^:]*: (?P<field>\S+)')
+_FIELD = re.compile(r"^- (?P<field>\S+)")
+_WEBHOOK = re.compile(r'admission webhook "(?P<name>[^"]+)" denied')
 _TOKENS = re.compile(
     r"(?i)(bearer\s+\S+|eyJ[\w-]{8,}\.[\w-]+\.[\w-]*|\b(?:data|stringData)\b\S*: ?Invalid value: .*)"
 )
@@ -18,8 +20,9 @@ UNWELL = "The API server answers, but not well. Try again in a while; its log sa
 
 
 def redact(text: str) -> str:
-    """Return a message without tokens and values of Secrets, on one line, at most 600 characters."""
-    return _TOKENS.sub("••••", " ".join(text.split()))[:LONGEST]
+    """Return a message without tokens and values of Secrets, on one line that a column takes, at most 600 characters."""
+    clean = text.replace("\x00", "").encode(errors="replace").decode()
+    return _TOKENS.sub("••••", " ".join(clean.split()))[:LONGEST]
 
 
 class ClusterError(Exception):
@@ -114,12 +117,26 @@ def seconds(header: str) -> float:
 def _conflict(message: str, causes: list[dict[str, Any]]) -> ClusterError:
     found = []
     for cause in causes:
-        manager = _LINES.search(str(cause.get("message", "")))
+        manager = _MANAGER.search(str(cause.get("message", "")))
         if manager:
             found.append((manager["manager"], str(cause.get("field", ""))))
-    if not found:
-        found = [(match["manager"], match["field"]) for match in _CONFLICT.finditer(message)]
-    return Conflict(message, found) if found else Changed(message)
+    if found or message.startswith("Apply failed with"):
+        return Conflict(message, found or _conflicts_in(message))
+    return Changed(message)
+
+
+def _conflicts_in(message: str) -> list[tuple[str, str]]:
+    """Return the conflicts that a message lists, one in a line, or several below their manager."""
+    one = _ONE.search(message)
+    if one:
+        return [(one["manager"], one["field"])]
+    found, manager = [], ""
+    for line in message.splitlines():
+        named, field = _MANAGER.search(line), _FIELD.match(line)
+        manager = named["manager"] if named else manager
+        if field:
+            found.append((manager, field["field"]))
+    return found
 
 
 def _parsed(status: int, body: str) -> tuple[str, list[dict[str, Any]]]:
@@ -137,7 +154,8 @@ def _parsed(status: int, body: str) -> tuple[str, list[dict[str, Any]]]:
 
 def _about_a_secret(status: int, message: str, causes: list[dict[str, Any]]) -> str:
     """Return the message in our own words: the server's may quote what was sent, and that is a Secret's data."""
-    if status in (401, 404, 409) or (status == 403 and "webhook" not in message):
+    # A webhook chooses its status itself.
+    if "webhook" not in message and status in (401, 403, 404, 409):
         return message
     fields = ", ".join(sorted({str(cause["field"]) for cause in causes if cause.get("field")}))
     who = "A webhook" if "webhook" in message else "The API server"
@@ -151,6 +169,10 @@ def from_status(status: int, body: str, *, of_secret: bool = False) -> ClusterEr
     quote its data.
     """
     message, causes = _parsed(status, body)
+    denied = _WEBHOOK.search(message)
+    if denied:
+        # What it adds may quote the object, and a workload's variables may be set to anything.
+        message = f'The admission webhook "{denied["name"]}" refuses it; its own log says why.'
     if of_secret:
         shown = _about_a_secret(status, message, causes)
         if "failed to create typed patch object" in message:

@@ -26,7 +26,14 @@ class Event:
 
 
 def read(item: dict[str, Any]) -> Event | None:
-    """Return an event, or None when it has no time or no object."""
+    """Return an event, or None when it is none: without a time or an object, or not made like one."""
+    try:
+        return _read(item)
+    except (TypeError, ValueError, AttributeError, OverflowError):
+        return None
+
+
+def _read(item: dict[str, Any]) -> Event | None:
     about, series = item.get("involvedObject") or {}, item.get("series") or {}
     said = (
         series.get("lastObservedTime"),
@@ -44,7 +51,7 @@ def read(item: dict[str, Any]) -> Event | None:
         type=workloads.text(item.get("type", ""), 20),
         reason=workloads.text(item.get("reason", ""), 100),
         message=workloads.text(item.get("message", ""), 2000),
-        at=at,
+        at=at.astimezone(datetime.UTC),
         count=int(series.get("count") or item.get("count") or 1),
     )
 

@@ -32,6 +32,8 @@ class Deploy(models.Model):
         FAILED = "failed", "Failed"
         CANCELLED = "cancelled", "Cancelled"
 
+    OVER = (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED)
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     cluster = models.ForeignKey(Cluster, models.CASCADE, related_name="deploys")
     number = models.PositiveIntegerField()
@@ -43,7 +45,7 @@ class Deploy(models.Model):
     generation = models.PositiveIntegerField(default=0)
     # What was configured when it ran: manifests without a value. Two deploys are compared by it.
     snapshot = models.JSONField(null=True)
-    # The objects (`Change.path`) whose fields somebody decided to take from other field managers.
+    # Decisions (`Change.decision`) to take fields from other field managers.
     overwrite = models.JSONField(default=list, blank=True)
     # A retry begins with this step; those before it succeeded in the deploy that it retries.
     first_step = models.CharField(max_length=40, blank=True)
@@ -91,7 +93,7 @@ class Deploy(models.Model):
 
     @property
     def is_over(self) -> bool:
-        return self.status not in (self.Status.SCHEDULED, self.Status.QUEUED, self.Status.RUNNING)
+        return self.status in self.OVER
 
     @property
     def is_stopping(self) -> bool:

@@ -42,6 +42,7 @@ def page(request: OrgRequest, cluster: Cluster, form: DeployForm) -> HttpRespons
     )
     context = clusters.page_context(request, cluster, "changes") | {
         "look": seen,
+        "hidden": max(0, len(seen.changes) - SHOWN) if seen else 0,
         "waiting": waiting,
         "parts": _parts(seen) if seen else [],
         "restarts": [row["change"].path for row in _rows(seen)] if seen else [],
@@ -68,9 +69,13 @@ def _rows(seen: Look) -> list[dict[str, Any]]:
 
 def _parts(seen: Look) -> list[dict[str, Any]]:
     """Return the changes by the step that makes them, in the order of the steps."""
-    rows = [_row(facts) for facts in seen.changes[:SHOWN]]
+    # What stands in the way comes first: it asks for a decision.
+    ordered = sorted(seen.changes, key=lambda facts: not (facts["conflicts"] or facts["problem"]))
+    rows = [_row(facts) for facts in ordered[:SHOWN]]
+    known = {step.slug: step.label for step in addons.steps()}
     parts = [
-        {"label": step.label, "rows": [row for row in rows if row["step"] == step.slug]}
-        for step in addons.steps()
+        {"label": label, "rows": [row for row in rows if row["step"] == slug]}
+        for slug, label in known.items()
     ]
+    parts.append({"label": "Other", "rows": [row for row in rows if row["step"] not in known]})
     return [part for part in parts if part["rows"]]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db.models import Count, Prefetch, Q
+from django.db.models import Count, OuterRef, Prefetch, Q, Subquery
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -53,8 +53,9 @@ def banner(cluster: Cluster) -> dict[str, Any] | None:
 def index(request: OrgRequest) -> HttpResponse:
     """List the clusters, filtered by the text in the URL."""
     owned = Cluster.objects.owned_by(request.organization)
-    wanted = request.GET.get("q", "").strip()
-    deploys = Deploy.objects.order_by("-number")
+    wanted = request.GET.get("q", "").replace("\x00", "").strip()
+    newest = Deploy.objects.filter(cluster=OuterRef("cluster")).order_by("-number").values("pk")[:1]
+    deploys = Deploy.objects.filter(pk=Subquery(newest)).defer("snapshot")
     found = owned.filter(name__icontains=wanted).annotate(
         access_count=Count("accesses", distinct=True),
         service_count=Count("services", filter=Q(services__gone_at=None), distinct=True),

@@ -92,19 +92,19 @@ def conflict_error(found: dict[str, list[tuple[Owner, paths.Path]]]) -> answers.
     """Return the 409 that a real API server answers."""
     causes, lines = [], []
     for manager, entries in found.items():
-        text = f'conflict with "{manager}" using {entries[0][0].api_version}'
+        word = "conflict" if sum(map(len, found.values())) == 1 else "conflicts"
+        text = f'{word} with "{manager}" using {entries[0][0].api_version}'
         for _, path in entries:
             causes.append(
                 {
                     "reason": "FieldManagerConflict",
-                    "message": f'conflicts with "{manager}"',
+                    "message": f'conflict with "{manager}" using {entries[0][0].api_version}',
                     "field": paths.as_text(path),
                 }
             )
         listed = [paths.as_text(path) for _, path in entries]
-        lines.append(
-            f"{text}: {listed[0]}" if len(listed) == 1 else f"{text}:\n" + "\n".join(f"- {p}" for p in listed)
-        )
+        alone = word == "conflict"
+        lines.append(f"{text}: {listed[0]}" if alone else f"{text}:\n" + "\n".join(f"- {p}" for p in listed))
     count = len(causes)
     word = "conflict" if count == 1 else "conflicts"
     message = f"Apply failed with {count} {word}: " + "\n".join(lines)

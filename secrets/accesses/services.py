@@ -237,6 +237,16 @@ def change(
     return True
 
 
+def compared(access: Access, configuration: dict[str, Any], namespaces: list[str]) -> list[dict[str, str]]:
+    """Return where an access differs from what a person sent: `[{"name", "stored", "sent"}]`, never a credential."""
+    stored, sent = _public(access.configuration, access.namespaces), _public(configuration, namespaces)
+    return [
+        {"name": name, "stored": str(stored.get(name, "")), "sent": str(value)}
+        for name, value in sent.items()
+        if value != stored.get(name)
+    ]
+
+
 def _public(configuration: dict[str, Any], namespaces: list[str]) -> dict[str, Any]:
     return configuration | {"namespaces": ", ".join(sorted(namespaces))}
 

@@ -15,7 +15,8 @@ STORE = "ClusterSecretStore"
 def ready(store: addons.Manifest | None) -> dict[str, Any]:
     """Return a store's Ready condition, empty when the operator has not looked at it."""
     conditions = ((store or {}).get("status") or {}).get("conditions") or []
-    return next((one for one in conditions if one.get("type") == "Ready"), {})
+    found: dict[str, Any] = next((one for one in conditions if one.get("type") == "Ready"), {})
+    return found | {"message": causes.clean(str(found.get("message") or ""))} if found else {}
 
 
 def stores(run: addons.Run) -> dict[str, addons.Manifest]:

@@ -91,6 +91,8 @@ class ExternalSecret(models.Model):
     status = models.CharField(max_length=16, choices=Status, default=Status.NEVER)
     status_reason = models.TextField(blank=True)
     status_remedy = models.TextField(blank=True)
+    # A deploy could not bring it: what the operator says of it is not the whole truth until another deploy has.
+    refused = models.BooleanField(default=False)
     synced_at = models.DateTimeField(null=True)
     checked_at = models.DateTimeField(null=True)
     # What the operator said of it, oldest first, redacted: [{"at", "type", "reason", "message", "count"}]

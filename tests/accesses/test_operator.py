@@ -798,7 +798,7 @@ class TestUninstallPage:
         response = browser.post(UNINSTALL, {"name": "prod"})
 
         assert response.status_code == 422
-        assert "runs or waits" in response.content.decode()
+        assert "runs, waits" in response.content.decode()
 
     def test_a_cluster_that_does_not_answer_is_said_and_refused(self, run, cluster, kube, browser):
         Operator().apply(run())

@@ -1,6 +1,7 @@
 """A whole deploy: from a link in the console to the value in the cluster's Secret, with the sandbox's own operator."""
 
 import base64
+import time
 
 import pytest
 
@@ -9,6 +10,7 @@ from clusters import services as cluster_services
 from config.paths import BASE_DIR
 from external_secrets import services
 from external_secrets.models import ExternalSecret
+from external_secrets.steps import state
 from sandbox.aws import Cloud
 from sandbox.kubernetes import Cluster as SandboxCluster
 from sandbox.reconciler import Reconciler
@@ -103,6 +105,10 @@ def test_link_deploy_vanish_unlink(cloud, kube, service, access, devops, deploy)
 
     cloud.delete(NAME)
     kube.store.remove(("", "secrets", "shop", link.object_name))
+    # The operator notices it in its own time.
+    until = time.monotonic() + 10
+    while state.is_synced(kube.get("ExternalSecret", link.object_name, "shop")) and time.monotonic() < until:
+        time.sleep(0.05)
     broken = deploy()
 
     assert broken.status == "failed"

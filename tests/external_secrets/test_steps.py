@@ -410,7 +410,7 @@ class TestForeign:
         """Somebody takes the variable between our look and our write."""
         link("prod/db", "LOG_LEVEL")
         link("prod/token", "TOKEN")
-        monkeypatch.setattr("external_secrets.steps.inject._clash", lambda *_: None)
+        monkeypatch.setattr("external_secrets.steps.obstacles.clash", lambda *_: None)
         where = '.spec.template.spec.containers[name="web"].env[name="LOG_LEVEL"].valueFrom.secretKeyRef'
         message = f'Apply failed with 1 conflict: conflict with "argocd" using apps/v1: {where}'
         kube.faults.answer("/deployments/api", 409, message, method="PATCH", times=1)

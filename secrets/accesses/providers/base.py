@@ -1,7 +1,7 @@
 """What a provider is: a frozen record that builds and validates, and a client that works."""
 
 import datetime
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -69,6 +69,9 @@ class SuggestingInput(forms.TextInput):
 
 class ConfigurationForm(forms.Form):
     """A provider's own fields for one method; `SecretField`s are credentials, all others are configuration."""
+
+    # Where the stored values differ from what was sent, when somebody else was faster.
+    theirs: Sequence[dict[str, str]] = ()
 
     def __init__(
         self, data: Any = None, *, initial: dict[str, Any] | None = None, stored: Iterable[str] = ()

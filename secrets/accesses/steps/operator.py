@@ -115,6 +115,7 @@ def _helm(run: addons.Run, change: addons.Change, version: str) -> Installed:
         helm.install_or_upgrade(
             run.cluster.kubeconfig, release=RELEASE, namespace=change.namespace, chart=where,
             version=version, values=chart.values(), timeout=settings.OPERATOR_TIMEOUT,
+            alive=run.checkpoint,
         )  # fmt: skip
     except helm.HelmFailed as error:
         raise addons.StepFailed(error.reason, error.remedy) from error

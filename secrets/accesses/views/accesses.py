@@ -138,6 +138,7 @@ def _change(request: OrgRequest, access: Access, form: ConfigurationForm) -> ser
     except services.Changed as error:
         access.refresh_from_db()
         form.add_error(None, str(error))
+        form.theirs = services.compared(access, values["configuration"], values["namespaces"])
     except services.InUse as error:
         form.add_error("namespaces", str(error))
     else:

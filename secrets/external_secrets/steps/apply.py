@@ -25,8 +25,14 @@ class ApplyExternalSecrets:
 
     def plan(self, run: addons.Run) -> list[addons.Change]:
         ours, _ = state.split(run, state.every_console(run))
-        wanted = [manifests.external_secret(link) for link in state.links_of(run.cluster, run.facts)]
-        return applying.plan(run, wanted, applying.by_key(ours.values()))
+        links = {state.key_of(link): link for link in state.links_of(run.cluster, run.facts)}
+        refused = foreign.refusals(run, [key for key in links if key not in ours])
+        wanted = [manifests.external_secret(link) for key, link in links.items() if key not in refused]
+        in_the_way = [
+            addons.Change("create", manifests.KIND, name, namespace, problem=reason)
+            for (namespace, name), (reason, _) in refused.items()
+        ]
+        return [*applying.plan(run, wanted, applying.by_key(ours.values())), *in_the_way]
 
     def apply(self, run: addons.Run) -> str:
         links = {state.key_of(link): link for link in state.links_of(run.cluster, run.facts)}

@@ -1,6 +1,5 @@
 """The step that gives services their variables, and takes away what is no longer linked."""
 
-import re
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -9,9 +8,7 @@ from clusters.models import Cluster
 from external_secrets import manifests, ownership
 from external_secrets.models import ExternalSecret
 from external_secrets.ownership import Live, Place, Slot
-from external_secrets.steps import observe, state
-
-_SLOT = re.compile(r'containers\[name="(?P<container>[^"]+)"\]\.env\[name="(?P<variable>[^"]+)"\]')
+from external_secrets.steps import observe, obstacles, state
 
 
 @dataclass(slots=True)
@@ -21,7 +18,7 @@ class Result:
     changed: int = 0
     removed: int = 0
     injected: int = 0
-    left_out: int = 0
+    left_out: list[ExternalSecret] = field(default_factory=list)
     failures: list[state.Failure] = field(default_factory=list)
     # What went wrong at a workload that has no links, only leftovers: (reason, remedy).
     leftovers: list[tuple[str, str]] = field(default_factory=list)
@@ -49,12 +46,10 @@ class Inject:
         links = state.links_of(run.cluster, run.facts)
         ours, others = state.split(run, state.every_console(run))
         live = ownership.read_all(run.door)
-        changes = []
-        for place, theirs in _places(run, links, live, others).items():
-            if place in live:
-                body = _body(place, _slots(theirs))
-                change = _change(body, live[place])
-                changes.append(applying.asked(run, change, body) if run.ask else change)
+        changes = [
+            _planned(run, place, live.get(place), theirs, others)
+            for place, theirs in _places(run, links, live, others).items()
+        ]
         stale = sorted(set(ours) - {state.key_of(link) for link in links})
         return [*changes, *(applying.deletion(manifests.KIND, name, space) for space, name in stale)]
 
@@ -66,6 +61,7 @@ class Inject:
         for place, theirs in _places(run, links, live, others).items():
             run.checkpoint()
             _bring(run, place, live.get(place), theirs, ours, others, result)
+        _say_left_out(run, result.left_out, ours)
         _prune(run, links, ours, live, result)
         if result.failures:
             # `observe` does not run after a failed step, and the other links' rows must tell the truth too.
@@ -78,11 +74,47 @@ class Inject:
         return _summary(result)
 
 
+def _say_left_out(run: addons.Run, links: list[ExternalSecret], ours: state.Objects) -> None:
+    said = state.said(run) if links else {}
+    for link in links:
+        key = state.key_of(link)
+        why = state.sync_of(link, ours.get(key), said.get(key, [])).reason
+        run.log("warning", f"{state.title(link)} is left out, its Secret is not there: {why}")
+
+
+def _planned(
+    run: addons.Run,
+    place: Place,
+    environment: Live | None,
+    links: list[ExternalSecret],
+    others: set[state.Key],
+) -> addons.Change:
+    """Return what `apply` would do to one workload, and what stands in its way."""
+    kind, namespace, name = place
+    refusal = obstacles.refusal(place, environment, others)
+    if refusal is not None or environment is None:
+        return addons.Change("change", kind, name, namespace, problem=refusal[0] if refusal else "")
+    body = _body(place, _slots(links))
+    change = _change(body, environment)
+    clashes = [clash for slot in _slots(links) if (clash := obstacles.clash(environment, slot))]
+    if not clashes:
+        return applying.asked(run, change, body) if run.ask else change
+    conflicts = tuple(clash.conflict for clash in clashes if clash.conflict)
+    problem = " ".join(clash.reason for clash in clashes if not clash.conflict)
+    return replace(change, action="change", conflicts=conflicts, problem=problem)
+
+
+def _may_overwrite(run: addons.Run, place: Place, clash: obstacles.Clash) -> bool:
+    """Tell whether somebody saw this clash and decided to take the entry over."""
+    found = (clash.conflict,) if clash.conflict else ()
+    return run.decided(addons.Change("change", place[0], place[2], place[1], conflicts=found))
+
+
 def _summary(result: Result) -> str:
     parts = [f"{result.injected} variable{'' if result.injected == 1 else 's'} in place"]
     parts.append(f"{result.changed} service{'' if result.changed == 1 else 's'} changed")
     parts += [f"{result.removed} removed"] if result.removed else []
-    parts += [f"{result.left_out} left out"] if result.left_out else []
+    parts += [f"{len(result.left_out)} left out"] if result.left_out else []
     return ", ".join(parts)
 
 
@@ -94,23 +126,13 @@ def _places(
     for link in links:
         found.setdefault(_place(link), []).append(link)
     for place, environment in live.items():
-        if environment.ours and place not in found and not _of_another(place, environment, others):
+        if environment.ours and place not in found and not obstacles.of_another(place, environment, others):
             found[place] = []
     return found
 
 
-def _of_another(place: Place, environment: Live, others: set[state.Key]) -> bool:
-    """Tell whether another Keyhaven, which is the same field manager, injects into the workload."""
-    return any((place[1], environment.secret_of(slot)) in others for slot in environment.ours)
-
-
 def _place(link: ExternalSecret) -> Place:
     return link.service.kind, link.service.namespace, link.service.name
-
-
-def _path(place: Place) -> str:
-    """Return how a decision to overwrite names the workload."""
-    return addons.Change("unchanged", place[0], place[2], place[1]).path
 
 
 def _body(place: Place, wanted: dict[Slot, ExternalSecret]) -> addons.Manifest:
@@ -150,7 +172,7 @@ def _bring(
     result: Result,
 ) -> None:
     """Give one workload its variables; what cannot be done is kept in the result, and the rest goes on."""
-    refusal = _refusal(place, environment, others)
+    refusal = obstacles.refusal(place, environment, others)
     if refusal is not None:
         result.failures += [state.Failure(link, *refusal) for link in links]
         result.stuck.add(place)
@@ -158,53 +180,14 @@ def _bring(
     assert environment is not None  # noqa: S101  or it would have been refused
     wanted: dict[Slot, ExternalSecret] = {}
     for slot, link in _slots(links).items():
-        reason = _clash(environment, slot) if _path(place) not in run.overwrite else None
-        if reason:
-            result.failures.append(state.Failure(link, *reason))
+        clash = obstacles.clash(environment, slot)
+        if clash and not _may_overwrite(run, place, clash):
+            result.failures.append(state.Failure(link, clash.reason, clash.remedy))
         elif _may_go_in(run, link, ours) or environment.secret_of(slot) == link.object_name:
             wanted[slot] = link
         else:
-            key = state.key_of(link)
-            sync = state.sync_of(link, ours.get(key), state.said(run).get(key, []))
-            run.log("warning", f"{state.title(link)} is left out, its Secret is not there: {sync.reason}")
-            result.left_out += 1
+            result.left_out.append(link)
     _apply(run, place, environment, wanted, result)
-
-
-def _refusal(place: Place, environment: Live | None, others: set[state.Key]) -> tuple[str, str] | None:
-    kind, namespace, name = place
-    if environment is None:
-        return (
-            f"The {kind} {name} is gone from {namespace}.",
-            "Bring it back, or unlink its secrets; then deploy.",
-        )
-    if _of_another(place, environment, others):
-        return (
-            f"Another Keyhaven cluster injects into {namespace}/{name}.",
-            "One console at a time can give a workload its variables; unlink its secrets in one of them.",
-        )
-    return None
-
-
-def _clash(environment: Live, slot: Slot) -> tuple[str, str] | None:
-    """Return why an entry cannot be ours: no such container, or somebody else's entry of that name."""
-    container, variable = slot
-    if container not in environment.containers:
-        return (
-            f"There is no container {container} in it any more.",
-            "Unlink the secret and link it to a container that is there.",
-        )
-    if slot in environment.entries and slot not in environment.ours:
-        managers = " and ".join(environment.owners.get(slot, [])) or "somebody else"
-        return _taken(managers, f'containers[name="{container}"].env[name="{variable}"]')
-    return None
-
-
-def _taken(manager: str, where: str) -> tuple[str, str]:
-    return (
-        f"{manager} already sets {where}.",
-        "Remove the variable there, or link the secret under another name.",
-    )
 
 
 def _may_go_in(run: addons.Run, link: ExternalSecret, ours: state.Objects) -> bool:
@@ -221,12 +204,11 @@ def _apply(
         change = _change(body, environment)
         run.record.intend([change])
         try:
-            run.door.apply(body, force=change.path in run.overwrite)
+            _send(run, place, environment, body, wanted)
         except kubernetes.Conflict as error:
-            blamed = _blamed(error, wanted)
+            blamed = obstacles.blamed(error, wanted)
             result.failures += [
-                state.Failure(wanted[slot], *_taken(manager, where))
-                for slot, (manager, where) in blamed.items()
+                state.Failure(wanted[slot], *obstacles.taken(*whom)) for slot, whom in blamed.items()
             ]
             wanted = {slot: link for slot, link in wanted.items() if slot not in blamed}
             continue
@@ -250,14 +232,24 @@ def _apply(
     result.injected += len(wanted)
 
 
-def _blamed(error: kubernetes.Conflict, wanted: dict[Slot, ExternalSecret]) -> dict[Slot, tuple[str, str]]:
-    """Return whom a conflict names for which entry; when it names none of ours, all of them are out."""
-    found = {}
-    for manager, where in error.conflicts:
-        match = _SLOT.search(where)
-        if match and (match["container"], match["variable"]) in wanted:
-            found[match["container"], match["variable"]] = (manager, where.lstrip("."))
-    return found or dict.fromkeys(wanted, ("Another manager", "a field of this workload"))
+def _send(
+    run: addons.Run,
+    place: Place,
+    environment: Live,
+    body: addons.Manifest,
+    wanted: dict[Slot, ExternalSecret],
+) -> None:
+    """Apply our entries; by force when all that stands in the way are entries that somebody decided to take over.
+
+    :raises Conflict: others own more than that
+    """
+    try:
+        run.door.apply(body)
+    except kubernetes.Conflict as error:
+        clashes = [obstacles.clash(environment, slot) for slot in obstacles.blamed(error, wanted)]
+        if not all(clash and _may_overwrite(run, place, clash) for clash in clashes):
+            raise
+        run.door.apply(body, force=True)
 
 
 def _prune(

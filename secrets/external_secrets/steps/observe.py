@@ -14,7 +14,7 @@ from external_secrets.steps import state
 
 # So many of the operator's words are kept for each link.
 EVENTS = 10
-_SEEN = ("status", "status_reason", "status_remedy", "synced_at", "events")
+_SEEN = ("status", "status_reason", "status_remedy", "refused", "synced_at", "events")
 
 
 class Observe:
@@ -43,7 +43,8 @@ class Observe:
 def watch(run: addons.Run) -> None:
     """Keep what is so now; between deploys this is how a link comes to say that it failed or recovered."""
     if run.cluster.operator_version:
-        look(run, state.links_of(run.cluster, run.facts))
+        links = state.links_of(run.cluster, run.facts)
+        look(run, [link for link in links if not link.refused])
 
 
 def look(run: addons.Run, links: list[ExternalSecret]) -> list[state.Failure]:
@@ -70,6 +71,7 @@ def _keep(link: ExternalSecret, sync: state.Sync, told: list[Event]) -> bool:
     """Put what was seen on the row, and tell whether that changes it."""
     before = [getattr(link, name) for name in _SEEN]
     link.status, link.status_reason, link.status_remedy = sync.status, sync.reason, sync.remedy
+    link.refused = False
     link.synced_at = sync.synced_at or link.synced_at
     link.events = _merged(link.events, told)
     return before != [getattr(link, name) for name in _SEEN]

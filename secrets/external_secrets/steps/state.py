@@ -160,23 +160,16 @@ def sync_of(link: ExternalSecret, item: dict[str, Any] | None, told: list[Event]
     return Sync(ExternalSecret.Status.FAILED, cause.reason, cause.remedy, at)
 
 
-def write(link: ExternalSecret, sync: Sync) -> None:
-    """Keep a link's state on its row."""
-    values: dict[str, Any] = {
-        "status": sync.status,
-        "status_reason": sync.reason,
-        "status_remedy": sync.remedy,
-        "checked_at": timezone.now(),
-    }
-    if sync.synced_at is not None:
-        values["synced_at"] = sync.synced_at
-    ExternalSecret.objects.filter(pk=link.pk).update(**values)
-
-
 def fail(run: addons.Run, failure: Failure) -> None:
     """Keep a failure on its row and in the log."""
     run.log("error", f"{title(failure.link)}: {failure.reason}")
-    write(failure.link, Sync(ExternalSecret.Status.FAILED, failure.reason, failure.remedy))
+    ExternalSecret.objects.filter(pk=failure.link.pk).update(
+        status=ExternalSecret.Status.FAILED,
+        status_reason=failure.reason,
+        status_remedy=failure.remedy,
+        refused=True,
+        checked_at=timezone.now(),
+    )
 
 
 def step_failed(failures: list[Failure], total: int) -> addons.StepFailed:
