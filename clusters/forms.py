@@ -104,6 +104,11 @@ class DisconnectForm(forms.Form):
         return name
 
 
+def _plain(text: str) -> str:
+    """Return text that a database column takes."""
+    return text.replace("\x00", "").encode(errors="replace").decode()
+
+
 class DeployForm(forms.Form):
     """A deploy: why, whose fields to take, and perhaps a maintenance window."""
 
@@ -137,7 +142,7 @@ class DeployForm(forms.Form):
     def overwrite(self) -> list[str]:
         """The objects that were ticked; a name of what is not there does nothing."""
         chosen = self.data.getlist("overwrite") if hasattr(self.data, "getlist") else []
-        return sorted({str(words).replace("\x00", "")[:2000] for words in chosen})[:500]
+        return sorted({_plain(words)[:2000] for words in chosen})[:500]
 
     def clean_not_before(self) -> datetime.datetime | None:
         at: datetime.datetime | None = self.cleaned_data["not_before"]

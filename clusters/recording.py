@@ -23,20 +23,34 @@ class Log:
     def write(self, step: str, level: addons.Level, messages: list[str]) -> None:
         """Write lines of one step.
 
-        :raises LeaseLost: another worker has written a line of that number
+        :raises LeaseLost: another worker has the deploy
         """
         rows = [
             DeployLine(deploy=self.deploy, step=step, number=number, level=level, message=message)
             for number, message in enumerate(messages, start=self.last + 1)
         ]
+        try:
+            self._insert(rows)
+        except IntegrityError:
+            # Either the deploy is another worker's by now, or one that lost it was late with a line.
+            self._go_on()
+            for number, row in enumerate(rows, start=self.last + 1):
+                row.number, row.pk = number, None
+            self._insert(rows)
+        self.last += len(rows)
+
+    def _go_on(self) -> None:
+        mine = Deploy.objects.filter(pk=self.deploy.pk, fence=self.deploy.fence, status=Deploy.Status.RUNNING)
+        if not mine.exists():
+            raise leases.LeaseLost
+        self.last = self.deploy.lines.aggregate(last=Max("number"))["last"] or 0
+
+    @staticmethod
+    def _insert(rows: list[DeployLine]) -> None:
         # One statement is a transaction of its own; inside another one it needs a savepoint.
         guard = transaction.atomic() if connection.in_atomic_block else contextlib.nullcontext()
-        try:
-            with guard:
-                DeployLine.objects.bulk_create(rows)
-        except IntegrityError:
-            raise leases.LeaseLost from None
-        self.last += len(rows)
+        with guard:
+            DeployLine.objects.bulk_create(rows)
 
 
 class Changes:

@@ -110,6 +110,8 @@ class _Turn:
                 _end(row, DeployStep.Status.SKIPPED)
             else:
                 self._step(step, row, door)
+        # Of an earlier version of the product, or of another kind of run.
+        self.deploy.steps.filter(status=DeployStep.Status.WAITING).update(status=DeployStep.Status.SKIPPED)
         if door is not None and door.asked_again:
             self._say("", "info", f"{door.asked_again} requests were sent again: the API server was unwell.")
         if self.cancelled:

@@ -316,3 +316,100 @@ def test_the_three_sides_of_a_field_are_shown(deployed, devops, kube, sign_in):
 
     assert change["deployed"] == {"spec.refreshInterval": "1h0m0s"}
     assert all(text in page for text in ("5m0s", "1h0m0s", "2h0m0s", "set by kubectl-edit", "Last deployed"))
+
+
+def literal(kube: Any) -> None:
+    def act(manifest: dict[str, Any]) -> None:
+        containers = manifest["spec"]["template"]["spec"]["containers"]
+        containers[0]["env"].append({"name": "DB_PASSWORD", "value": "canary-literal"})
+
+    edit(kube, "Deployment", "api", "shop", act)
+
+
+def test_what_a_deploy_refused_stays_said_after_the_next_look(access, devops, kube):  # noqa: F811
+    row = link(access, devops)
+    literal(kube)
+    made = deploy(access.cluster, devops)
+    row.refresh_from_db()
+    before = (row.status, row.status_reason)
+
+    seen = look(access.cluster)
+
+    row.refresh_from_db()
+    (change,) = [one for one in seen.changes if one["kind"] == "Deployment"]
+    assert made.status == "failed"
+    assert before == (row.status, row.status_reason)
+    assert before[0] == "failed"
+    assert "kubectl-edit already sets" in change["problem"], "the preview says what the deploy will say"
+    assert "canary-literal" not in str(seen.changes)
+
+
+def test_a_preview_names_a_workload_that_is_gone_and_a_secret_that_is_not_ours(access, devops, kube):  # noqa: F811
+    row = link(access, devops)
+    metadata = {"name": row.object_name, "namespace": "shop"}
+    kube.load([{"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": {"a": "YQ=="}}])
+    resource = kube.store.by_kind("Deployment")
+    kube.store.remove((resource.group, resource.plural, "shop", "api"))
+
+    problems = {one["kind"]: one["problem"] for one in look(access.cluster).changes}
+
+    assert "did not make, and the operator would overwrite it" in problems["ExternalSecret"]
+    assert "is gone from shop" in problems["Deployment"]
+
+
+def test_without_the_right_to_list_secrets_nothing_is_made_up(deployed, devops, kube):
+    kube.faults.answer(r"/secrets\?", 403, "forbidden: list secrets", method="GET")
+
+    seen = look(deployed.cluster)
+    kube.requests.clear()
+    again = deploy(deployed.cluster, devops)
+
+    assert seen.changes == []
+    assert again.status == "succeeded"
+    assert writes(kube) == []
+
+
+def test_a_store_that_changed_before_a_failure_is_read_again_by_the_next_deploy(
+    deployed, devops, kube, monkeypatch
+):
+    from accesses.steps import Verify
+
+    access = deployed.cluster.accesses.get()  # noqa: F811
+    access.namespaces = [*access.namespaces, "billing"]
+    access.save()
+    row = ExternalSecret.objects.get()
+    with monkeypatch.context() as broken:
+        broken.setattr(Verify, "apply", lambda self, run: 1 / 0)
+        assert deploy(deployed.cluster, devops).status == "failed"
+
+    assert deploy(deployed.cluster, devops).status == "succeeded"
+
+    assert "force-sync" in kube.get("ExternalSecret", row.object_name, "shop")["metadata"]["annotations"]
+
+
+def test_an_operator_that_somebody_removed_is_drift(deployed, devops, kube, sign_in):
+    resource = kube.store.by_kind("Deployment")
+    for name in ("external-secrets", "external-secrets-webhook", "external-secrets-cert-controller"):
+        kube.store.remove((resource.group, resource.plural, "external-secrets", name))
+
+    (change,) = look(deployed.cluster).changes
+    page = sign_in(devops).get("/o/acme/clusters/prod/").content.decode()
+
+    assert (change["kind"], change["action"], change["causes"]) == ("Release", "create", ["cluster"])
+    assert "Somebody changed 1 object in the cluster" in page
+
+
+def test_a_look_that_breaks_says_so_and_quotes_nothing(deployed, monkeypatch, caplog):
+    from accesses.steps import Stores
+
+    def broken(self: Any, run: Any) -> Any:
+        raise ValueError("-".join(("canary", "value")))
+
+    monkeypatch.setattr(Stores, "plan", broken)
+
+    seen = look(deployed.cluster)
+
+    assert "ValueError" in seen.error
+    assert seen.at is not None
+    assert seen.held_until is None
+    assert "canary-value" not in seen.error + caplog.text

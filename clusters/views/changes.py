@@ -56,8 +56,8 @@ def page(request: OrgRequest, cluster: Cluster, form: DeployForm) -> HttpRespons
 
 
 def _row(facts: dict[str, Any]) -> dict[str, Any]:
-    beside = {key: facts[key] for key in ("step", "causes", "deployed")}
-    change = Change.of({key: value for key, value in facts.items() if key not in beside})
+    beside = {"step": facts["step"], "causes": facts["causes"], "deployed": facts.get("deployed", {})}
+    change = Change.of(facts)
     fields = [{"field": field, "deployed": beside["deployed"].get(field.path, "")} for field in change.fields]
     return beside | {"change": change, "fields": fields}
 

@@ -191,6 +191,105 @@ class TestSchedule:
         assert step.calls == 0
 
 
+def test_what_joins_a_retry_makes_it_a_whole_deploy(cluster, admin, devops, sent, steps):
+    _, second, third = steps(FakeStep("one", 1), FakeStep("two", 2), FakeStep("three", 3, fail))
+    deploys.request(cluster=cluster, by=admin)
+    runner.run_next()
+    third.act = None
+
+    again = deploys.retry(deploy=Deploy.objects.get(), by=admin)
+    joined = deploys.request(cluster=cluster, by=devops)
+    runner.run_next()
+
+    joined.refresh_from_db()
+    assert joined == again
+    assert (joined.by, joined.status, second.calls) == (devops, "succeeded", 2)
+
+
+def test_a_retry_after_another_run_does_everything(cluster, admin, sent, steps):
+    _, second, third = steps(FakeStep("one", 1), FakeStep("two", 2), FakeStep("three", 3, fail))
+    deploys.request(cluster=cluster, by=admin)
+    runner.run_next()
+    third.act = None
+    deploys.request(cluster=cluster, by=admin)
+    runner.run_next()
+
+    deploys.retry(deploy=Deploy.objects.get(number=1), by=admin)
+    runner.run_next()
+
+    assert second.calls == 3
+
+
+def test_one_that_waited_beyond_its_window_does_not_begin(cluster, admin, sent, steps):
+    (step,) = steps(FakeStep("one", 1))
+    window = datetime.timedelta(hours=1)
+    soon = timezone.now() + datetime.timedelta(hours=1)
+    deploy = deploys.schedule(cluster=cluster, by=admin, not_before=soon, window=window)
+    Deploy.objects.update(status="queued", not_after=timezone.now() - window)
+
+    runner.run_next()
+
+    deploy.refresh_from_db()
+    assert (deploy.status, step.calls) == ("cancelled", 0)
+
+
+def test_uninstalling_is_never_mixed_up_with_a_deploy(cluster, admin, sent, steps):
+    steps(FakeStep("one", 1))
+    soon = timezone.now() + datetime.timedelta(hours=1)
+    deploys.schedule(cluster=cluster, by=admin, not_before=soon, window=datetime.timedelta(hours=1))
+
+    with pytest.raises(deploys.CannotBe, match="scheduled"):
+        deploys.uninstall(cluster=cluster, by=admin)
+
+
+def test_a_deploy_whose_configuration_cannot_be_read_ends_and_says_nothing_of_it(
+    cluster, admin, sent, monkeypatch, caplog
+):
+    monkeypatch.setattr(addons, "_steps", {"deploy": {"one": FakeStep("one", 1)}})
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE clusters_cluster SET kubeconfig = 'gAAAAAbroken-canary'")
+    deploy = deploys.request(cluster=Cluster.objects.get(), by=admin)
+
+    runner.run_next()
+
+    deploy.refresh_from_db()
+    assert deploy.status == "failed"
+    assert "Unreadable" in deploy.error
+    assert "canary" not in deploy.error + caplog.text
+
+
+def test_the_beat_goes_on_whatever_breaks(monkeypatch, caplog):
+    from config import worker
+
+    calls: list[str] = []
+    monkeypatch.setattr(
+        worker, "_ended", type("Once", (), {"is_set": lambda s: len(calls) > 0, "wait": lambda s, t: 0})()
+    )
+    monkeypatch.setattr(deploys, "sweep", lambda: 1 / 0)
+    monkeypatch.setattr(retention, "sweep", lambda: calls.append("retention"))
+
+    worker._beat()
+
+    assert calls == ["retention"]
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_the_end_of_a_long_log_is_shown(cluster, admin, sign_in):
+    now = timezone.now()
+    deploy = Deploy.objects.create(
+        cluster=cluster, number=1, by_name="x", status="failed", finished_at=now, started_at=now
+    )
+    DeployLine.objects.bulk_create(
+        DeployLine(deploy=deploy, step="x", number=number, message=f"line-{number}.")
+        for number in range(1, 2501)
+    )
+
+    page = sign_in(admin).get("/o/acme/clusters/prod/deploys/1/").content.decode()
+
+    assert "line-2500." in page
+    assert "The first 500 lines are in the download" in page
+
+
 def test_requests_during_a_run_become_one_that_carries_them_all(cluster, admin, devops, sent, steps):
     def ask(run: addons.Run) -> None:
         deploys.request(cluster=cluster, by=admin, reason="first")
@@ -232,10 +331,8 @@ def test_an_organization_with_many_clusters_delays_nobody(sent, steps):
 
 def test_a_zombie_cannot_write_into_the_log(cluster, admin, sent, steps):
     def lose(run: addons.Run) -> None:
-        last = Deploy.objects.get().lines.count()
-        DeployLine.objects.create(
-            deploy=Deploy.objects.get(), step="one", number=last + 1, message="the other"
-        )
+        Deploy.objects.update(fence=2)
+        DeployLine.objects.create(deploy=Deploy.objects.get(), step="one", number=1, message="the other")
         run.log("info", "mine")
 
     steps(FakeStep("one", 1, lose))
@@ -246,6 +343,21 @@ def test_a_zombie_cannot_write_into_the_log(cluster, admin, sent, steps):
     deploy.refresh_from_db()
     assert [line.message for line in deploy.lines.all()] == ["the other"]
     assert deploy.status == "running", "the other goes on"
+
+
+def test_a_late_line_of_a_zombie_does_not_stop_the_rightful_worker(cluster, admin, sent, steps):
+    def late(run: addons.Run) -> None:
+        DeployLine.objects.create(deploy=Deploy.objects.get(), step="one", number=1, message="late")
+        run.log("info", "mine")
+
+    steps(FakeStep("one", 1, late))
+    deploy = deploys.request(cluster=cluster, by=admin)
+
+    runner.run_next()
+
+    deploy.refresh_from_db()
+    assert [line.message for line in deploy.lines.all()] == ["late", "mine", "one done"]
+    assert deploy.status == "succeeded"
 
 
 def test_old_deploys_go_but_never_the_last_success(cluster, settings):

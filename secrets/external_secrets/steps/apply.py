@@ -3,6 +3,7 @@
 from django.utils import timezone
 
 from clusters import addons, applying, kubernetes
+from clusters.kubernetes import comparing
 from clusters.models import Cluster
 from external_secrets import manifests
 from external_secrets.models import ExternalSecret
@@ -76,10 +77,14 @@ def _force(
         if links[key].access.store_name in touched or state.ready(ours[key]).get("status") == "False"
     ]
     now = {"force-sync": timezone.now().isoformat(timespec="seconds")}
+    field = comparing.Field("metadata.annotations.force-sync", "", now["force-sync"])
+    changes = [addons.Change("change", manifests.KIND, name, space, (field,)) for space, name in due]
+    run.record.intend(changes)
     for _ in applying.gather(
         run, lambda key: run.door.annotate(manifests.API, manifests.KIND, key[1], key[0], now), due
     ):
         pass
+    run.record.done(changes)
     if due:
         run.log("info", f"Asked the operator to read {len(due)} secret{'' if len(due) == 1 else 's'} again.")
     return set(due)
