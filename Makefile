@@ -37,8 +37,8 @@ run: .venv/demo.installed ## start the console and a worker with DATABASE_URL an
 	@exec $(BIN)/python -m sandbox.run
 
 test: .venv/dev.installed ## run every ring of tests
-	@echo "== unit and sandbox"; $(BIN)/python -m pytest -q -n 2 -m "not browser and not worker" $(ARGS)
-	@echo "== worker and browser"; $(BIN)/python -m pytest -q -m "browser or worker" $(ARGS)
+	@echo "== unit and sandbox"; $(BIN)/python -m pytest -q -n 2 -m "not browser and not worker and not survival" $(ARGS)
+	@echo "== worker, survival and browser"; $(BIN)/python -m pytest -q -m "browser or worker or survival" $(ARGS)
 
 check: .venv/dev.installed ## lint, types, layers, templates, migrations, deployment settings
 	$(BIN)/ruff check .

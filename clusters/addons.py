@@ -85,6 +85,9 @@ class Record(Protocol):
 
     def settle(self, unchanged: Iterable[Change]) -> None: ...
 
+    def mine(self, kind: str) -> set[str]:
+        """Return the names of the objects of a kind that this deploy has changed, in this turn or an earlier one."""
+
     def changed(self, kind: str) -> set[str]:
         """Return the names of the objects of a kind that changed since the last success, in this deploy or before."""
 

@@ -91,6 +91,9 @@ class Changes:
         if mine:
             DeployChange.objects.filter(pk__in=mine).update(done_at=timezone.now())
 
+    def mine(self, kind: str) -> set[str]:
+        return set(self.deploy.changes.filter(kind=kind).values_list("name", flat=True))
+
     def changed(self, kind: str) -> set[str]:
         of_cluster = Deploy.objects.filter(cluster=self.deploy.cluster_id, number__lt=self.deploy.number)
         well = of_cluster.filter(status=Deploy.Status.SUCCEEDED, kind=Deploy.Kind.DEPLOY)
@@ -114,3 +117,5 @@ class Nowhere:
 
     def changed(self, kind: str) -> set[str]:
         return set()
+
+    mine = changed

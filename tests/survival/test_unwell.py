@@ -45,6 +45,7 @@ def test_trouble_at_one_request_in_five(world, zygote, record_property):
         ends.append(deploy.status)
         requests += end["said"]["request"]
         assert deploy.status == "succeeded" or deploy.error, "neither a success nor a named failure"
+        print(deploy.status, deploy.error, end, world.kube.faults.struck)
         if deploy.status == "succeeded":
             assert world.objects() == objects
 

@@ -71,14 +71,18 @@ def _force(
     After a failure it waits up to seven minutes by itself, and nobody tells it that a store has changed.
     """
     touched = run.record.changed("ClusterSecretStore") | run.record.changed("Secret")
+    # Those that this deploy made, perhaps in an earlier turn, were read after the stores were in place.
+    mine = run.record.mine(manifests.KIND)
     due = [
         key
         for key in unchanged
-        if links[key].access.store_name in touched or state.ready(ours[key]).get("status") == "False"
+        if state.ready(ours[key]).get("status") == "False"
+        or (links[key].access.store_name in touched and key[1] not in mine)
     ]
     now = {"force-sync": timezone.now().isoformat(timespec="seconds")}
     field = comparing.Field("metadata.annotations.force-sync", "", now["force-sync"])
     changes = [addons.Change("change", manifests.KIND, name, space, (field,)) for space, name in due]
+    changes = [change for change in changes if change.name not in mine]
     run.record.intend(changes)
     for _ in applying.gather(
         run, lambda key: run.door.annotate(manifests.API, manifests.KIND, key[1], key[0], now), due
