@@ -125,13 +125,13 @@ class DeployForm(forms.Form):
         error_messages={"invalid": "Give a date and a time, for example 2026-11-21T22:00."},
     )
     window = forms.TypedChoiceField(
-        label="Or not at all after",
+        label="Within",
         required=False,
         choices=WINDOWS,
         coerce=int,
         empty_value="60",
         initial=60,
-        help_text="When no worker was free until then, the deploy does not begin.",
+        help_text="The window. When no worker was free in it, the deploy does not begin.",
     )
 
     @property

@@ -78,7 +78,7 @@ def forget_broken(kubeconfig: str, release: str, namespace: str) -> None:
 
     :raises ClusterError: the cluster does not answer
     """
-    door = kubernetes.connect_text(kubeconfig)
+    door = kubernetes.connect_text(kubeconfig, patience=5, budget=20)
     for name in broken(door, release, namespace):
         door.delete("v1", "Secret", name, namespace)
 

@@ -43,6 +43,13 @@ NEEDS: tuple[Need, ...] = (
     ),
     Need("delete", CORE, "secrets", "removing credentials of removed accesses", in_operator_namespace=True),
     Need("list", CORE, "events", "saying why a secret is not in sync"),
+    Need("get", CRDS, "customresourcedefinitions", "telling whether the operator works"),
+    Need(
+        "get",
+        "admissionregistration.k8s.io",
+        "validatingwebhookconfigurations",
+        "telling whether the operator works, and whether there is another",
+    ),
     Need("create", CORE, "namespaces", "installing the operator"),
     Need("create", CRDS, "customresourcedefinitions", "installing the operator"),
     Need("create", "rbac.authorization.k8s.io", "clusterroles", "installing the operator"),

@@ -21,9 +21,9 @@ def connect(cluster: Any, *, patience: float = 0, budget: int = 0) -> "Door":
     return Door(cluster.kubeconfig, patience=patience, budget=budget)
 
 
-def connect_text(kubeconfig: str) -> "Door":
+def connect_text(kubeconfig: str, *, patience: float = 0, budget: int = 0) -> "Door":
     """Open the door by a kubeconfig that `clusters.kubeconfig.reduce` returned."""
-    return Door(kubeconfig)
+    return Door(kubeconfig, patience=patience, budget=budget)
 
 
 def _secret_keys_only(manifest: dict[str, Any]) -> dict[str, Any]:
@@ -37,9 +37,9 @@ class Door(Wire):
     """A connection to a cluster. Its methods raise nothing but `ClusterError`, and may be called from any thread."""
 
     def hasty(self) -> "Door":
-        """Return the same door for somebody who waits and asks again in a way of their own."""
+        """Return the same door for somebody who waits for an admission webhook in a way of their own."""
         door = copy.copy(self)
-        door.patience = 0
+        door.waits_for_webhooks = False
         return door
 
     # -- who and what --------------------------------------------------------------------------------

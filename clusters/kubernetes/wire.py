@@ -44,6 +44,7 @@ class Wire:
 
     def __init__(self, kubeconfig: str, *, patience: float = 0, budget: int = 0) -> None:
         self.patience, self.budget, self.asked_again = patience, budget, 0
+        self.waits_for_webhooks = True
         self._counting = threading.Lock()
         try:
             document = yaml.safe_load(kubeconfig)
@@ -99,6 +100,8 @@ class Wire:
 
     def _may_ask_again(self, error: BaseException) -> bool:
         if not (isinstance(error, errors.ClusterError) and error.retryable):
+            return False
+        if isinstance(error, errors.WebhookFailed) and not self.waits_for_webhooks:
             return False
         with self._counting:
             if self.asked_again >= self.budget:

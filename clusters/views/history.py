@@ -78,7 +78,7 @@ def of_organization(request: OrgRequest) -> HttpResponse:
     found = Cluster.objects.owned_by(request.organization)
     context = _page(request, owned, HistoryFilter(request.GET, found)) | {"clusters": list(found)}
     part = "more" if request.GET.get("after") else "rows"
-    return pages.render_page(request, "clusters/all_deploys.html", context, part=part)
+    return pages.render_page(request, "clusters/deploys.html", context, part=part)
 
 
 @org_view(Permission.DEPLOY_VIEW)

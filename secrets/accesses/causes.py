@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from clusters.kubernetes import errors
 
-# What could be a key or a request's number: long, and without the marks of a name or an ARN.
+# What could be a key, a value or a request's number: long, and without the marks of a name or an ARN.
 _LONG_WORD = re.compile(r"(?<![\w/:.-])[A-Za-z0-9+=_]{20,}(?![\w/:.-])")
+_REQUEST_ID = re.compile(r",?\s*(RequestID|request id):\s*[\w-]+,?", re.IGNORECASE)
 LONGEST = 240
 
 # (what the operator's message holds, reason, remedy); the first that fits counts.
@@ -57,5 +58,5 @@ def translate(message: str) -> Cause:
 
 def clean(message: str) -> str:
     """Return a message without tokens and long words, at most 240 characters."""
-    text = _LONG_WORD.sub("••••", errors.redact(message))
+    text = _LONG_WORD.sub("••••", errors.redact(_REQUEST_ID.sub("", message)))
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

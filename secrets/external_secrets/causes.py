@@ -3,13 +3,9 @@
 import re
 from dataclasses import dataclass
 
-from clusters.kubernetes.errors import redact
+from accesses.causes import clean
 from external_secrets.models import ExternalSecret
 
-LONGEST = 240
-# What could be a value or a request's number: long, and without the marks of a name or an ARN.
-_LONG_WORD = re.compile(r"(?<![\w/:.-])[A-Za-z0-9+=_]{20,}(?![\w/:.-])")
-_REQUEST_ID = re.compile(r",?\s*(RequestID|request id):\s*[\w-]+,?", re.IGNORECASE)
 _ACTION = re.compile(r"not authorized to perform: (?P<action>[\w:-]+)")
 
 
@@ -104,9 +100,3 @@ def translate(message: str, link: ExternalSecret) -> Cause:
         if re.search(pattern, message):
             return Cause(reason.format(**words), remedy.format(**words))
     return Cause(f"The operator says: {clean(message)}", "The operator's log says more.")
-
-
-def clean(message: str) -> str:
-    """Return a message without tokens and long words, at most 240 characters."""
-    text = _LONG_WORD.sub("••••", redact(_REQUEST_ID.sub("", message)))
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

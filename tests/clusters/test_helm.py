@@ -53,7 +53,7 @@ def test_a_cluster_that_hangs_holds_helm_up_no_longer_than_the_limit(cluster, pr
         install(cluster, project)
 
     # The look for broken releases ends it by the clusters' own time limit.
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 12
 
 
 def test_helm_itself_is_killed_at_its_limit(cluster, project, monkeypatch):

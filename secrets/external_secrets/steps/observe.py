@@ -5,10 +5,10 @@ from typing import Any
 
 from django.utils import timezone
 
+from accesses.causes import clean
 from clusters import addons
 from clusters.kubernetes.events import Event
 from clusters.models import Cluster
-from external_secrets import causes
 from external_secrets.models import ExternalSecret
 from external_secrets.steps import state
 
@@ -81,7 +81,7 @@ def _merged(kept: list[dict[str, Any]], told: list[Event]) -> list[dict[str, Any
     """Return the newest events, those that the API server has forgotten among them; the same words count once."""
     found = {(one["type"], one["reason"], one["message"]): one for one in kept}
     for event in told:
-        words = causes.clean(event.message)
+        words = clean(event.message)
         key = (event.type, event.reason, words)
         at = event.at.astimezone(datetime.UTC).isoformat(timespec="seconds")
         count = max(event.count, found.get(key, {}).get("count", 0))
