@@ -9,13 +9,14 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template import loader
 from django.views.debug import SafeExceptionReporterFilter
+from redis import RedisError
 
 SECONDS = 5
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer 503 with Retry-After while the database is away, which passes; any other error is 500, a mistake of ours."""
-    away = isinstance(sys.exception(), OperationalError | InterfaceError)
+    """Answer 503 with Retry-After while an engine is away, which passes; any other error is 500, a mistake of ours."""
+    away = isinstance(sys.exception(), OperationalError | InterfaceError | RedisError)
     text = loader.get_template("503.html" if away else "500.html").template.source  # type: ignore[attr-defined]
     response = HttpResponse(text, status=503 if away else 500)
     if away:

