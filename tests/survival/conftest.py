@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from accesses.models import OperatorState
 from clusters import deploys, helm, kubeconfig
 from clusters import services as clusters
 from clusters.models import Cluster, ConnectDraft, Deploy
@@ -81,9 +82,13 @@ class World:
             self.reconciler._due.clear()
         self.kube.requests.clear()
         Deploy.objects.all().delete()
+        # The operator is proved anew, too.
+        OperatorState.objects.all().delete()
         self.cluster.accesses.update(verified_at=None, validated=None, accepted_at=None)
         ExternalSecret.objects.update(status=ExternalSecret.Status.NEVER)
-        Cluster.objects.filter(pk=self.cluster.pk).update(deployed_generation=None, generation=1)
+        Cluster.objects.filter(pk=self.cluster.pk).update(
+            deployed_generation=None, generation=1, operator_version=""
+        )
 
     def ask(self) -> Deploy:
         return deploys.request(cluster=self.cluster, by=self.by)
