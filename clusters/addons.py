@@ -88,8 +88,8 @@ class Record(Protocol):
     def mine(self, kind: str) -> set[str]:
         """Return the names of the objects of a kind that this deploy has changed, in this turn or an earlier one."""
 
-    def changed(self, kind: str) -> set[str]:
-        """Return the names of the objects of a kind that changed since the last success, in this deploy or before."""
+    def changed(self, *kinds: str) -> set[str]:
+        """Return the names of the objects of these kinds that changed since the last success, in this deploy or before."""
 
 
 @dataclass(slots=True)

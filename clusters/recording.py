@@ -85,6 +85,9 @@ class Changes:
 
     def settle(self, unchanged: Iterable[Change]) -> None:
         """Note as made what an earlier turn began and this one finds in step."""
+        if self.deploy.fence < 2:
+            # There was no earlier turn.
+            return
         keys = {change.key for change in unchanged if change.action == "unchanged"}
         left = self.deploy.changes.filter(step=self.step, done_at=None)
         mine = [row.pk for row in left if (row.kind, row.namespace, row.name) in keys]
@@ -94,7 +97,7 @@ class Changes:
     def mine(self, kind: str) -> set[str]:
         return set(self.deploy.changes.filter(kind=kind).values_list("name", flat=True))
 
-    def changed(self, kind: str) -> set[str]:
+    def changed(self, *kinds: str) -> set[str]:
         of_cluster = Deploy.objects.filter(cluster=self.deploy.cluster_id, number__lt=self.deploy.number)
         well = of_cluster.filter(status=Deploy.Status.SUCCEEDED, kind=Deploy.Kind.DEPLOY)
         since = well.aggregate(last=Max("number"))["last"] or 0
@@ -102,7 +105,7 @@ class Changes:
             deploy__cluster=self.deploy.cluster_id,
             deploy__number__gt=since,
             deploy__number__lte=self.deploy.number,
-            kind=kind,
+            kind__in=kinds,
         )
         return set(rows.values_list("name", flat=True))
 
@@ -115,7 +118,7 @@ class Nowhere:
 
     done = settle = intend
 
-    def changed(self, kind: str) -> set[str]:
+    def changed(self, *kinds: str) -> set[str]:
         return set()
 
     mine = changed

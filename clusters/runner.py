@@ -99,9 +99,10 @@ class _Turn:
         door = None if self.failure else self._open()
         steps = addons.steps(self.deploy.kind)
         begin = next((at for at, step in enumerate(steps) if step.slug == self._first()), 0)
+        rows = {row.slug: row for row in self.deploy.steps.all()}
         for position, step in enumerate(steps):
-            row, _ = DeployStep.objects.get_or_create(
-                deploy=self.deploy, slug=step.slug, defaults={"position": position + 1, "label": step.label}
+            row = rows.get(step.slug) or DeployStep.objects.create(
+                deploy=self.deploy, slug=step.slug, position=position + 1, label=step.label
             )
             # The first step is never left out: it finds out whether the cluster is still there.
             if 0 < position < begin:

@@ -106,7 +106,10 @@ def main() -> None:
     import boto3  # noqa: F401
     import kubernetes.client  # noqa: F401
 
-    from clusters import looks, tasks
+    import clusters.kubernetes.sockets  # noqa: F401
+    from clusters import addons, looks, tasks
+
+    addons.steps()
 
     # The broker has tests of its own.
     looks._send = lambda cluster_id: None

@@ -33,7 +33,7 @@ class Verify:
     def apply(self, run: addons.Run) -> str:
         accesses = stores.accesses_of(run)
         found = _settle(run, accesses)
-        touched = run.record.changed(stores.STORE) | run.record.changed("Secret")
+        touched = run.record.changed(stores.STORE, "Secret")
         due = [access for access in accesses if access.store_name in touched or not _fresh(access)]
         # The secret managers are asked side by side.
         results = dict(zip(due, applying.gather(run, services.try_access, due), strict=True))

@@ -70,7 +70,7 @@ def _force(
 
     After a failure it waits up to seven minutes by itself, and nobody tells it that a store has changed.
     """
-    touched = run.record.changed("ClusterSecretStore") | run.record.changed("Secret")
+    touched = run.record.changed("ClusterSecretStore", "Secret")
     # Those that this deploy made, perhaps in an earlier turn, were read after the stores were in place.
     mine = run.record.mine(manifests.KIND)
     due = [
