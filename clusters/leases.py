@@ -76,11 +76,12 @@ def take(deploy_id: str) -> Deploy | None:
 
     A queued deploy waits while another one of its cluster runs.
     """
-    found = Deploy.objects.filter(pk=deploy_id).first()
-    if found is None:
+    locked_first = Cluster.objects.select_for_update(no_key=True, of=("self",))
+    cluster = locked_first.filter(deploys=deploy_id).first()
+    if cluster is None:
         return None
-    Cluster.objects.select_for_update(no_key=True).get(pk=found.cluster_id)
-    deploy = Deploy.objects.select_for_update(of=("self",)).select_related("cluster", "by").get(pk=deploy_id)
+    locked = Deploy.objects.select_for_update(of=("self",)).select_related("cluster", "by")
+    deploy = locked.get(pk=deploy_id)
     now = timezone.now()
     running = deploy.cluster.deploys.filter(status=Deploy.Status.RUNNING).exclude(pk=deploy.pk)
     held = (
