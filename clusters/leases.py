@@ -77,7 +77,7 @@ def take(deploy_id: str) -> Deploy | None:
     A queued deploy waits while another one of its cluster runs.
     """
     locked_first = Cluster.objects.select_for_update(no_key=True, of=("self",))
-    cluster = locked_first.filter(deploys=deploy_id).first()
+    cluster = locked_first.filter(deploys__pk=deploy_id).first()
     if cluster is None:
         return None
     locked = Deploy.objects.select_for_update(of=("self",)).select_related("cluster", "by")
