@@ -37,6 +37,10 @@ class Progress:
         return sum(step.status in _ENDED for step in self.steps)
 
     @property
+    def succeeded(self) -> int:
+        return sum(step.status == DeployStep.Status.SUCCEEDED for step in self.steps)
+
+    @property
     def current(self) -> DeployStep | None:
         return next((step for step in self.steps if step.status == DeployStep.Status.RUNNING), None)
 

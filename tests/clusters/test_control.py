@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from accounts.models import AuditEvent, Membership
 from clusters import addons, deploys, leases, retention, runner
-from clusters.models import Cluster, Deploy, DeployLine
+from clusters.kubernetes import comparing
+from clusters.models import Cluster, Deploy, DeployLine, Look
 from tests import factories
 from tests.clusters.conftest import FakeStep
 
@@ -477,3 +478,54 @@ class TestPages:
         ]
         assert len(of_progress) <= 4, "steps and lines are read once a second, whoever watches"
         assert len(queries) <= 60
+
+    def test_hostile_names_are_text_on_every_page_of_a_deploy(self, cluster, admin, sign_in):
+        hostile = '<script>alert(1)</script>"onmouseover=x'
+        now = timezone.now()
+        change = addons.Change(
+            "change", hostile, hostile, hostile, (comparing.Field(hostile, hostile, hostile, (hostile,)),),
+            ((hostile, hostile),), hostile, True,
+        )  # fmt: skip
+        facts = change.facts()
+        Look.objects.create(
+            cluster=cluster, at=now, error=hostile, remedy=hostile,
+            changes=[facts | {"step": hostile, "causes": ["cluster"], "deployed": {hostile: hostile}}],
+        )  # fmt: skip
+        metadata = {"name": hostile, "namespace": hostile}
+        deploy = Deploy.objects.create(
+            cluster=cluster, number=1, by_name=hostile, reason=hostile, status="failed", error=hostile,
+            remedy=hostile, started_at=now, finished_at=now,
+            snapshot=[{"kind": hostile, "metadata": metadata, "spec": {hostile: hostile}}],
+        )  # fmt: skip
+        Deploy.objects.create(
+            cluster=cluster, number=2, by_name=hostile, status="succeeded", finished_at=now, snapshot=[]
+        )
+        deploy.lines.create(step=hostile, number=1, level="error", message=hostile)
+        deploy.changes.create(step="x", kind="k", name="n", facts=facts)
+        client = sign_in(admin)
+
+        pages = ("", "changes/", "deploys/", "deploys/1/", "deploys/compare/?n=1&n=2")
+        for page in (*(f"{self.url}{one}" for one in pages), "/o/acme/deploys/"):
+            text = client.get(page).content.decode()
+            assert "<script>alert" not in text, page
+            assert '"onmouseover' not in text, page
+
+    def test_a_deploy_that_never_began_does_not_say_that_its_steps_are_done(
+        self, cluster, admin, sent, steps, sign_in
+    ):
+        steps(FakeStep("one", 1))
+        deploys.cancel(deploy=deploys.request(cluster=cluster, by=admin), by=admin)
+
+        page = sign_in(admin).get(f"{self.url}deploys/1/").content.decode()
+
+        assert "Never began" in page
+        assert "steps done" not in page
+
+    def test_a_scheduled_deploy_is_not_asked_for_each_second(self, cluster, admin, sent, steps, sign_in):
+        soon = timezone.now() + datetime.timedelta(hours=2)
+        deploys.schedule(cluster=cluster, by=admin, not_before=soon, window=datetime.timedelta(hours=1))
+
+        page = sign_in(admin).get(f"{self.url}deploys/1/").content.decode()
+
+        assert 'hx-trigger="every 30s"' in page
+        assert "or not at all after" in page
