@@ -120,7 +120,10 @@ class Run:
 
 
 class Step(Protocol):
-    """One part of a run. Applying it twice leaves the cluster as applying it once."""
+    """One part of a run. Applying it twice leaves the cluster as applying it once.
+
+    A step that inherits from this configures and plans nothing unless it says otherwise.
+    """
 
     slug: str
     label: str
@@ -128,9 +131,11 @@ class Step(Protocol):
 
     def wanted(self, cluster: "Cluster", facts: Facts) -> list[Manifest]:
         """Return the objects as configured, without a value of a secret; `facts` are those of the run."""
+        return []
 
     def plan(self, run: Run) -> list[Change]:
         """Return what `apply` would do, without writing."""
+        return []
 
     def apply(self, run: Run) -> str:
         """Bring the cluster to the configured state and return one line that says what was done.

@@ -5,7 +5,6 @@ The same look is the preview before a deploy and the drift afterwards.
 
 import datetime
 import logging
-import traceback
 from collections.abc import Iterable
 from typing import Any
 
@@ -16,7 +15,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerAway
 
-from clusters import addons, applying, kubernetes, recording, tasks
+from clusters import addons, applying, kubernetes, mistakes, recording, tasks
 from clusters.addons import Change, Key, Manifest
 from clusters.kubernetes import comparing
 from clusters.models import Cluster, Deploy, Look
@@ -85,18 +84,9 @@ def take(cluster_id: str) -> None:
     except (OperationalError, InterfaceError):
         raise
     except Exception as error:
-        found |= _mistake(error)
+        failure = mistakes.told("A look", error)
+        found["error"], found["remedy"] = failure.cause, failure.remedy
     Look.objects.filter(pk=look.pk).update(held_until=None, **found)
-
-
-def _mistake(error: Exception) -> dict[str, str]:
-    """Return what a person sees of a mistake of ours, and log where; what the exception says may quote anything."""
-    place = "".join(traceback.format_tb(error.__traceback__))
-    logger.error("A look broke with %s:\n%s", type(error).__name__, place)
-    return {
-        "error": f"Keyhaven made a mistake here ({type(error).__name__}).",
-        "remedy": "Look again; if it happens again, the worker's log says where.",
-    }
 
 
 def _plan(cluster: Cluster) -> Iterable[tuple[str, Change]]:

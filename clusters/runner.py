@@ -1,7 +1,6 @@
 """Running a deploy: its steps in order, each a row with its own log and changes."""
 
 import logging
-import traceback
 from functools import partial
 
 from django.conf import settings
@@ -11,7 +10,7 @@ from django.utils import timezone
 
 from accounts.audit import origin
 from accounts.audit import services as audit
-from clusters import addons, deploys, kubernetes, leases, looks, permits, recording
+from clusters import addons, deploys, kubernetes, leases, looks, mistakes, permits, recording
 from clusters.models import Cluster, Deploy, DeployStep
 
 logger = logging.getLogger(__name__)
@@ -66,17 +65,7 @@ def _guarded(turn: "_Turn") -> "tuple[Deploy.Status, addons.StepFailed | None]":
     except (leases.LeaseLost, *_AWAY):
         raise
     except Exception as error:
-        return Deploy.Status.FAILED, _mistake("The deploy", error)
-
-
-def _mistake(what: str, error: Exception) -> addons.StepFailed:
-    """Return a failure that is ours, and log where. Neither the message nor the variables: either may quote a value."""
-    place = "".join(traceback.format_tb(error.__traceback__))
-    logger.error("%s broke with %s:\n%s", what, type(error).__name__, place)
-    return addons.StepFailed(
-        f"Keyhaven made a mistake here ({type(error).__name__}).",
-        "Deploy again; if it happens again, the worker's log says where.",
-    )
+        return Deploy.Status.FAILED, mistakes.told("The deploy", error)
 
 
 class _Turn:
@@ -190,7 +179,7 @@ def _apply(step: addons.Step, run: addons.Run) -> str:
     except kubernetes.ClusterError as error:
         raise addons.StepFailed(error.reason, error.remedy) from error
     except Exception as error:
-        raise _mistake(f"Step {step.slug}", error) from None
+        raise mistakes.told(f"Step {step.slug}", error) from None
 
 
 def _start(row: DeployStep) -> None:

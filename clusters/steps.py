@@ -25,18 +25,12 @@ def _seen_well(run: addons.Run) -> bool:
         return False
 
 
-class Connect:
+class Connect(addons.Step):
     """Reaches the cluster and refreshes what the console knows of it."""
 
     slug = "connect"
     label = "Connect"
     order = 10
-
-    def wanted(self, cluster: Cluster, facts: addons.Facts) -> list[addons.Manifest]:
-        return []
-
-    def plan(self, run: addons.Run) -> list[addons.Change]:
-        return []
 
     def apply(self, run: addons.Run) -> str:
         cluster = run.cluster if _seen_well(run) else services.check(run.cluster, run.door)

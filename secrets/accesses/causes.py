@@ -42,7 +42,7 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why a store is not accepted, and what to do about it."""
+    """Why something of ours does not work in the cluster, and what to do about it."""
 
     reason: str
     remedy: str

@@ -7,6 +7,7 @@ from django.utils import timezone
 from accesses import causes, manifests
 from accesses.models import Access
 from clusters import addons, kubernetes
+from clusters.kubernetes import conditions
 from clusters.kubernetes.events import WARNING
 
 STORE = "ClusterSecretStore"
@@ -14,8 +15,7 @@ STORE = "ClusterSecretStore"
 
 def ready(store: addons.Manifest | None) -> dict[str, Any]:
     """Return a store's Ready condition, empty when the operator has not looked at it."""
-    conditions = ((store or {}).get("status") or {}).get("conditions") or []
-    found: dict[str, Any] = next((one for one in conditions if one.get("type") == "Ready"), {})
+    found = conditions.ready(store)
     return found | {"message": causes.clean(str(found.get("message") or ""))} if found else {}
 
 

@@ -1,20 +1,11 @@
 """What the operator says when it cannot bring a secret, translated by table to a cause and what to do."""
 
 import re
-from dataclasses import dataclass
 
-from accesses.causes import clean
+from accesses.causes import Cause, clean
 from external_secrets.models import ExternalSecret
 
 _ACTION = re.compile(r"not authorized to perform: (?P<action>[\w:-]+)")
-
-
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """Why a link is not in sync, and what to do about it."""
-
-    reason: str
-    remedy: str
 
 
 # (what the operator's message holds, reason, remedy); the first that fits counts.

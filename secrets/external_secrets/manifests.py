@@ -2,15 +2,12 @@
 
 from typing import Any
 
-from clusters.models import Cluster
+from accesses import manifests as marks
 from external_secrets.models import ExternalSecret
 
-API = "external-secrets.io/v1"
+# What marks our objects is said once.
+API, MANAGED_BY, CLUSTER, US = marks.API, marks.MANAGED_BY, marks.CLUSTER, marks.US
 KIND = "ExternalSecret"
-MANAGED_BY = "app.kubernetes.io/managed-by"
-CLUSTER = "keyhaven.io/cluster"
-OWNER = "keyhaven.io/owner"
-US = "keyhaven"
 
 API_VERSIONS = {"Deployment": "apps/v1", "StatefulSet": "apps/v1", "CronJob": "batch/v1"}
 
@@ -18,11 +15,6 @@ API_VERSIONS = {"Deployment": "apps/v1", "StatefulSet": "apps/v1", "CronJob": "b
 def interval(seconds: int) -> str:
     """Return a duration as the operator writes it back: `1h0m0s`."""
     return f"{seconds // 3600}h{seconds % 3600 // 60}m{seconds % 60}s"
-
-
-def selector(cluster: Cluster) -> str:
-    """Return the label selector of what this console made in the cluster."""
-    return f"{MANAGED_BY}={US},{CLUSTER}={cluster.pk}"
 
 
 def external_secret(link: ExternalSecret) -> dict[str, Any]:
@@ -36,7 +28,7 @@ def external_secret(link: ExternalSecret) -> dict[str, Any]:
         "metadata": {
             "name": link.object_name,
             "namespace": link.service.namespace,
-            "labels": {MANAGED_BY: US, CLUSTER: str(link.service.cluster_id), OWNER: str(link.pk)},
+            "labels": marks.labels(link.service.cluster, link.pk),
         },
         "spec": {
             "refreshInterval": interval(link.refresh_seconds),

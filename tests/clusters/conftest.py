@@ -6,22 +6,15 @@ from typing import Any
 import pytest
 
 from clusters import addons, deploys, kubernetes
-from clusters.models import Cluster
 
 
-class FakeStep:
+class FakeStep(addons.Step):
     """A step that does what the test says."""
 
     label = "Fake"
 
     def __init__(self, slug: str, order: int, act: Any = None) -> None:
         self.slug, self.order, self.act, self.calls = slug, order, act, 0
-
-    def wanted(self, cluster: Cluster, facts: addons.Facts) -> list[addons.Manifest]:
-        return []
-
-    def plan(self, run: addons.Run) -> list[addons.Change]:
-        return []
 
     def apply(self, run: addons.Run) -> str:
         self.calls += 1

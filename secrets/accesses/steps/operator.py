@@ -20,7 +20,7 @@ OLDEST = (2, 4, 1)
 UPGRADE = "Upgrade it, one minor version at a time, then deploy again."
 
 
-class Operator:
+class Operator(addons.Step):
     """Adopts an operator that is there, installs the pinned chart where there is none, waits until it works.
 
     One that we installed is upgraded to the next minor, once somebody decided so; never an adopted one.
@@ -29,9 +29,6 @@ class Operator:
     slug = "operator"
     label = "Operator"
     order = 30
-
-    def wanted(self, cluster: Cluster, facts: addons.Facts) -> list[addons.Manifest]:
-        return []
 
     def plan(self, run: addons.Run) -> list[addons.Change]:
         found = find(run.door)

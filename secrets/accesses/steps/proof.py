@@ -5,9 +5,10 @@ from typing import Any
 
 from django.utils import timezone
 
-from accesses import manifests
+from accesses import causes, manifests
 from accesses.steps.installed import Installed
 from clusters import addons, kubernetes, waiting
+from clusters.kubernetes import conditions
 from clusters.models import Cluster
 
 LABEL = "It makes a Secret"
@@ -87,14 +88,16 @@ def _wait(run: addons.Run, one: Installed, kind: str, until: float) -> None:
     said: dict[str, Any] = {}
 
     def ready() -> bool:
-        item = _live(run, kind, space) or {}
-        conditions = (item.get("status") or {}).get("conditions") or []
-        said.update(next((entry for entry in conditions if entry.get("type") == "Ready"), {}))
+        said.update(conditions.ready(_live(run, kind, space)))
         return said.get("status") == "True"
 
     if waiting.until(run, _left(until), ready):
         return
-    why = f"it says “{said['message']}”" if said.get("message") else "it has not looked at it"
+    why = (
+        f"it says “{causes.clean(str(said['message']))}”"
+        if said.get("message")
+        else "it has not looked at it"
+    )
     where = f" -n {space}" if space else ""
     raise addons.StepFailed(
         f"The operator does not work: the {kind} {name}, which a proof made, is not ready, and {why}.",

@@ -24,7 +24,7 @@ def accesses_of(run: addons.Run) -> list[Access]:
     return found
 
 
-class Stores:
+class Stores(addons.Step):
     """Applies each access's Secret and ClusterSecretStore, and prunes those of ours that are not configured."""
 
     slug = "stores"

@@ -21,15 +21,12 @@ _KINDS = ("CustomResourceDefinition", "ClusterSecretStore", "SecretStore", "Exte
 type Kept = dict[str, set[str]]
 
 
-class Uninstall:
+class Uninstall(addons.Step):
     """Uninstalls the release, after making sure that the CRDs stay, and with them stores and Secrets."""
 
     slug = "uninstall"
     label = "Uninstall operator"
     order = 30
-
-    def wanted(self, cluster: Cluster, facts: addons.Facts) -> list[addons.Manifest]:
-        return []
 
     def plan(self, run: addons.Run) -> list[addons.Change]:
         return [_deletion(one.namespace) for one in find(run.door) if one.ours]

@@ -10,25 +10,18 @@ from accesses import manifests, services, watching
 from accesses.models import Access
 from accesses.steps import stores
 from clusters import addons, applying, waiting
-from clusters.models import Cluster
 
 # Changing it makes the operator look again; it says by which deploy it was asked to.
 LOOK_AGAIN = "keyhaven.io/look-again"
 FRESH = datetime.timedelta(minutes=10)
 
 
-class Verify:
+class Verify(addons.Step):
     """Waits for each store's Ready condition, then lists names with the access's own identity."""
 
     slug = "verify"
     label = "Verify"
     order = 50
-
-    def wanted(self, cluster: Cluster, facts: addons.Facts) -> list[addons.Manifest]:
-        return []
-
-    def plan(self, run: addons.Run) -> list[addons.Change]:
-        return []
 
     def apply(self, run: addons.Run) -> str:
         accesses = stores.accesses_of(run)

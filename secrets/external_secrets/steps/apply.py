@@ -3,14 +3,14 @@
 from django.utils import timezone
 
 from clusters import addons, applying, kubernetes
-from clusters.kubernetes import comparing
+from clusters.kubernetes import comparing, conditions
 from clusters.models import Cluster
 from external_secrets import manifests
 from external_secrets.models import ExternalSecret
 from external_secrets.steps import foreign, state
 
 
-class ApplyExternalSecrets:
+class ApplyExternalSecrets(addons.Step):
     """Applies one ExternalSecret per link.
 
     Those of links that are gone are deleted at the end of `inject`: while a workload still names the Secret, its
@@ -76,7 +76,7 @@ def _force(
     due = [
         key
         for key in unchanged
-        if state.ready(ours[key]).get("status") == "False"
+        if conditions.ready(ours[key]).get("status") == "False"
         or (links[key].access.store_name in touched and key[1] not in mine)
     ]
     now = {"force-sync": timezone.now().isoformat(timespec="seconds")}

@@ -25,7 +25,7 @@ class Result:
     stuck: set[Place] = field(default_factory=set)
 
 
-class Inject:
+class Inject(addons.Step):
     """Applies only our environment entries to each workload; nobody else's field is touched.
 
     A link whose Secret is not there is left out, so that no pod is started that cannot run; an entry that is

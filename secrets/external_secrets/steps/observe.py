@@ -8,7 +8,6 @@ from django.utils import timezone
 from accesses.causes import clean
 from clusters import addons
 from clusters.kubernetes.events import Event
-from clusters.models import Cluster
 from external_secrets.models import ExternalSecret
 from external_secrets.steps import state
 
@@ -17,18 +16,12 @@ EVENTS = 10
 _SEEN = ("status", "status_reason", "status_remedy", "refused", "synced_at", "events")
 
 
-class Observe:
+class Observe(addons.Step):
     """Writes each link's state on its row. What was injected stays, also when a link is not in sync."""
 
     slug = "observe"
     label = "Observe"
     order = 80
-
-    def wanted(self, cluster: Cluster, facts: addons.Facts) -> list[addons.Manifest]:
-        return []
-
-    def plan(self, run: addons.Run) -> list[addons.Change]:
-        return []
 
     def apply(self, run: addons.Run) -> str:
         links = state.links_of(run.cluster, run.facts)

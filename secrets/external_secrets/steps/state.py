@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from clusters import addons, kubernetes, waiting
+from clusters.kubernetes import conditions
 from clusters.kubernetes.events import WARNING, Event
 from clusters.models import Cluster
 from external_secrets import causes, manifests
@@ -86,15 +87,9 @@ def split(run: addons.Run, found: list[dict[str, Any]]) -> tuple[Objects, set[Ke
     return ours, others
 
 
-def ready(item: dict[str, Any] | None) -> dict[str, Any]:
-    """Return an object's Ready condition, empty when the operator has not looked at it."""
-    conditions = ((item or {}).get("status") or {}).get("conditions") or []
-    return next((condition for condition in conditions if condition.get("type") == "Ready"), {})
-
-
 def is_synced(item: dict[str, Any] | None) -> bool:
     """Tell whether the operator wrote the Secret for the object as it is now."""
-    if item is None or ready(item).get("status") != "True":
+    if item is None or conditions.ready(item).get("status") != "True":
         return False
     synced = str((item.get("status") or {}).get("syncedResourceVersion") or "")
     return not synced or synced.partition("-")[0] == str(item["metadata"].get("generation"))
@@ -104,7 +99,7 @@ def _is_settled(run: addons.Run, key: Key, item: dict[str, Any] | None, waited: 
     if is_synced(item):
         return True
     patient = key in run.facts.get(FORCED, ()) and waited < GRACE
-    return ready(item).get("status") == "False" and not patient
+    return conditions.ready(item).get("status") == "False" and not patient
 
 
 def settle(run: addons.Run, links: list[ExternalSecret]) -> tuple[Objects, set[Key]]:
@@ -142,7 +137,7 @@ def sync_of(link: ExternalSecret, item: dict[str, Any] | None, told: list[Event]
 
     `told` is what the operator said of it: the condition alone only says that something failed.
     """
-    condition = ready(item)
+    condition = conditions.ready(item)
     at = parse_datetime(str(((item or {}).get("status") or {}).get("refreshTime") or ""))
     message = str(condition.get("message", ""))
     if is_synced(item) and "retained" not in message:
