@@ -7,9 +7,9 @@ from django import forms
 from django.utils import timezone
 
 from accounts.models import User
+from accounts.naming import name_rule
 from clusters import deploys, kubeconfig
 from clusters.models import Cluster, Deploy
-from clusters.models.clusters import name_rule
 
 NAME_HELP = "How it is called here, for example payments-prod."
 

@@ -200,6 +200,10 @@ CLUSTER_PATIENCE = env.number("CLUSTER_PATIENCE", default=30, least=0, most=600)
 CLUSTER_RETRIES = env.number("CLUSTER_RETRIES", default=200, least=0, most=10_000)
 LOOK_SECONDS = env.number("LOOK_SECONDS", default=240, least=10, most=86_400)
 DEPLOY_DAYS = env.number("DEPLOY_DAYS", default=365, least=1, most=3650)
+# Instead of Google's own addresses; for the sandbox.
+GOOGLE_ENDPOINT_URL = env.url("GOOGLE_ENDPOINT_URL", ("http", "https"), "").rstrip("/")
+# Regions that a cloud opened after this version of the console.
+EXTRA_REGIONS = env.words("EXTRA_REGIONS")
 SYNC_TIMEOUT = env.number("SYNC_TIMEOUT", default=60, least=5, most=3600)
 LEASE_SECONDS = env.number("LEASE_SECONDS", default=30, least=5, most=600)
 

@@ -70,6 +70,27 @@ class Door(Wire):
         )
         return bool(answer.get("status", {}).get("allowed"))
 
+    def token(self, namespace: str, name: str, audience: str) -> str:
+        """Return a token of a ServiceAccount for one audience, good for ten minutes; it is never stored.
+
+        :raises NotFound: there is no such ServiceAccount
+        """
+        wanted = {"audiences": [audience], "expirationSeconds": 600}
+        body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": wanted}
+        answer = self.request("POST", f"{kinds.path('v1', 'ServiceAccount', namespace, name)}/token", body)
+        try:
+            return str(answer["status"]["token"])
+        except (KeyError, TypeError):
+            raise errors.Unreachable(f"{self.host} does not answer like a Kubernetes API server.") from None
+
+    def issuer(self) -> str:
+        """Return who signs the tokens of the cluster's ServiceAccounts, or an empty string if that is not told."""
+        try:
+            found = self.request("GET", "/.well-known/openid-configuration").get("issuer", "")
+        except (errors.Forbidden, errors.NotFound):
+            return ""
+        return workloads.text(found, 300)
+
     # -- reading -------------------------------------------------------------------------------------
     def get(
         self, api_version: str, kind: str, name: str, namespace: str | None = None

@@ -3,16 +3,12 @@
 import uuid
 from typing import Any
 
-from django.core.validators import RegexValidator
 from django.db import models
 
 from accounts.models import Organization, OwnedQuerySet, User
+from accounts.naming import name_rule
 from credentials.encryption import EncryptedTextField
-
-name_rule = RegexValidator(
-    r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?\Z",
-    "Use at most 40 lower-case letters, digits and hyphens; start and end with a letter or digit.",
-)
+from credentials.models import CloudCredential
 
 
 class Drift(models.TextChoices):
@@ -47,6 +43,17 @@ class Cluster(models.Model):
     kubeconfig = EncryptedTextField()
     server = models.CharField(max_length=300)
     version = models.CharField(max_length=40, blank=True)
+    # Where it runs, as far as it shows: an AWS region or Google's location, the AWS account or Google project.
+    region = models.CharField(max_length=64, blank=True)
+    account = models.CharField(max_length=128, blank=True)
+    # Its name at Google, which workload identity wants to know.
+    cloud_name = models.CharField(max_length=128, blank=True)
+    # Who signs its ServiceAccounts' tokens, as a URL.
+    issuer = models.CharField(max_length=300, blank=True)
+    # What the console itself uses in that account: to make roles, and to check them.
+    credential = models.ForeignKey(
+        CloudCredential, models.PROTECT, null=True, blank=True, related_name="clusters"
+    )
     identity = models.CharField(max_length=300, blank=True)
     # [{"label": str, "allowed": bool, "needed_for": str}]: what the cluster lets us do
     permissions = models.JSONField(default=list, blank=True)
@@ -72,6 +79,11 @@ class Cluster(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def cloud(self) -> str:
+        """`aws`, `gcp`, or empty for any other."""
+        return {self.Kind.EKS: "aws", self.Kind.GKE: "gcp"}.get(self.Kind(self.kind), "")
 
     @property
     def drift(self) -> Drift:

@@ -6,8 +6,8 @@ from django import forms
 
 from accesses.models import Access, AccessDraft
 from accesses.providers import PROVIDERS, ConfigurationForm, Method, Provider
+from accounts.naming import name_rule
 from clusters.models import Cluster
-from clusters.models.clusters import name_rule
 
 
 class ChoiceField(forms.ChoiceField):

@@ -7,9 +7,10 @@ from django.db import models
 from django.db.models import Q
 
 from accounts.models import OwnedQuerySet, User
+from accounts.naming import name_rule
 from clusters.models import Cluster
-from clusters.models.clusters import name_rule
 from credentials.encryption import EncryptedJSONField
+from credentials.models import CloudCredential
 
 
 class AccessQuerySet(OwnedQuerySet["Access"]):
@@ -32,6 +33,12 @@ class Access(models.Model):
     credential = EncryptedJSONField(null=True)
     credential_set_at = models.DateTimeField(null=True)
     credential_set_by = models.CharField(max_length=160, blank=True)
+    # Chosen instead of keys of its own, or to make and check its role.
+    cloud_credential = models.ForeignKey(
+        CloudCredential, models.PROTECT, null=True, blank=True, related_name="accesses"
+    )
+    # When a temporary credential ends, as far as somebody said so.
+    expires_at = models.DateTimeField(null=True, blank=True)
     # The namespaces whose external secrets may use the store: its `conditions`.
     namespaces = ArrayField(models.CharField(max_length=63))
     version = models.PositiveIntegerField(default=1)
@@ -69,7 +76,7 @@ class Access(models.Model):
 
     @property
     def store_name(self) -> str:
-        """The name of the ClusterSecretStore and of its credential Secret; unique in the cluster for good."""
+        """The name of its ClusterSecretStore, its credential Secret and its ServiceAccount; unique for good."""
         return f"{self.name}-{self.id.hex[:8]}"
 
 
@@ -89,6 +96,10 @@ class AccessDraft(models.Model):
     configuration = models.JSONField(default=dict)
     credential = EncryptedJSONField(null=True)
     credential_set_at = models.DateTimeField(null=True)
+    cloud_credential = models.ForeignKey(
+        CloudCredential, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    expires_at = models.DateTimeField(null=True, blank=True)
     namespaces = ArrayField(models.CharField(max_length=63), default=list)
     # The last test: `services.Result` as JSON.
     result = models.JSONField(default=dict)
@@ -103,6 +114,42 @@ class AccessDraft(models.Model):
 
     def __str__(self) -> str:
         return self.name or "New access"
+
+    @property
+    def store_name(self) -> str:
+        """As the access's that it becomes, which has its id."""
+        return f"{self.name}-{self.id.hex[:8]}"
+
+
+class Identity(models.Model):
+    """What automatic mode made in a cloud for one access; it outlives the access until a deploy has removed it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    cluster = models.ForeignKey(Cluster, models.CASCADE, related_name="identities")
+    # The access's id, which may be gone; that is what tells a deploy to remove this.
+    access_id = models.UUIDField(unique=True)
+    access_name = models.CharField(max_length=40)
+    cloud = models.CharField(max_length=8)
+    # With what it was made, and can be removed.
+    credential = models.ForeignKey(CloudCredential, models.PROTECT, related_name="identities")
+    # AWS: {"role_name", "role_arn", "issuer"}; Google: {"email", "project"}.
+    facts = models.JSONField(default=dict)
+    made_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"Identity of {self.access_name}"
+
+
+class PublishedTemplate(models.Model):
+    """Where an administrator put our CloudFormation template, and which one it was."""
+
+    url = models.URLField(max_length=500)
+    digest = models.CharField(max_length=64)
+    region = models.CharField(max_length=64)
+    published_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return self.url
 
 
 class OperatorState(models.Model):

@@ -11,13 +11,15 @@ from accesses.providers.base import (
     SecretManager,
     SuggestingInput,
 )
-from accesses.providers.errors import (
+from credentials.clouds.errors import (
     CredentialRefused,
+    NotPossibleHere,
     NotReachable,
     NotThere,
     PermissionMissing,
     ProviderError,
     Throttled,
+    TrustMissing,
 )
 
 PROVIDERS: dict[str, Provider] = {provider.slug: provider for provider in (aws_secrets_manager.PROVIDER,)}
@@ -28,6 +30,7 @@ __all__ = [
     "CredentialRefused",
     "Entry",
     "Method",
+    "NotPossibleHere",
     "NotReachable",
     "NotThere",
     "Page",
@@ -38,4 +41,5 @@ __all__ = [
     "SecretManager",
     "SuggestingInput",
     "Throttled",
+    "TrustMissing",
 ]

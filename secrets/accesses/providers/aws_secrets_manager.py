@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from accesses.providers import aws
 from accesses.providers.base import Entry, Method, Page, Provider
+from credentials.clouds import aws as cloud
 
 if TYPE_CHECKING:
     from accesses.models import Access, AccessDraft
 
 LIST = "secretsmanager:ListSecrets"
-WHO = "sts:GetCallerIdentity"
-LISTING_POLICY = aws.policy({"Effect": "Allow", "Action": [LIST], "Resource": "*"})
-READING_POLICY = aws.policy(
+LISTING_POLICY = cloud.policy({"Effect": "Allow", "Action": [LIST], "Resource": "*"})
+READING_POLICY = cloud.policy(
     {
         "Effect": "Allow",
         "Action": [
@@ -41,7 +41,7 @@ class Client:
 
     @cached_property
     def _names(self) -> Any:
-        return aws.client("secretsmanager", self._access)
+        return cloud.client("secretsmanager", cloud.Keys.of(self._access.credential), self._region)
 
     def page(self, prefix: str = "", cursor: str = "") -> Page:
         """Return at most 100 entries, by name."""
@@ -52,7 +52,7 @@ class Client:
             wanted["Filters"] = [{"Key": "name", "Values": [prefix]}]
         if cursor:
             wanted["NextToken"] = cursor
-        with aws.translated(LIST, self._region, LISTING_POLICY):
+        with cloud.translated(LIST, self._region, LISTING_POLICY):
             answer = self._names.list_secrets(**wanted)
             # Always there, also when it is empty; a proxy's page would be taken for “no secrets” else.
             entries = [_entry(found) for found in answer["SecretList"]]
@@ -61,8 +61,7 @@ class Client:
 
     def whoami(self) -> str:
         """Return the ARN that the keys belong to; AWS needs no permission for that."""
-        with aws.translated(WHO, self._region, ""):
-            return str(aws.client("sts", self._access).get_caller_identity()["Arn"])
+        return cloud.caller(cloud.Keys.of(self._access.credential), self._region).arn
 
 
 def _entry(found: dict[str, Any]) -> Entry:

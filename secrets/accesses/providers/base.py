@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 
 if TYPE_CHECKING:
     from accesses.models import Access, AccessDraft
+    from clusters.models import Cluster
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +116,52 @@ class ConfigurationForm(forms.Form):
 
 
 @dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why a method cannot be chosen on a cluster, and what would make it possible; `page` is where, a URL name."""
+
+    reason: str
+    remedy: str = ""
+    page: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What a method's possibility depends on: the cluster, and the methods of its other AWS or Google accesses."""
+
+    cluster: "Cluster"
+    others: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def methods(self) -> frozenset[str]:
+        return frozenset(method for _, method in self.others)
+
+
+def _nothing(access: Any) -> dict[str, str]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
 class Method:
-    """One way for a cluster to sign in; `consequence` is the line that helps to choose."""
+    """One way for a cluster to sign in; `consequence` is the line that helps to choose.
+
+    `auth` is what stands in the store's `auth`, or None for the operator's own identity. `secret_data` is the data of
+    the Secret that it names. `annotations` are those of the access's own ServiceAccount, None where it needs none.
+    `sign_in` returns what the provider's client signs requests with. `obstacle` says why it is not possible.
+    """
 
     slug: str
     label: str
     consequence: str
     form: type[ConfigurationForm]
+    auth: Callable[["Access", str], dict[str, Any] | None]
+    sign_in: Callable[["Access | AccessDraft"], Any]
+    secret_data: Callable[["Access"], dict[str, str]] = _nothing
+    annotations: Callable[["Access | AccessDraft"], dict[str, str]] | None = None
+    obstacle: Callable[[Situation], Obstacle | None] = lambda situation: None
+    # The template with the numbered cards that lead to what the form asks for.
+    setup: str = ""
+    # Made by a deploy: there is nothing to sign in to before.
+    by_deploy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,14 +172,24 @@ class Provider:
     label: str
     sentence: str
     methods: tuple[Method, ...]
-    # (access, operator namespace) → `spec.provider` of its ClusterSecretStore
-    store_provider: Callable[["Access", str], dict[str, Any]]
-    # access → the data of the Secret that the store refers to; empty when there is none
-    secret_data: Callable[["Access"], dict[str, str]]
-    connect: Callable[["Access | AccessDraft"], SecretManager]
+    # (access, what stands in `auth`) → `spec.provider` of its ClusterSecretStore
+    store_provider: Callable[["Access", dict[str, Any]], dict[str, Any]]
+    connect: Callable[["Access | AccessDraft", Any], SecretManager]
     # What the credential must be allowed, as text to copy, and what to know about it
     policy: str
     policy_note: str = ""
+    # `aws`, `gcp`, or empty: the cloud whose accounts and credentials it uses
+    cloud: str = ""
 
     def method(self, slug: str) -> Method | None:
         return next((method for method in self.methods if method.slug == slug), None)
+
+    def method_of(self, access: "Access | AccessDraft") -> Method:
+        """Return the method of an access.
+
+        :raises LookupError: this version of the console does not know it
+        """
+        method = self.method(access.method)
+        if method is None:
+            raise LookupError(f"{self.label} has no method {access.method}.")
+        return method

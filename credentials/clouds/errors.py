@@ -1,4 +1,4 @@
-"""What can go wrong at a secret manager. The vendor's own words are left out: they may quote the request."""
+"""What can go wrong at a cloud or a secret manager. The vendor's own words are left out: they may quote the request."""
 
 
 class ProviderError(Exception):
@@ -17,6 +17,18 @@ class CredentialRefused(ProviderError):
     """The secret manager does not know the credential, any more."""
 
     remedy_text = "Check the keys, or make new ones and replace them here."
+
+
+class TrustMissing(CredentialRefused):
+    """The cloud does not trust the cluster's token: a role or service account is to be changed, not a key."""
+
+    remedy_text = "Compare the role's trust policy with the one that this page shows."
+
+
+class NotPossibleHere(ProviderError):
+    """The console has no way to sign in as this identity; the operator in the cluster has."""
+
+    remedy_text = "Type names instead of browsing them; the operator tells whether it reads them."
 
 
 class PermissionMissing(ProviderError):

@@ -1,0 +1,1 @@
+"""One module a cloud: signing in, asking, and what its refusals mean."""
