@@ -18,6 +18,7 @@ from typing import Any, Self
 from sandbox import world
 from sandbox.kubernetes import Cluster
 
+
 def _client(service: str, url: str, key: tuple[str, str], region: str = "eu-west-3") -> Any:
     import boto3
     from botocore.config import Config

@@ -29,6 +29,7 @@ def teach() -> None:
     for ours, theirs in (
         (_Tokens, TokenResponse), (_Iam, IamResponse), (_Secrets, SecretsManagerResponse),
         (_Parameters, SimpleSystemManagerResponse), (_Role, iam.Role), (_Stacks, cloudformation.CloudFormationResponse),
+        (_Signed, access_control.IAMRequestBase),
     ):  # fmt: skip
         for name, value in vars(ours).items():
             if callable(value) and not name.startswith("__"):
@@ -39,8 +40,20 @@ def teach() -> None:
 
 _assume_role_with_web_identity = TokenResponse.assume_role_with_web_identity
 _authorize = IamResponse._authenticate_and_authorize_normal_action
+_create_aws_request = access_control.IAMRequestBase._create_aws_request
 _role_put_policy = iam.Role.put_policy
 _iam_resource = IamResponse._determine_resource
+
+
+class _Signed(access_control.IAMRequestBase):
+    def _create_aws_request(self) -> Any:
+        # Of a request without a body, moto would sign its headers in the body's place.
+        kept = self._data
+        self._data = kept if self._method in ("POST", "PUT") else {}
+        try:
+            return _create_aws_request(self)
+        finally:
+            self._data = kept
 
 
 class _Tokens(TokenResponse):
@@ -100,7 +113,9 @@ class _Parameters(SimpleSystemManagerResponse):
     def describe_parameters(self) -> ActionResult:
         size = int(self._get_param("MaxResults") or 10)
         if size > 50:
-            message = f"1 validation error detected: Value '{size}' at 'maxResults' failed to satisfy constraint"
+            message = (
+                f"1 validation error detected: Value '{size}' at 'maxResults' failed to satisfy constraint"
+            )
             raise IAMException(
                 "ValidationException", f"{message}: Member must have value less than or equal to 50"
             )
