@@ -28,6 +28,12 @@ class Manager:
         self._fail("whoami")
         return "arn:aws:iam::1:user/reader"
 
+    def probe(self, entries: list[providers.Entry]) -> list[providers.Probe]:
+        return []
+
+    def statement(self, actions: list[str]) -> str:
+        return ""
+
     def _fail(self, what: str) -> None:
         error = self.errors[what]
         if error is not None:
