@@ -24,7 +24,7 @@ from sandbox.processes import Died, Processes
 SEED = "from sandbox import seed; seed.seed()"
 
 
-# A Google stand-in, once there is one: its class, and whose key.json the guide hands out.
+# The Google stand-in, where it is there: its class, and whose key.json the guide hands out.
 GOOGLE = ("sandbox.google", "Google", "reader")
 # File → what `sandbox.kubernetes` is started with. The last cluster is of no cloud, with an issuer that clouds reach.
 CLUSTERS = {
@@ -59,7 +59,7 @@ def google(folder: Path) -> Iterator[tuple[str, str]]:
         return
     with getattr(importlib.import_module(module), name)() as running:
         path = folder / "google-key.json"
-        write(path, json.dumps(running.keys[reader]))
+        write(path, running.keys[reader])
         yield running.url, str(path)
 
 
