@@ -197,7 +197,8 @@ def _prefix(provider: str, written: str) -> str:
     prefix = written.strip().removesuffix("*")
     if prefix in ("", "/"):
         raise ValidationError(
-            f"{written.strip()} is every {_NOUNS[provider]}. Leave the prefixes empty for that.", code="everything"
+            f"{written.strip()} is every {_NOUNS[provider]}. Leave the prefixes empty for that.",
+            code="everything",
         )
     if re.search(r"\s", prefix):
         raise ValidationError(f"“{prefix}” has a space in it. Write one prefix a line.", code="space")
