@@ -9,6 +9,8 @@ from django import forms
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from credentials.fields import SecretField
+
 if TYPE_CHECKING:
     from accesses.models import Access, AccessDraft
     from clusters.models import Cluster
@@ -42,14 +44,6 @@ class SecretManager(Protocol):
 
     def whoami(self) -> str:
         """Return the identity that the credential signs in as, for example an ARN; only to be shown."""
-
-
-class SecretField(forms.CharField):
-    """A credential: never sent back to the browser; left blank, keeps the stored one."""
-
-    widget = forms.PasswordInput(
-        render_value=False, attrs={"autocomplete": "off", "spellcheck": "false", "data-secret": "true"}
-    )
 
 
 class SuggestingInput(forms.TextInput):
