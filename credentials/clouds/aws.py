@@ -133,8 +133,8 @@ def _config(**more: Any) -> Any:
     """Return limits: a hung endpoint costs at most 26 seconds, throttling is asked again with backoff."""
     from botocore.config import Config
 
-    retries = {"total_max_attempts": 2, "mode": "standard"}
-    return Config(connect_timeout=3, read_timeout=10, retries=retries, **more)
+    retrying: Any = {"total_max_attempts": 2, "mode": "standard"}
+    return Config(connect_timeout=3, read_timeout=10, retries=retrying, **more)
 
 
 @functools.cache
@@ -168,7 +168,7 @@ def assume_with_token(role_arn: str, token: str, region: str) -> Keys:
     try:
         with translated("sts:AssumeRoleWithWebIdentity", region, ""):
             answer = sts.assume_role_with_web_identity(
-                RoleArn=role_arn, RoleSessionName="keyhaven", WebIdentityToken=token, DurationSeconds=900
+                RoleArn=role_arn, RoleSessionName="keyhaven", WebIdentityToken=token, DurationSeconds=3600
             )
             found = answer["Credentials"]
             return Keys(found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"])
