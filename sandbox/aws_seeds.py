@@ -22,7 +22,7 @@ _ISSUER = (
     "iam:DeleteOpenIDConnectProvider", "iam:GetOpenIDConnectProvider", "iam:TagOpenIDConnectProvider",
 )  # fmt: skip
 _ANYWHERE = (
-    "eks:DescribeCluster", "eks:ListClusters", "iam:ListOpenIDConnectProviders", "iam:SimulatePrincipalPolicy",
+    "eks:DescribeCluster", "eks:ListClusters", "iam:ListOpenIDConnectProviders", "iam:ListRoles", "iam:SimulatePrincipalPolicy",
     "sts:GetCallerIdentity",
 )  # fmt: skip
 

@@ -51,6 +51,13 @@ def _throttled(permission: str, policy: str) -> errors.ProviderError:
     return errors.Throttled("AWS asks to slow down.")
 
 
+def _full(permission: str, policy: str) -> errors.ProviderError:
+    return errors.ProviderError(
+        f"AWS refuses {permission}: a limit of the account is reached.",
+        "Raise the account's IAM quota, or remove what is not needed.",
+    )
+
+
 def _not_there(permission: str, policy: str) -> errors.ProviderError:
     return errors.NotThere("AWS does not have it.")
 
@@ -80,6 +87,8 @@ _CODES: tuple[tuple[str, Maker], ...] = (
     ("TooManyRequests", _throttled),
     ("RequestLimitExceeded", _throttled),
     ("ResourceNotFound", _not_there),
+    ("NoSuchEntity", _not_there),
+    ("LimitExceeded", _full),
 )
 
 

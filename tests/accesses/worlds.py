@@ -46,7 +46,7 @@ def _parameters(cloud: Any) -> World:
     return replace(
         _aws(cloud),
         permission="ssm:DescribeParameters",
-        names=world.parameter_names(COUNT),
+        names=[f"/{name}" for name in world.names(COUNT)[: world.PARAMETERS]],
         value=cloud.parameter_value,
     )
 

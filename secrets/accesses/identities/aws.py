@@ -20,6 +20,10 @@ POLICY_NAME = "keyhaven-secrets"
 OURS = {"managed-by": "keyhaven"}
 
 
+class NotOurs(errors.ProviderError):
+    """Something of that name is there, and somebody else made it."""
+
+
 def _manifest(kind: str, name: str, spec: dict[str, Any]) -> Manifest:
     return {"apiVersion": API, "kind": kind, "metadata": {"name": name}, "spec": spec}
 
@@ -103,7 +107,10 @@ class Maker:
 
     def left(self, way: Any, identity: Identity) -> list[Manifest]:
         facts = identity.facts
-        role = _live_role(way, _manifest(ROLE, facts["role_name"], {}))
+        try:
+            role = _live_role(way, _manifest(ROLE, facts["role_name"], {}))
+        except NotOurs:
+            role = None
         arn = facts["provider_arn"]
         issuer = _manifest(PROVIDER, arn.partition(":oidc-provider/")[2], {"arn": arn})
         ours = _is_ours(way, arn) and not _trusted(way, arn, but=facts["role_name"])
@@ -206,7 +213,7 @@ def _live_role(way: Any, wanted: Manifest) -> Manifest | None:
         return None
     tags = _read(role.get("Tags", []))
     if not OURS.items() <= tags.items():
-        raise errors.ProviderError(
+        raise NotOurs(
             f"There is a role {name} already, and Keyhaven did not make it.",
             "Rename or remove that role; an access never takes one over.",
         )
