@@ -54,9 +54,9 @@ class SecretForm(forms.Form):
             bound.error_messages["required"] = f"Enter the {label[:1].lower()}{label[1:]}."
             bound.required = bound.required and name not in self.stored
 
-    def add_fields(self, before: dict[str, forms.Field]) -> None:
-        """Put fields of the page before the credential's own; they are no part of it."""
-        self.fields = before | self.fields
+    def add_fields(self, before: dict[str, forms.Field], after: dict[str, forms.Field]) -> None:
+        """Put fields of the page around the form's own; they are no part of the credential."""
+        self.fields = before | self.fields | after
 
     @classmethod
     def secret_names(cls) -> list[str]:

@@ -46,7 +46,7 @@ def credential_form(
     """Return the form that makes a credential, or changes one: its name, then the cloud's own fields."""
     initial = {"name": credential.name, **credential.facts} if credential else None
     form = method.form(data, files, initial=initial, stored=credential.secret if credential else ())
-    form.add_fields({"name": _name_field(organization, credential)})
+    form.add_fields({"name": _name_field(organization, credential)}, {})
     return form
 
 

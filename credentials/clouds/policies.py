@@ -1,6 +1,7 @@
 """The least that the console's own identities need, as exact text to copy."""
 
 import json
+from typing import Any
 
 from credentials.clouds import aws
 
@@ -9,14 +10,15 @@ PREFIX = "keyhaven-"
 
 _PROVIDERS = (
     "iam:CreateOpenIDConnectProvider",
+    "iam:TagOpenIDConnectProvider",
     "iam:GetOpenIDConnectProvider",
     "iam:AddClientIDToOpenIDConnectProvider",
-    "iam:TagOpenIDConnectProvider",
+    "iam:DeleteOpenIDConnectProvider",
 )
 _ROLES = (
     "iam:CreateRole",
-    "iam:GetRole",
     "iam:TagRole",
+    "iam:GetRole",
     "iam:UpdateAssumeRolePolicy",
     "iam:PutRolePolicy",
     "iam:GetRolePolicy",
@@ -28,32 +30,23 @@ _ROLES = (
 
 
 def for_aws(account: str, partition: str = "aws") -> str:
-    """Return the IAM policy with which the console makes and checks roles in an account.
+    """Return the IAM policy with which the console makes, checks and removes roles in an account.
 
-    STS tells everybody who they are, so that sts:GetCallerIdentity needs no statement.
+    AWS tells everybody who they are, so that sts:GetCallerIdentity needs no statement.
     """
     iam = f"arn:{partition}:iam::{account}"
     return aws.policy(
-        {
-            "Sid": "FindIssuers",
-            "Effect": "Allow",
-            "Action": ["iam:ListOpenIDConnectProviders"],
-            "Resource": "*",
-        },
-        {
-            "Sid": "TrustIssuers",
-            "Effect": "Allow",
-            "Action": list(_PROVIDERS),
-            "Resource": f"{iam}:oidc-provider/*",
-        },
-        {"Sid": "OwnRoles", "Effect": "Allow", "Action": list(_ROLES), "Resource": f"{iam}:role/{PREFIX}*"},
-        {
-            "Sid": "CheckPermissions",
-            "Effect": "Allow",
-            "Action": ["iam:SimulatePrincipalPolicy"],
-            "Resource": [f"{iam}:role/*", f"{iam}:user/*"],
-        },
+        _allow("TrustIssuers", _PROVIDERS, f"{iam}:oidc-provider/*"),
+        _allow("OwnRoles", _ROLES, f"{iam}:role/{PREFIX}*"),
+        # Whether another role needs an issuer is looked up before it is removed; AWS lists all roles or none.
+        _allow("WhoTrustsAnIssuer", ("iam:ListRoles",), "*"),
+        _allow("CheckPermissions", ("iam:SimulatePrincipalPolicy",), f"{iam}:role/*", f"{iam}:user/*"),
     )
+
+
+def _allow(sid: str, actions: tuple[str, ...], *resources: str) -> dict[str, Any]:
+    on: Any = list(resources) if len(resources) > 1 else resources[0]
+    return {"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": on}
 
 
 def for_google(project: str) -> str:
