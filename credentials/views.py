@@ -85,7 +85,13 @@ def new(request: OrgRequest) -> HttpResponse:
         if made is not None:
             pages.toast(request, f"{made.name} works and is stored.")
             return pages.go_to(request, _url(request, made))
-    context = {"form": form, "cloud": cloud, "method": method, "url": request.get_full_path()}
+    context = {
+        "form": form,
+        "cloud": cloud,
+        "method": method,
+        "policy": cloud.policy({}),
+        "url": request.get_full_path(),
+    }
     return pages.render_page(request, "credentials/new.html", context, status=422 if form.is_bound else 200)
 
 

@@ -88,8 +88,8 @@ CLOUD = Cloud(
             identify=_identify,
         ),
     ),
-    words={"arn": "ARN", "account": "Account", "key_id": "Access key ID", "partition": "Partition"},
-    policy=lambda facts: policies.for_aws(facts.get("account", ""), facts.get("partition", "aws")),
+    words={"arn": "ARN", "account": "Account", "key_id": "Access key ID"},
+    policy=lambda facts: policies.for_aws(facts.get("account", "ACCOUNT_ID"), facts.get("partition", "aws")),
     policy_note="For roles that deploys make and Keyhaven checks. In place of typed keys of an access, it also needs "
     "what that access's page lists. To learn who it is, AWS asks for no permission.",
 )

@@ -30,7 +30,7 @@ class Cloud:
     """One cloud. A new one is a module with such a record, and one line in the registry.
 
     `words` are the labels of the facts, in the order in which they are shown. `policy` returns the least that an
-    identity with these facts needs to be allowed, as text to copy.
+    identity with these facts needs to be allowed, as text to copy; without facts, a word stands for the account.
     """
 
     slug: str

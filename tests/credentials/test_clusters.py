@@ -54,7 +54,16 @@ def errors(response):
 
 
 class TestCard:
-    def test_it_shows_what_is_known_and_what_is_not(self, browser, cluster):
+    def test_what_was_not_discovered_is_unknown(self, browser, cluster):
+        Cluster.objects.update(kind="gke", region="")
+
+        seen = browser.get(SETTINGS).content.decode()
+
+        assert "<dt>Region</dt><dd>Unknown</dd>" in seen
+        assert "<dt>Project</dt><dd>Unknown</dd>" in seen
+        assert "<dt>Issuer</dt><dd>Unknown</dd>" in seen
+
+    def test_it_shows_what_is_known(self, browser, cluster):
         cluster.issuer = "https://oidc.eks.eu-west-3.amazonaws.com/id/ABC"
         cluster.save()
 
@@ -62,7 +71,6 @@ class TestCard:
 
         assert "Amazon EKS" in seen
         assert "eu-west-3" in seen
-        assert "<dd>Unknown</dd>" in seen
         assert "oidc.eks.eu-west-3.amazonaws.com/id/ABC" in seen
 
     @pytest.mark.parametrize(

@@ -115,6 +115,9 @@ class TestNew:
         assert wrong.status_code == 422
         assert "from the list" in text(wrong)
 
+    def test_what_to_allow_is_there_before_the_account_is_known(self, browser):
+        assert "arn:aws:iam::ACCOUNT_ID:role/keyhaven-*" in text(browser.get(NEW))
+
     def test_it_is_tried_then_stored(self, browser, filled):
         done = browser.post(NEW, filled)
         page = text(browser.get(done.headers["Location"]))
