@@ -60,11 +60,12 @@ def keep(access: Access, result: trials.Result) -> trials.Result:
 
 def _verification(result: dict[str, Any], at: Any) -> dict[str, Any]:
     """Return what an access keeps of a test: not the names, which not everybody who sees it may see."""
+    quiet = result["listed"] or result["untried"]
     found = {
         "result": result | {"names": []},
         "tested_at": at,
-        "verified_error": "" if result["listed"] else result["reason"],
-        "verified_remedy": "" if result["listed"] else result["remedy"],
+        "verified_error": "" if quiet else result["reason"],
+        "verified_remedy": "" if quiet else result["remedy"],
     }
     return found | ({"verified_at": at} if result["listed"] else {})
 

@@ -100,6 +100,8 @@ def _verified(run: addons.Run, access: Access, result: trials.Result | None) -> 
     services.keep(access, result)
     if result.listed:
         run.log("info", f"{access.name}: names are listed with its own identity.")
+    elif result.untried:
+        run.log("info", f"{access.name}: {result.reason}")
     elif result.refused:
         raise addons.StepFailed(f"{access.name}: {result.reason}", result.remedy)
     else:
