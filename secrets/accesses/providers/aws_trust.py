@@ -33,7 +33,8 @@ def _reason(access: "Access | AccessDraft", role_arn: str) -> str:
     name, region = role_arn.rpartition("/")[2], access.configuration["region"]
     try:
         with aws.translated("iam:GetRole", region, ""):
-            role = aws.client("iam", aws.Keys.of(credential.secret), region).get_role(RoleName=name)["Role"]
+            way = aws.client("iam", aws.Keys.of(credential.secret), region, hasty=True)
+            role = way.get_role(RoleName=name)["Role"]
     except errors.NotThere:
         return f"There is no role {name} in the account {credential.account}."
     except errors.ProviderError:
