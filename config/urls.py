@@ -14,6 +14,7 @@ handler500 = "config.errors.server_error"
 organization_urls: list[URLPattern | URLResolver] = [
     path("", include("accounts.urls")),
     path("go-to/", palette.go_to, name="palette"),
+    path("", include("credentials.urls")),
     path("", include("clusters.urls")),
     path("", include("accesses.urls")),
     path("", include("external_secrets.urls")),
