@@ -189,10 +189,11 @@ def _answer(draft: AccessDraft, form: ConfigurationForm) -> None:
 
 
 def _test(request: OrgRequest, draft: AccessDraft) -> HttpResponse:
-    """Test at the first visit and on demand; what was tested and shown can be saved."""
-    if request.method == "POST" and request.POST.get("wish") == "save" and draft.result:
+    """Test on demand; what was tested, and shown to the person, can be saved."""
+    save = request.method == "POST" and request.POST.get("wish") == "save"
+    if save and draft.tested_at and request.POST.get("shown") == draft.tested_at.isoformat():
         return _save(request, draft)
-    if request.method == "POST" or not draft.result:
+    if (request.method == "POST" and not save) or not draft.result:
         services.test_draft(draft)
     if request.method == "POST":
         return pages.go_to(request, _url(request, draft, "test"))
