@@ -42,6 +42,17 @@ NEEDS: tuple[Need, ...] = (
         "list", CORE, "secrets", "finding what is no longer needed; metadata only", in_operator_namespace=True
     ),
     Need("delete", CORE, "secrets", "removing credentials of removed accesses", in_operator_namespace=True),
+    Need(
+        "create",
+        CORE,
+        "serviceaccounts/token",
+        "listing names as the cluster would",
+        in_operator_namespace=True,
+    ),
+    Need("patch", CORE, "serviceaccounts", "signing in without keys", in_operator_namespace=True),
+    Need("list", CORE, "serviceaccounts", "finding what is no longer needed", in_operator_namespace=True),
+    Need("delete", CORE, "serviceaccounts", "removing those of removed accesses", in_operator_namespace=True),
+    Need("list", CORE, "nodes", "telling the region"),
     Need("list", CORE, "events", "saying why a secret is not in sync"),
     Need("get", CRDS, "customresourcedefinitions", "telling whether the operator works"),
     Need(

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.audit import services as audit
 from accounts.models import Organization, User
-from clusters import kubernetes, permissions
+from clusters import kubernetes, permissions, places
 from clusters.models import Cluster, ConnectDraft, Deploy, Service
 
 
@@ -35,6 +35,7 @@ class Trial:
     version: str
     identity: str
     permissions: list[dict[str, Any]] = field(default_factory=list)
+    place: places.Place = field(default_factory=places.Place)
 
     @property
     def denied(self) -> list[dict[str, Any]]:
@@ -51,10 +52,12 @@ def try_connection(reduced: str, operator_namespace: str = "") -> Trial:
 
 def look_around(door: kubernetes.Door, operator_namespace: str = "") -> Trial:
     """Say by an open door what the cluster is, who we are there and what we may do."""
+    version = door.version()
     return Trial(
         server=door.host,
-        version=door.version(),
+        version=version,
         identity=door.whoami(),
+        place=places.find(door, version),
         permissions=permissions.review(door, operator_namespace or settings.OPERATOR_NAMESPACE),
     )
 
@@ -78,6 +81,7 @@ def connect(*, draft: ConnectDraft, name: str, by: User) -> Cluster:
         version=found.version,
         identity=found.identity,
         permissions=found.permissions,
+        **found.place.fields(),
         operator_namespace=settings.OPERATOR_NAMESPACE,
         seen_at=timezone.now(),
     )
@@ -106,6 +110,13 @@ def changed(cluster: Cluster) -> None:
     Cluster.objects.filter(pk=cluster.pk).update(generation=F("generation") + 1)
 
 
+# What a test of the connection finds.
+_FOUND = (
+    "status", "status_reason", "seen_at", "version", "identity", "permissions",
+    "kind", "region", "account", "cloud_name", "issuer",
+)  # fmt: skip
+
+
 def check(cluster: Cluster, door: kubernetes.Door | None = None) -> Cluster:
     """Test the connection now and keep what was found, or why it failed; by the door of a deploy, which is patient."""
     try:
@@ -121,8 +132,9 @@ def check(cluster: Cluster, door: kubernetes.Door | None = None) -> Cluster:
             found.identity,
             found.permissions,
         )
-    fields = ("status", "status_reason", "seen_at", "version", "identity", "permissions")
-    Cluster.objects.filter(pk=cluster.pk).update(**{name: getattr(cluster, name) for name in fields})
+        for name, value in found.place.fields().items():
+            setattr(cluster, name, value)
+    Cluster.objects.filter(pk=cluster.pk).update(**{name: getattr(cluster, name) for name in _FOUND})
     return cluster
 
 
@@ -171,6 +183,8 @@ def replace_kubeconfig(*, cluster: Cluster, reduced: str, seen_version: str, by:
     live.kubeconfig, live.server = reduced, found.server
     live.version, live.identity, live.permissions = found.version, found.identity, found.permissions
     live.status, live.status_reason, live.seen_at = Cluster.Status.READY, "", timezone.now()
+    for name, value in found.place.fields().items():
+        setattr(live, name, value)
     live.save()
     changed(live)
     audit.record(

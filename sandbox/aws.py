@@ -4,9 +4,9 @@
 """
 
 import argparse
+import contextlib
 import json
 import logging
-import re
 import signal
 import subprocess
 import sys
@@ -16,38 +16,7 @@ from collections.abc import Iterable
 from typing import Any, Self
 
 from sandbox import world
-
-_READ = (
-    "secretsmanager:GetResourcePolicy", "secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret",
-    "secretsmanager:ListSecretVersionIds",
-)  # fmt: skip
-_LIST = "secretsmanager:ListSecrets"
-# Real AWS answers this one without any permission.
-_WHO = "sts:GetCallerIdentity"
-USERS = {
-    "reader": (*_READ, _LIST, _WHO),
-    "limited": (*_READ, _WHO),
-    "admin": ("secretsmanager:*", _WHO),
-}
-
-
-def _seed(count: int) -> None:
-    from moto.backends import get_backend
-
-    for region in world.REGIONS:
-        backend = get_backend("secretsmanager")[world.ACCOUNT][region]
-        for name in world.names(count):
-            backend.create_secret(
-                name,
-                secret_string=world.value(name),
-                secret_binary=None,
-                description=None,
-                tags=world.tags(name),
-                kms_key_id=None,
-                client_request_token=None,
-                replica_regions=[],
-                force_overwrite=False,
-            )
+from sandbox.kubernetes import Cluster
 
 
 def _client(service: str, url: str, key: tuple[str, str], region: str = "eu-west-3") -> Any:
@@ -65,38 +34,9 @@ def _client(service: str, url: str, key: tuple[str, str], region: str = "eu-west
     )
 
 
-def _as_aws(application: Any) -> Any:
-    """Wrap moto: it refuses JSON requests in XML, where AWS answers 400 and JSON with the error's type."""
-
-    def wrapped(environ: dict[str, Any], start_response: Any) -> Any:
-        started: list[Any] = []
-        body = b"".join(application(environ, lambda *given: started.append(given)))
-        status, headers, *rest = started[0]
-        code = re.search(rb"<Code>(\w+)</Code>", body)
-        if "HTTP_X_AMZ_TARGET" in environ and status.startswith("403") and code:
-            status, body = (
-                "400 Bad Request",
-                json.dumps({"__type": code[1].decode(), "message": "refused"}).encode(),
-            )
-            headers = [("Content-Type", "application/x-amz-json-1.1"), ("Content-Length", str(len(body)))]
-        start_response(status, headers, *rest)
-        return [body]
-
-    return wrapped
-
-
-def _users(url: str) -> dict[str, tuple[str, str]]:
-    """Make the IAM users and return their access keys."""
-    iam = _client("iam", url, ("setup", "setup"))
-    keys = {}
-    for name, actions in USERS.items():
-        iam.create_user(UserName=name)
-        statement = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
-        document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-        iam.put_user_policy(UserName=name, PolicyName="sandbox", PolicyDocument=document)
-        made = iam.create_access_key(UserName=name)["AccessKey"]
-        keys[name] = (made["AccessKeyId"], made["SecretAccessKey"])
-    return keys
+def _post(url: str, body: bytes, kind: str = "application/json") -> None:
+    request = urllib.request.Request(url, data=body, headers={"Content-Type": kind})  # noqa: S310
+    urllib.request.urlopen(request, timeout=5).read()  # noqa: S310
 
 
 def serve(port: int, count: int) -> None:
@@ -104,21 +44,21 @@ def serve(port: int, count: int) -> None:
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import make_server
 
+    from sandbox import aws_gate, aws_moto, aws_seeds
+
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
-    server = make_server(
-        "127.0.0.1", port, _as_aws(DomainDispatcherApplication(create_backend_app)), threaded=True
-    )
+    aws_moto.teach()
+    application = aws_gate.as_aws(DomainDispatcherApplication(create_backend_app))
+    server = make_server("127.0.0.1", port, application, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{server.port}"
-    _seed(count)
-    keys = _users(url)
-    strict = urllib.request.Request(  # noqa: S310
-        f"{url}/moto-api/reset-auth", data=b"0", headers={"Content-Type": "text/plain"}
-    )
-    urllib.request.urlopen(strict, timeout=5).read()  # noqa: S310
+    aws_seeds.fill(count)
+    keys = aws_seeds.make_users(world.ACCOUNT)
+    keys["foreigner"] = aws_seeds.make_users(world.OTHER_ACCOUNT)["administrator"]
+    _post(f"{url}/moto-api/reset-auth", b"0", "text/plain")
     print(json.dumps({"url": url, "keys": keys}), flush=True)
     ended.wait()
     server.shutdown()
@@ -161,22 +101,79 @@ class Cloud:
             self._process.kill()
             self._process.communicate()
 
-    def _manager(self, region: str) -> Any:
-        return _client("secretsmanager", self.url, self.keys["admin"], region)
+    def client(self, service: str, user: str = "admin", region: str = "eu-west-3") -> Any:
+        """Return a boto3 client of one of the users."""
+        return _client(service, self.url, self.keys[user], region)
 
+    # -- secrets and parameters ----------------------------------------------------------------------
     def put(self, name: str, value: str, region: str = "eu-west-3") -> None:
         """Write a secret, new or changed."""
-        manager = self._manager(region)
+        manager = self.client("secretsmanager", region=region)
         try:
             manager.put_secret_value(SecretId=name, SecretString=value)
         except manager.exceptions.ResourceNotFoundException:
             manager.create_secret(Name=name, SecretString=value)
 
     def delete(self, name: str, region: str = "eu-west-3") -> None:
-        self._manager(region).delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+        manager = self.client("secretsmanager", region=region)
+        manager.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
 
     def value(self, name: str, region: str = "eu-west-3") -> str:
-        return str(self._manager(region).get_secret_value(SecretId=name)["SecretString"])
+        manager = self.client("secretsmanager", region=region)
+        return str(manager.get_secret_value(SecretId=name)["SecretString"])
+
+    def put_parameter(
+        self, name: str, value: str, kind: str = "SecureString", region: str = "eu-west-3"
+    ) -> None:
+        """Write a parameter, new or a new version."""
+        self.client("ssm", region=region).put_parameter(Name=name, Value=value, Type=kind, Overwrite=True)
+
+    def parameter_value(self, name: str, region: str = "eu-west-3") -> str:
+        found = self.client("ssm", region=region).get_parameter(Name=name, WithDecryption=True)
+        return str(found["Parameter"]["Value"])
+
+    # -- identities ----------------------------------------------------------------------------------
+    def trust(self, cluster: Cluster) -> None:
+        """Let AWS fetch the keys of a cluster's issuer, as it does with a public one."""
+        given = {"issuer": cluster.issuer, "jwks": cluster.jwks()}
+        _post(f"{self.url}/sandbox/issuers", json.dumps(given).encode())
+
+    def expire(self, access_key_id: str) -> None:
+        """Let the temporary keys have ended."""
+        _post(f"{self.url}/sandbox/expire", json.dumps({"access_key_id": access_key_id}).encode())
+
+    def role(
+        self,
+        name: str,
+        issuer: str,
+        subject: str,
+        actions: Iterable[str],
+        *,
+        account: str = world.ACCOUNT,
+        audience: str = "sts.amazonaws.com",
+        resource: str = "*",
+    ) -> str:
+        """Make the IAM OIDC provider of an issuer, if it is missing, and a role that trusts one of its subjects;
+        return the role's ARN. The account is one of the world's two.
+        """
+        iam = self.client("iam", "administrator" if account == world.ACCOUNT else "foreigner")
+        host = issuer.removeprefix("https://")
+        with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):
+            iam.create_open_id_connect_provider(Url=issuer, ClientIDList=[audience])
+        trust = {
+            "Effect": "Allow",
+            "Principal": {"Federated": f"arn:aws:iam::{account}:oidc-provider/{host}"},
+            "Action": "sts:AssumeRoleWithWebIdentity",
+            "Condition": {"StringEquals": {f"{host}:aud": audience, f"{host}:sub": subject}},
+        }
+        made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=_policy(trust))
+        statement = {"Effect": "Allow", "Action": list(actions), "Resource": resource}
+        iam.put_role_policy(RoleName=name, PolicyName="read", PolicyDocument=_policy(statement))
+        return str(made["Role"]["Arn"])
+
+
+def _policy(statement: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
 def main(arguments: Iterable[str] | None = None) -> None:

@@ -1,54 +1,83 @@
-"""How the sandbox's operator reads a value: with the keys of the store, from the AWS stand-in or a `fake` store."""
+"""How the sandbox's operator reads a value: as the identity that the store names, from the clouds' stand-ins or a
+`fake` store.
+"""
 
 import base64
 import json
+import time
+from collections.abc import Callable
 from typing import Any
 
 from sandbox.kubernetes import Cluster
 
 type Manifest = dict[str, Any]
 
+# How long a cloud's answer about a store's identity is believed.
+_REFUSED = 1.0
+GOOGLE_CHECK = 5.0
+
 
 class Failed(Exception):
-    """A sync failed; the text is what the operator writes into its event."""
+    """A sync failed, or a store has no identity; the text is what the operator writes into its event."""
+
+
+class Kept:
+    """Answers of clouds, and refusals for a moment, so that looking five times a second asks them rarely."""
+
+    def __init__(self) -> None:
+        self._found: dict[Any, tuple[float, Any]] = {}
+
+    def get[T](self, key: Any, seconds: float, ask: Callable[[], T]) -> T:
+        """Return what `ask` returned or raised, asked anew after so many seconds.
+
+        :raises Failed: what `ask` raised
+        """
+        until, answer = self._found.get(key, (0.0, None))
+        if time.monotonic() >= until:
+            try:
+                answer, until = ask(), time.monotonic() + seconds
+            except Failed as error:
+                answer, until = error, time.monotonic() + _REFUSED
+            self._found[key] = (until, answer)
+        if isinstance(answer, Failed):
+            raise Failed(str(answer))
+        return answer  # type: ignore[no-any-return]
 
 
 class Reader:
-    """Reads values as one store's identity."""
+    """Reads values as each store's identity."""
 
-    def __init__(self, cluster: Cluster, aws_url: str) -> None:
-        self.cluster, self.aws_url = cluster, aws_url
+    def __init__(self, cluster: Cluster, aws_url: str, google_url: str = "") -> None:
+        self.cluster, self.aws_url, self.google_url = cluster, aws_url, google_url
+        self.kept = Kept()
 
-    def keys(self, manifest: Manifest) -> tuple[str, str, str | None]:
-        """Return the AWS keys that a store refers to; a `fake` store has none."""
-        aws = manifest["spec"]["provider"].get("aws")
-        if aws is None:
-            return "", "", None
-        reference = (aws.get("auth") or {}).get("secretRef") or {}
-        found = [
-            self._selected(reference.get(name), manifest["metadata"].get("namespace", ""))
-            for name in ("accessKeyIDSecretRef", "secretAccessKeySecretRef")
-        ]
-        token = reference.get("sessionTokenSecretRef")
-        return found[0], found[1], self._selected(token, "") if token else None
+    def check(self, manifest: Manifest) -> None:
+        """Make a client for a store, which proves as little as the operator's own check: static keys need only be
+        there, a role must let the cluster's token in.
 
-    def _selected(self, selector: Manifest | None, namespace: str) -> str:
-        selector = selector or {}
-        namespace, name = selector.get("namespace", namespace), selector.get("name", "")
-        secret = self.cluster.get("Secret", name, namespace)
-        if secret is None:
-            raise Failed(
-                f'cannot get Kubernetes secret "{name}" from namespace "{namespace}": secrets "{name}" not found'
+        :raises Failed: there is no client
+        """
+        provider = manifest["spec"]["provider"]
+        if "aws" in provider:
+            self._aws().check(manifest)
+        elif "gcpsm" in provider:
+            metadata = manifest["metadata"]
+            self.kept.get(
+                (metadata["uid"], metadata["generation"]), GOOGLE_CHECK, lambda: self._check_google(manifest)
             )
-        data = secret.get("data") or {}
-        key = selector.get("key", "")
-        if key not in data:
-            raise Failed(f'cannot find secret data for key: "{key}"')
-        return base64.b64decode(data[key]).decode()
 
-    def value(self, found: Manifest, reference: Manifest) -> str:
-        provider = found["spec"]["provider"]
-        text = self._fake(provider["fake"], reference) if "fake" in provider else self._aws(found, reference)
+    def value(self, manifest: Manifest, reference: Manifest) -> str:
+        """Return what a remoteRef names.
+
+        :raises Failed: the store's identity may not, or it is not there
+        """
+        provider = manifest["spec"]["provider"]
+        if "fake" in provider:
+            text = self._fake(provider["fake"], reference)
+        elif "gcpsm" in provider:
+            text = self._google(manifest, reference)
+        else:
+            text = self._aws().value(manifest, reference)
         wanted = reference.get("property")
         return _property(text, wanted, reference["key"]) if wanted else text
 
@@ -59,38 +88,44 @@ class Reader:
                 return str(entry["value"])
         raise Failed("Secret does not exist")
 
-    def _aws(self, found: Manifest, reference: Manifest) -> str:
-        import boto3
-        from botocore.config import Config
-        from botocore.exceptions import BotoCoreError, ClientError
+    def _aws(self) -> Any:
+        from sandbox import reading_aws
 
-        key_id, secret_key, token = self.keys(found)
-        wanted = {"SecretId": reference["key"]}
-        version = reference.get("version", "")
-        if version.startswith("uuid/"):
-            wanted["VersionId"] = version.removeprefix("uuid/")
-        elif version:
-            wanted["VersionStage"] = version
-        client = boto3.client(
-            "secretsmanager",
-            endpoint_url=self.aws_url,
-            region_name=found["spec"]["provider"]["aws"]["region"],
-            aws_access_key_id=key_id,
-            aws_secret_access_key=secret_key,
-            aws_session_token=token,
-            config=Config(retries={"total_max_attempts": 1}, connect_timeout=3, read_timeout=5),
+        return reading_aws.Aws(self.cluster, self.aws_url, self.kept)
+
+    def _check_google(self, manifest: Manifest) -> None:
+        google = self._reading_google()
+        google.check(self.cluster, manifest, self.google_url)
+
+    def _google(self, manifest: Manifest, reference: Manifest) -> str:
+        google = self._reading_google()
+        return str(google.value(self.cluster, manifest, reference, self.google_url))
+
+    def _reading_google(self) -> Any:
+        import importlib
+
+        if not self.google_url:
+            raise Failed("unable to create client: the sandbox has no Google")
+        return importlib.import_module("sandbox.reading_google")
+
+
+def secret_value(cluster: Cluster, selector: Manifest | None, namespace: str) -> str:
+    """Return what a secret selector of a store points at; `namespace` counts where it names none.
+
+    :raises Failed: the Secret or its key is missing
+    """
+    selector = selector or {}
+    namespace, name = selector.get("namespace", namespace), selector.get("name", "")
+    secret = cluster.get("Secret", name, namespace)
+    if secret is None:
+        raise Failed(
+            f'cannot get Kubernetes secret "{name}" from namespace "{namespace}": secrets "{name}" not found'
         )
-        try:
-            return str(client.get_secret_value(**wanted)["SecretString"])
-        except ClientError as error:
-            code = error.response["Error"]["Code"]
-            if code == "ResourceNotFoundException":
-                raise Failed("Secret does not exist") from None
-            raise Failed(
-                f"operation error Secrets Manager: GetSecretValue, https response error StatusCode: 400, {code}"
-            ) from None
-        except BotoCoreError as error:
-            raise Failed(f"operation error Secrets Manager: GetSecretValue, {type(error).__name__}") from None
+    data = secret.get("data") or {}
+    key = selector.get("key", "")
+    if key not in data:
+        raise Failed(f'cannot find secret data for key: "{key}"')
+    return base64.b64decode(data[key]).decode()
 
 
 def _property(text: str, wanted: str, key: str) -> str:

@@ -57,12 +57,14 @@ def seconds_of(interval: str) -> float:
 class Reconciler:
     """Looks at the cluster a few times a second, as long as an operator is installed in it."""
 
-    def __init__(self, cluster: Cluster, aws_url: str) -> None:
-        self.cluster, self.reader = cluster, Reader(cluster, aws_url)
+    def __init__(self, cluster: Cluster, aws_url: str, google_url: str = "") -> None:
+        self.cluster, self.reader = cluster, Reader(cluster, aws_url, google_url)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True, name="sandbox-reconciler")
         # (namespace, name, uid) → (version, when to look again, how often it failed)
         self._due: dict[tuple[str, str, str], tuple[str, float, int]] = {}
+        # uid of a store → what its last event said
+        self._said: dict[str, str] = {}
 
     def start(self) -> None:
         self._thread.start()
@@ -89,13 +91,16 @@ class Reconciler:
 
     # -- stores --------------------------------------------------------------------------------------
     def _store(self, kind: str, manifest: Manifest) -> None:
+        uid = manifest["metadata"]["uid"]
         try:
-            self.reader.keys(manifest)
+            self.reader.check(manifest)
         except Failed as error:
             condition = _ready("False", "InvalidProviderConfig", "unable to create client", manifest)
-            if (manifest.get("status") or {}).get("conditions") != [condition]:
+            if self._said.get(uid) != str(error):
                 self._event(manifest | {"kind": kind}, "Warning", "InvalidProviderConfig", str(error))
+            self._said[uid] = str(error)
         else:
+            self._said.pop(uid, None)
             condition = _ready("True", "Valid", "store validated", manifest)
         status = {"capabilities": "ReadWrite", "conditions": [condition]}
         if manifest.get("status") != status:

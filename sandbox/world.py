@@ -6,9 +6,15 @@ import secrets
 from collections.abc import Iterator
 from typing import Any
 
+from sandbox.kubernetes import flavours
+
 PASSWORD = "keyhaven-demo"
 ACCOUNT = "123456789012"
+# Somebody else's, for roles that are not in the cluster's own account.
+OTHER_ACCOUNT = "210987654321"
 REGIONS = ("eu-west-3", "us-east-1")
+# How many of the names are parameters as well, at most.
+PARAMETERS = 300
 GOOGLE_PROJECT, GOOGLE_NUMBER = "acme-secrets", "123456789012"
 GOOGLE_OTHER, GOOGLE_OTHER_NUMBER = "acme-other", "210987654321"
 # Regional secrets, which the global endpoint does not list.
@@ -54,6 +60,13 @@ def tags(name: str) -> list[dict[str, str]]:
     return found + ([{"Key": "team", "Value": parts[1]}] if len(parts) > 2 else [])
 
 
+def kind_of_parameter(name: str) -> str:
+    """Return the type of a parameter: credentials are encrypted, names are not, some are lists."""
+    if name.endswith(("-user", "-dsn")):
+        return "String"
+    return "StringList" if name.endswith("tls-passphrase") else "SecureString"
+
+
 def _container(name: str, image: str, **env: str) -> dict[str, Any]:
     return {"name": name, "image": image, "env": [{"name": key, "value": text} for key, text in env.items()]}
 
@@ -71,17 +84,9 @@ def _workload(kind: str, namespace: str, name: str, *containers: dict[str, Any])
     return {"apiVersion": api, "kind": kind, "metadata": {"name": name, "namespace": namespace}, "spec": spec}
 
 
-def manifests() -> Iterator[dict[str, Any]]:
-    """Yield what is in the cluster before anybody connects it."""
-    for node in ("ip-10-0-1-17", "ip-10-0-2-23"):
-        labels = {"topology.kubernetes.io/region": "eu-west-3", "eks.amazonaws.com/nodegroup": "general"}
-        status = {"nodeInfo": {"kubeletVersion": "v1.36.2-eks-sandbox"}}
-        yield {
-            "apiVersion": "v1",
-            "kind": "Node",
-            "metadata": {"name": node, "labels": labels},
-            "status": status,
-        }
+def manifests(kind: str = "sandbox") -> Iterator[dict[str, Any]]:
+    """Yield what is in a cluster of this kind before anybody connects it."""
+    yield from flavours.KINDS[kind].manifests()
     for namespace in ("shop", "billing", "platform"):
         yield {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
     proxy = _container("proxy", "envoyproxy/envoy:v1.34")

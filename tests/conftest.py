@@ -113,3 +113,26 @@ def sandbox_cluster(sandbox_cloud: Any) -> Any:
         reconciler.start()
         yield cluster
         reconciler.stop()
+
+
+@pytest.fixture
+def make_sandbox_cluster(sandbox_cloud: Any) -> Any:
+    """Return a function that starts a sandbox cluster of a kind, whose issuer the AWS stand-in can reach."""
+    import contextlib
+
+    from sandbox import world
+    from sandbox.kubernetes import Cluster
+    from sandbox.reconciler import Reconciler
+
+    with contextlib.ExitStack() as stack:
+
+        def make(kind: str, issuer: str = "") -> Any:
+            cluster = stack.enter_context(Cluster(kind=kind, issuer=issuer))
+            cluster.load(list(world.manifests(kind)))
+            sandbox_cloud.trust(cluster)
+            reconciler = Reconciler(cluster, sandbox_cloud.url)
+            reconciler.start()
+            stack.callback(reconciler.stop)
+            return cluster
+
+        yield make

@@ -8,6 +8,7 @@ from django.utils import timezone
 from accesses.models import Access
 from accounts.models import Membership, Organization, User
 from clusters.models import Cluster, Service
+from credentials.models import CloudCredential
 from external_secrets.models import ExternalSecret
 
 _number = itertools.count(1)
@@ -45,6 +46,21 @@ def make_cluster(**fields: Any) -> Cluster:
     if "organization" not in fields:
         fields["organization"] = make_organization()
     return Cluster.objects.create(**fields)
+
+
+def make_cloud_credential(**fields: Any) -> CloudCredential:
+    """Make a credential of AWS, unless `cloud` and what belongs to it are given."""
+    fields.setdefault("name", f"credential-{next(_number)}")
+    fields.setdefault("cloud", "aws")
+    fields.setdefault("method", "static")
+    fields.setdefault("facts", {"arn": "arn:aws:iam::123456789012:user/console", "account": "123456789012"})
+    fields.setdefault("secret", {"access_key_id": "AKIATESTTESTTESTTEST", "secret_access_key": "s" * 40})
+    fields.setdefault("set_at", timezone.now())
+    fields.setdefault("set_by", "Person 0")
+    fields.setdefault("created_by", "Person 0")
+    if "organization" not in fields:
+        fields["organization"] = make_organization()
+    return CloudCredential.objects.create(**fields)
 
 
 def make_service(**fields: Any) -> Service:

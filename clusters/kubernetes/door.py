@@ -58,8 +58,10 @@ class Door(Wire):
             return "unknown"
 
     def allowed(self, verb: str, group: str, resource: str, namespace: str = "") -> bool:
-        """Ask whether we may do this; an empty namespace means in all of them."""
-        attributes = {"verb": verb, "group": group, "resource": resource, "namespace": namespace}
+        """Ask whether we may do this to a resource or `resource/part`; an empty namespace means in all of them."""
+        whole, _, part = resource.partition("/")
+        attributes = {"verb": verb, "group": group, "resource": whole, "namespace": namespace}
+        attributes |= {"subresource": part} if part else {}
         review = {
             "apiVersion": "authorization.k8s.io/v1",
             "kind": "SelfSubjectAccessReview",

@@ -51,6 +51,13 @@ def _throttled(permission: str, policy: str) -> errors.ProviderError:
     return errors.Throttled("AWS asks to slow down.")
 
 
+def _full(permission: str, policy: str) -> errors.ProviderError:
+    return errors.ProviderError(
+        f"AWS refuses {permission}: a limit of the account is reached.",
+        "Raise the account's IAM quota, or remove what is not needed.",
+    )
+
+
 def _not_there(permission: str, policy: str) -> errors.ProviderError:
     return errors.NotThere("AWS does not have it.")
 
@@ -80,6 +87,8 @@ _CODES: tuple[tuple[str, Maker], ...] = (
     ("TooManyRequests", _throttled),
     ("RequestLimitExceeded", _throttled),
     ("ResourceNotFound", _not_there),
+    ("NoSuchEntity", _not_there),
+    ("LimitExceeded", _full),
 )
 
 
@@ -133,8 +142,8 @@ def _config(**more: Any) -> Any:
     """Return limits: a hung endpoint costs at most 26 seconds, throttling is asked again with backoff."""
     from botocore.config import Config
 
-    retries = {"total_max_attempts": 2, "mode": "standard"}
-    return Config(connect_timeout=3, read_timeout=10, retries=retries, **more)
+    retrying: Any = {"total_max_attempts": 2, "mode": "standard"}
+    return Config(connect_timeout=3, read_timeout=10, retries=retrying, **more)
 
 
 @functools.cache
@@ -168,7 +177,7 @@ def assume_with_token(role_arn: str, token: str, region: str) -> Keys:
     try:
         with translated("sts:AssumeRoleWithWebIdentity", region, ""):
             answer = sts.assume_role_with_web_identity(
-                RoleArn=role_arn, RoleSessionName="keyhaven", WebIdentityToken=token, DurationSeconds=900
+                RoleArn=role_arn, RoleSessionName="keyhaven", WebIdentityToken=token, DurationSeconds=3600
             )
             found = answer["Credentials"]
             return Keys(found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"])

@@ -63,4 +63,8 @@ def forbidden(user: str, verb: str, group: str, plural: str, namespace: str, nam
     return Refused(403, "Forbidden", message, name=name, group=group, kind=plural)
 
 
+def forbidden_path(user: str, path: str) -> Refused:
+    return Refused(403, "Forbidden", f'forbidden: User "{user}" cannot get path "{path}"')
+
+
 UNAUTHORIZED = Refused(401, "Unauthorized", "Unauthorized")

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from sandbox.kubernetes import answers, requests
+from sandbox.kubernetes import answers, flavours, requests
 from sandbox.kubernetes.controllers import Controllers
 from sandbox.kubernetes.faults import Faults
 from sandbox.kubernetes.identity import Identities, User
@@ -133,9 +133,13 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class Cluster:
-    """A Kubernetes API on https://127.0.0.1:PORT; use it as a context manager, or `start()` and `stop()`."""
+    """A Kubernetes API on https://127.0.0.1:PORT; use it as a context manager, or `start()` and `stop()`.
 
-    def __init__(self, port: int = 0) -> None:
+    Its kind is `eks`, `gke`, `plain` (of no cloud) or `sandbox` (nothing that is asked tells what it is).
+    """
+
+    def __init__(self, port: int = 0, kind: str = "sandbox", issuer: str = "") -> None:
+        self.kind = kind
         self.store, self.identities, self.faults = Store(), Identities(), Faults()
         self.requests: deque[tuple[str, str, int]] = deque(maxlen=5000)
         self.api = requests.Api(self.store, self.identities)
@@ -150,7 +154,11 @@ class Cluster:
         self._server.cluster = self
         self.port = self._server.server_address[1]
         self.url = f"https://127.0.0.1:{self.port}"
-        self.api.issuer = self.url
+        self.api.issuer = issuer or flavours.issuer_of(kind, self.url)
+        self.api.version = flavours.KINDS[kind].version
+        # What the operator's own Pod finds as its identity: an AWS key ID with its secret, a Google key.json.
+        self.ambient_aws: tuple[str, str] | None = None
+        self.ambient_google: dict[str, Any] | None = None
         self._controllers = Controllers(self.store)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), daemon=True)
         for name in ("default", "kube-system"):
@@ -179,6 +187,23 @@ class Cluster:
 
     def token(self, user: str = "sandbox-admin") -> str:
         return self.identities.users[user].token
+
+    @property
+    def issuer(self) -> str:
+        """Who signs the tokens of ServiceAccounts."""
+        return self.api.issuer
+
+    def jwks(self) -> dict[str, Any]:
+        """Return the keys that the issuer publishes."""
+        return self.identities.jwks()
+
+    def service_account_token(self, namespace: str, name: str, audience: str, seconds: int = 3600) -> str:
+        """Return a token of a ServiceAccount, as a TokenRequest would.
+
+        :raises answers.Refused: 404, there is no such ServiceAccount
+        """
+        wanted = {"audiences": [audience], "expirationSeconds": seconds}
+        return str(self.api.token(namespace, name, wanted)["token"])
 
     def kubeconfig(self, user: str = "sandbox-admin", context: str = "sandbox") -> str:
         """Return a kubeconfig as YAML, with everything inside."""

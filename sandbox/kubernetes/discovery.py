@@ -4,17 +4,20 @@ from typing import Any
 
 from sandbox.kubernetes.resources import Resource
 
-VERSION = {
-    "major": "1",
-    "minor": "36",
-    "gitVersion": "v1.36.2-sandbox",
-    "gitCommit": "",
-    "gitTreeState": "clean",
-    "buildDate": "2026-08-01T00:00:00Z",
-    "goVersion": "go1.26",
-    "compiler": "gc",
-    "platform": "linux/amd64",
-}
+
+def version(name: str) -> dict[str, str]:
+    """Return /version."""
+    return {
+        "major": "1",
+        "minor": "36",
+        "gitVersion": name,
+        "gitCommit": "",
+        "gitTreeState": "clean",
+        "buildDate": "2026-08-01T00:00:00Z",
+        "goVersion": "go1.26",
+        "compiler": "gc",
+        "platform": "linux/amd64",
+    }
 
 
 def groups(resources: list[Resource]) -> dict[str, Any]:
@@ -84,7 +87,7 @@ def openapi(resources: list[Resource], group: str, version: str) -> dict[str, An
         }
     return {
         "openapi": "3.0.0",
-        "info": {"title": "Kubernetes", "version": VERSION["gitVersion"]},
+        "info": {"title": "Kubernetes", "version": "v1.36.2"},
         "paths": paths,
         "components": {"schemas": schemas},
     }

@@ -4,6 +4,7 @@ import base64
 import json
 import secrets
 import time
+import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,8 +13,12 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from sandbox.kubernetes import answers
 
-EVERYTHING = [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]
+EVERYTHING = [
+    {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]},
+    {"nonResourceURLs": ["*"], "verbs": ["*"]},
+]
 READING = [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list", "watch"], "not": ["secrets"]}]
+_OPEN = ("api", "apis", "openapi", "version", "healthz", "livez", "readyz")
 
 
 @dataclass(slots=True)
@@ -28,10 +33,19 @@ class User:
     def may(self, verb: str, group: str, plural: str, namespace: str) -> bool:
         return any(_covers(rule, verb, group, plural, namespace) for rule in self.rules)
 
+    def may_ask(self, path: str, verb: str = "get") -> bool:
+        """Tell whether an address that is no resource is open: discovery is, to everybody."""
+        if path.strip("/").split("/")[0] in _OPEN:
+            return True
+        return any(
+            {path, "*"} & set(rule.get("nonResourceURLs", ())) and {verb, "*"} & set(rule["verbs"])
+            for rule in self.rules
+        )
+
 
 def _covers(rule: dict[str, Any], verb: str, group: str, plural: str, namespace: str) -> bool:
     def has(name: str, wanted: str) -> bool:
-        return "*" in rule[name] or wanted in rule[name]
+        return "*" in rule.get(name, ()) or wanted in rule.get(name, ())
 
     if plural in rule.get("not", ()) or not (
         has("apiGroups", group) and has("resources", plural) and has("verbs", verb)
@@ -72,10 +86,14 @@ class Identities:
         if not user.may(verb, group, plural, namespace):
             raise answers.forbidden(user.name, verb, group, plural, namespace, name)
 
+    def require_path(self, user: User, path: str) -> None:
+        if not user.may_ask(path):
+            raise answers.forbidden_path(user.name, path)
+
     def service_account_token(
-        self, issuer: str, namespace: str, name: str, spec: dict[str, Any]
+        self, issuer: str, account: dict[str, Any], spec: dict[str, Any]
     ) -> dict[str, Any]:
-        """Return a TokenRequest's status: a JWT, RS256, with the audiences asked for.
+        """Return a TokenRequest's status: a JWT, RS256, with the audiences asked for; `account` is metadata.
 
         :raises answers.Refused: 422 for less than ten minutes
         """
@@ -84,12 +102,18 @@ class Identities:
             message = "may not specify a duration less than 10 minutes"
             causes = [("spec.expirationSeconds", f"Invalid value: {seconds}: {message}")]
             raise answers.invalid("TokenRequest", "authentication.k8s.io", "", causes)
-        issued = int(time.time())
+        issued, namespace, name = int(time.time()), account["namespace"], account["name"]
         claims: dict[str, Any] = {
             "aud": spec.get("audiences") or [issuer],
             "exp": issued + seconds,
             "iat": issued,
             "iss": issuer,
+            "jti": str(uuid.uuid4()),
+            "kubernetes.io": {
+                "namespace": namespace,
+                "serviceaccount": {"name": name, "uid": account.get("uid", "")},
+            },
+            "nbf": issued,
             "sub": f"system:serviceaccount:{namespace}:{name}",
         }
         head = _b64(json.dumps({"alg": "RS256", "kid": "sandbox"}).encode())

@@ -19,6 +19,8 @@ _PATH = re.compile(
     r"^/(?:api/(?P<core>v1)|apis/(?P<group>[^/]+)/(?P<version>[^/]+))"
     r"(?:/namespaces/(?P<namespace>[^/]+)(?=/[a-z]))?/(?P<plural>[a-z]+)(?:/(?P<name>[^/]+))?(?:/(?P<sub>[a-z]+))?$"
 )
+# Only these two of the server's own addresses need a right.
+_JWKS, _ISSUER = "/openid/v1/jwks", "/.well-known/openid-configuration"
 _VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -37,6 +39,11 @@ class Call:
     accept: str
     agent: str
     body: Any
+
+    @property
+    def plural(self) -> str:
+        """What a right names: the kind, and its subresource if that is what is asked for."""
+        return f"{self.resource.plural}/{self.sub}" if self.sub else self.resource.plural
 
     @property
     def verb(self) -> str:
@@ -61,7 +68,7 @@ class Api:
     def __init__(self, objects: Store, identities: Identities) -> None:
         self.store, self.identities = objects, identities
         self.operations = Operations(objects)
-        self.issuer = ""
+        self.issuer = self.version = ""
 
     def answer(self, method: str, target: str, headers: Any, body: bytes) -> tuple[int, Any]:
         """Answer one request.
@@ -76,14 +83,15 @@ class Api:
         if path in ("/healthz", "/livez", "/readyz"):
             return 200, "ok"
         user = self.identities.of(headers.get("Authorization", ""))
+        if path in (_JWKS, _ISSUER):
+            self.identities.require_path(user, path)
         said = self._discovery(path)
         if said is not None:
             return 200, said
         call = self._call(method, path, query, headers, body)
-        verb = "create" if call.sub == "token" else call.verb
         if call.resource.group not in ("authorization.k8s.io", "authentication.k8s.io"):
             self.identities.require(
-                user, verb, call.resource.group, call.resource.plural, call.namespace, call.name
+                user, call.verb, call.resource.group, call.plural, call.namespace, call.name
             )
         status, answer = self._do(call, user)
         metadata_only = "as=PartialObjectMetadata" in call.accept and isinstance(answer, dict)
@@ -92,15 +100,15 @@ class Api:
     def _discovery(self, path: str) -> Any:
         resources = list(self.store.resources.values())
         simple: dict[str, Callable[[], Any]] = {
-            "/version": lambda: discovery.VERSION,
+            "/version": lambda: discovery.version(self.version),
             "/api": lambda: {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []},
             "/apis": lambda: discovery.groups(resources),
             "/api/v1": lambda: discovery.resource_list(resources, "", "v1"),
             "/openapi/v3": lambda: discovery.openapi_index(resources),
-            "/openid/v1/jwks": self.identities.jwks,
-            "/.well-known/openid-configuration": lambda: {
+            _JWKS: self.identities.jwks,
+            _ISSUER: lambda: {
                 "issuer": self.issuer,
-                "jwks_uri": f"{self.issuer}/openid/v1/jwks",
+                "jwks_uri": f"{self.issuer}{_JWKS}",
                 "response_types_supported": ["id_token"],
                 "subject_types_supported": ["public"],
                 "id_token_signing_alg_values_supported": ["RS256"],
@@ -139,9 +147,8 @@ class Api:
         if call.resource.kind.startswith("SelfSubject"):
             return 201, self._review(call, user)
         if call.sub == "token":
-            self.operations.get(call.resource, call.namespace, call.name)
             spec = (call.body or {}).get("spec") or {}
-            status = self.identities.service_account_token(self.issuer, call.namespace, call.name, spec)
+            status = self.token(call.namespace, call.name, spec)
             return 201, (call.body or {}) | {"status": status}
         if call.sub == "status":
             if call.method == "GET":
@@ -150,6 +157,14 @@ class Api:
                 call.resource, call.namespace, call.name, call.body or {}, call.method == "PATCH"
             )
         return self._object(call) if call.name else self._collection(call)
+
+    def token(self, namespace: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
+        """Return the status of a TokenRequest.
+
+        :raises answers.Refused: 404 without the ServiceAccount, 422 for a time that is too short
+        """
+        account = self.operations.get(self.store.by_kind("ServiceAccount"), namespace, name)
+        return self.identities.service_account_token(self.issuer, account["metadata"], spec)
 
     def _object(self, call: Call) -> tuple[int, Any]:
         act, where = self.operations, (call.resource, call.namespace, call.name)
@@ -239,14 +254,18 @@ class Api:
         body = call.body or {}
         if call.resource.kind == "SelfSubjectReview":
             return body | {"status": {"userInfo": {"username": user.name, "groups": list(user.groups)}}}
-        wanted = (body.get("spec") or {}).get("resourceAttributes") or {}
-        allowed = user.may(
-            wanted.get("verb", ""),
-            wanted.get("group", ""),
-            wanted.get("resource", ""),
-            wanted.get("namespace", ""),
-        )
-        return body | {"status": {"allowed": allowed}}
+        return body | {"status": {"allowed": _allowed(user, body.get("spec") or {})}}
+
+
+def _allowed(user: User, spec: dict[str, Any]) -> bool:
+    """Tell whether a user may do what a SelfSubjectAccessReview asks about."""
+    address = spec.get("nonResourceAttributes")
+    if address:
+        return user.may_ask(address.get("path", ""), address.get("verb", "get"))
+    wanted = spec.get("resourceAttributes") or {}
+    sub = wanted.get("subresource")
+    plural = f"{wanted.get('resource', '')}/{sub}" if sub else wanted.get("resource", "")
+    return user.may(wanted.get("verb", ""), wanted.get("group", ""), plural, wanted.get("namespace", ""))
 
 
 def _metadata_only(answer: dict[str, Any]) -> dict[str, Any]:

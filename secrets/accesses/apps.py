@@ -8,7 +8,7 @@ class AccessesConfig(AppConfig):
         from accesses import steps, watching
         from clusters import addons
 
-        for step in (steps.Operator(), steps.Stores(), steps.Verify()):
+        for step in (steps.Identities(), steps.Operator(), steps.Stores(), steps.Verify()):
             addons.register(step)
         addons.register(steps.Uninstall(), "uninstall")
         addons.register_watch("accesses", watching.watch)

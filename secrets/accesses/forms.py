@@ -4,8 +4,9 @@ from typing import Any
 
 from django import forms
 
+from accesses import situations
 from accesses.models import Access, AccessDraft
-from accesses.providers import PROVIDERS, ConfigurationForm, Method, Provider
+from accesses.providers import PROVIDERS, ConfigurationForm, Method, Provider, Situation
 from accounts.naming import name_rule
 from clusters.models import Cluster
 
@@ -30,14 +31,23 @@ class ProviderForm(forms.Form):
 
 
 class MethodForm(forms.Form):
-    """How the cluster signs in."""
+    """How the cluster signs in; what is not possible is offered with the reason, and refused."""
 
     method = ChoiceField(error_messages={"required": "Choose how the cluster signs in."})
 
-    def __init__(self, provider: Provider, data: Any = None, **kwargs: Any) -> None:
-        super().__init__(data, **kwargs)
+    def __init__(self, provider: Provider, situation: Situation, data: Any = None, chosen: str = "") -> None:
+        self.offers = [(method, method.obstacle(situation)) for method in provider.methods]
+        possible = [method.slug for method, obstacle in self.offers if obstacle is None]
+        super().__init__(data, initial={"method": chosen if chosen in possible else next(iter(possible), "")})
         self.fields["method"].label = f"How does the cluster sign in to {provider.label}?"
         _offer(self.fields["method"], {m.slug: (m.label, m.consequence) for m in provider.methods})
+
+    def clean_method(self) -> str:
+        slug: str = self.cleaned_data["method"]
+        obstacle = next(obstacle for method, obstacle in self.offers if method.slug == slug)
+        if obstacle is not None:
+            raise forms.ValidationError(f"{obstacle.reason} {obstacle.remedy}")
+        return slug
 
 
 def _offer(field: Any, options: dict[str, tuple[str, str]]) -> None:
@@ -90,14 +100,18 @@ def suggested_name(draft: AccessDraft) -> str:
     return next((name for name in names if name not in taken), "")
 
 
-def details_form(draft: AccessDraft, method: Method, data: Any = None) -> ConfigurationForm:
+def details_form(
+    draft: AccessDraft, method: Method, data: Any = None, files: Any = None
+) -> ConfigurationForm:
     """Return the form of the wizard's third step: name, the provider's own fields, namespaces."""
     around = namespaces_of(draft.cluster)
     initial = draft.configuration | {
         "name": draft.name or suggested_name(draft),
         "namespaces": draft.namespaces or around,
+        **_aside(draft),
     }
-    form = method.form(data, initial=initial, stored=draft.credential or ())
+    situation = situations.of(draft.cluster, draft.provider)
+    form = method.form(data, files, initial=initial, stored=draft.credential or (), situation=situation)
     form.add_fields(
         {"name": _name_field(draft.cluster)},
         {"namespaces": _namespaces_field(draft.cluster, draft.namespaces)},
@@ -105,10 +119,18 @@ def details_form(draft: AccessDraft, method: Method, data: Any = None) -> Config
     return form
 
 
-def edit_form(access: Access, method: Method, data: Any = None) -> ConfigurationForm:
-    """Return the form that changes an access: all but its name."""
-    initial = access.configuration | {"namespaces": access.namespaces}
-    form = method.form(data, initial=initial, stored=access.credential or ())
+def _aside(row: Access | AccessDraft) -> dict[str, Any]:
+    """Return what the row holds beside configuration and credential, as the form's fields take it."""
+    named = row.cloud_credential.name if row.cloud_credential else ""
+    return {"cloud_credential": named, "expires_at": row.expires_at}
+
+
+def edit_form(access: Access, method: Method, data: Any = None, files: Any = None) -> ConfigurationForm:
+    """Return the form that changes an access, perhaps to another method: all but its name."""
+    initial = access.configuration | {"namespaces": access.namespaces} | _aside(access)
+    stored = (access.credential or ()) if method.slug == access.method else ()
+    situation = situations.of(access.cluster, access.provider, but=access)
+    form = method.form(data, files, initial=initial, stored=stored, situation=situation)
     form.add_fields({}, {"namespaces": _namespaces_field(access.cluster, access.namespaces)})
     return form
 

@@ -1,4 +1,4 @@
-"""The objects that an access becomes: a ClusterSecretStore, and the Secret with its credential."""
+"""The objects that an access becomes: a ClusterSecretStore, the Secret with its credential, its ServiceAccount."""
 
 import base64
 import json
@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.crypto import salted_hmac
 
 from accesses import providers
-from accesses.models import Access
+from accesses.models import Access, AccessDraft
 from clusters.models import Cluster
 
 API = "external-secrets.io/v1"
@@ -33,20 +33,21 @@ def selector(cluster: Cluster) -> str:
 def store(access: Access) -> dict[str, Any]:
     """Return the ClusterSecretStore, open to the access's namespaces only."""
     provider = providers.PROVIDERS[access.provider]
+    auth = provider.method_of(access).auth(access, access.cluster.operator_namespace)
     return {
         "apiVersion": API,
         "kind": "ClusterSecretStore",
         "metadata": {"name": access.store_name, "labels": labels(access.cluster, access.pk)},
         "spec": {
             "conditions": [{"namespaces": sorted(access.namespaces)}],
-            "provider": provider.store_provider(access, access.cluster.operator_namespace),
+            "provider": provider.store_provider(access, auth),
         },
     }
 
 
 def secret(access: Access) -> dict[str, Any] | None:
     """Return the Secret with the credential, values included, or None when the method needs none."""
-    data = providers.PROVIDERS[access.provider].secret_data(access)
+    data = providers.PROVIDERS[access.provider].method_of(access).secret_data(access)
     if not data:
         return None
     return {
@@ -64,6 +65,25 @@ def secret(access: Access) -> dict[str, Any] | None:
     }
 
 
+def service_account(access: Access | AccessDraft) -> dict[str, Any] | None:
+    """Return the access's own ServiceAccount, as which the operator signs in, or None when the method needs none."""
+    annotations = providers.PROVIDERS[access.provider].method_of(access).annotations
+    if annotations is None:
+        return None
+    return {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": {
+            "name": access.store_name,
+            "namespace": access.cluster.operator_namespace,
+            "labels": labels(access.cluster, access.pk),
+            "annotations": annotations(access),
+        },
+        # No pod runs as it.
+        "automountServiceAccountToken": False,
+    }
+
+
 def _digest(access: Access, data: dict[str, str]) -> str:
     """Return a digest under the console's own key, from which nobody else can try values."""
     content = json.dumps([str(access.pk), data], sort_keys=True)
@@ -75,4 +95,4 @@ def preview(access: Access) -> list[dict[str, Any]]:
     shown = secret(access)
     if shown is not None:
         shown["data"] = dict.fromkeys(shown["data"], HIDDEN)
-    return [manifest for manifest in (shown, store(access)) if manifest]
+    return [manifest for manifest in (shown, service_account(access), store(access)) if manifest]

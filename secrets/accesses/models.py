@@ -101,7 +101,7 @@ class AccessDraft(models.Model):
     )
     expires_at = models.DateTimeField(null=True, blank=True)
     namespaces = ArrayField(models.CharField(max_length=63), default=list)
-    # The last test: `services.Result` as JSON.
+    # The last test: `trials.Result` as JSON.
     result = models.JSONField(default=dict)
     tested_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)

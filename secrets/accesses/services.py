@@ -1,7 +1,7 @@
-"""Making, testing, changing and removing accesses."""
+"""Making, changing and removing accesses, and keeping what a test of them found."""
 
 import datetime
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -10,14 +10,13 @@ from django.db.models import ProtectedError
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from accesses import providers, signals
+from accesses import identities, signals, situations, trials
 from accesses.models import Access, AccessDraft
 from accounts.audit import services as audit
 from accounts.models import User
 from clusters import services as clusters
 from clusters.models import Cluster
-
-SHOWN = 5
+from credentials.models import CloudCredential
 
 FORGOTTEN = datetime.timedelta(days=7)
 
@@ -38,83 +37,21 @@ class InUse(ValueError):
     """Linked secrets use what would go away; they are counted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """One line of a test's result: `ok` None is “could not be tried”."""
-
-    label: str
-    ok: bool | None
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What a test of an access found; `usable` says whether it may be saved, `names` are the first few seen."""
-
-    facts: list[Fact]
-    usable: bool
-    listed: bool
-    refused: bool = False
-    reason: str = ""
-    remedy: str = ""
-    policy: str = ""
-    names: list[str] = field(default_factory=list)
-    more: bool = False
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-def connect(access: Access | AccessDraft) -> providers.SecretManager:
-    """Return the secret manager as the access signs in to it."""
-    return providers.PROVIDERS[access.provider].connect(access)
-
-
-def try_access(access: Access | AccessDraft) -> Result:
-    """List names with the access's own identity; a failure is a result, not an exception."""
-    manager = connect(access)
-    try:
-        page = manager.page()
-    except providers.PermissionMissing as error:
-        facts = [_signed_in(manager), Fact("List secrets", False, f"Denied: missing {error.permission}")]
-        remedy = f"{error.remedy} Until then names are typed instead of browsed."
-        return Result(facts, True, False, reason=error.reason, remedy=remedy, policy=error.policy)
-    except providers.CredentialRefused as error:
-        facts = [Fact("Sign in", False, error.reason), Fact("List secrets", None, "")]
-        return Result(facts, False, False, refused=True, reason=error.reason, remedy=error.remedy)
-    except providers.ProviderError as error:
-        facts = [Fact("Sign in", None, ""), Fact("List secrets", False, error.reason)]
-        return Result(facts, False, False, reason=error.reason, remedy=error.remedy)
-    names = [entry.name for entry in page.entries]
-    more = len(names) > SHOWN or bool(page.cursor)
-    text = "" if names else "There are no secrets there yet."
-    facts = [_signed_in(manager), Fact("List secrets", True, text)]
-    return Result(facts, True, True, names=names[:SHOWN], more=more)
-
-
-def _signed_in(manager: providers.SecretManager) -> Fact:
-    """Say as whom; that it worked is known already, so that not being told is no failure."""
-    try:
-        return Fact("Sign in", True, f"As {manager.whoami()}")
-    except providers.ProviderError:
-        return Fact("Sign in", True, "The identity's name could not be read.")
-
-
-def test_draft(draft: AccessDraft) -> Result:
+def test_draft(draft: AccessDraft) -> trials.Result:
     """Test a draft and keep the result on it, unless the draft was changed meanwhile."""
-    result = try_access(draft)
+    result = trials.try_access(draft, made=False)
     same, at = AccessDraft.objects.filter(pk=draft.pk, updated_at=draft.updated_at), timezone.now()
     if same.update(result=result.as_json(), tested_at=at):
         draft.result, draft.tested_at = result.as_json(), at
     return result
 
 
-def verify(access: Access) -> Result:
+def verify(access: Access) -> trials.Result:
     """Test an access and keep on it what was found."""
-    return keep(access, try_access(access))
+    return keep(access, trials.try_access(access, made=identities.are_made(access)))
 
 
-def keep(access: Access, result: Result) -> Result:
+def keep(access: Access, result: trials.Result) -> trials.Result:
     """Keep on an access what a test of it found."""
     found = _verification(result.as_json(), timezone.now())
     Access.objects.filter(pk=access.pk, version=access.version).update(**found)
@@ -154,6 +91,7 @@ def create(*, draft: AccessDraft, by: User) -> Access:
 
     :raises NotUsable: it was not tested as it is now, or its credential does not work
     :raises NameTaken: the cluster has an access of that name
+    :raises situations.NotPossible: the method is not possible on the cluster, by now
     :raises AccessDraft.DoesNotExist: it was made an access already
     """
     draft = AccessDraft.objects.select_for_update(of=("self",)).select_related("cluster").get(pk=draft.pk)
@@ -167,18 +105,21 @@ def create(*, draft: AccessDraft, by: User) -> Access:
         name=draft.name,
         configuration=draft.configuration,
         credential=draft.credential,
+        cloud_credential=draft.cloud_credential,
+        expires_at=draft.expires_at,
         credential_set_at=draft.credential_set_at,
         credential_set_by=str(by),
         namespaces=draft.namespaces,
         **_verification(draft.result, draft.tested_at),
     )
+    situations.enforce(access)
     try:
         with transaction.atomic():
             access.save(force_insert=True)
     except IntegrityError as error:
         raise NameTaken(f"{draft.cluster} already has an access named {draft.name}.") from error
     clusters.changed(access.cluster)
-    _record(access, "access.created", by, {"credential": "set"})
+    _record(access, "access.created", by, {"credential": "set" if access.credential else "none"})
     draft.delete()
     _announce(access)
     return access
@@ -188,46 +129,76 @@ def _record(access: Access, action: str, by: User, more: dict[str, Any]) -> None
     details = {
         "cluster": access.cluster.name,
         "provider": access.provider,
-        "method": access.method,
-        **_public(access.configuration, access.namespaces),
+        **_public_of(access),
         **more,
     }
     organization = access.cluster.organization
     audit.record(organization=organization, by=by, action=action, target=access, details=details)
 
 
+@dataclass(frozen=True, slots=True)
+class Values:
+    """What a person wants an access to be: all but its name, its cluster and its provider."""
+
+    method: str
+    configuration: dict[str, Any]
+    credential: dict[str, str] = field(repr=False)
+    namespaces: list[str]
+    cloud_credential: CloudCredential | None = None
+    expires_at: datetime.datetime | None = None
+
+    def is_new_to(self, access: Access) -> bool:
+        """Tell whether another identity or place would be signed in to, which is to be tried first."""
+        tried = ("method", "configuration", "credential", "cloud_credential")
+        return any(getattr(self, name) != (getattr(access, name) or self._nothing(name)) for name in tried)
+
+    @staticmethod
+    def _nothing(name: str) -> Any:
+        return {} if name in ("configuration", "credential") else None
+
+    def put(self, access: Access) -> Access:
+        """Write the values on a row, without saving it."""
+        for name in self.__dataclass_fields__:
+            setattr(access, name, getattr(self, name))
+        access.namespaces = sorted(self.namespaces)
+        return access
+
+    def public(self) -> dict[str, Any]:
+        named = self.cloud_credential.name if self.cloud_credential else ""
+        return _public(self.method, self.configuration, self.namespaces, named)
+
+
 @sensitive_variables()
 @transaction.atomic
 def change(
-    *,
-    access: Access,
-    configuration: dict[str, Any],
-    credential: dict[str, str],
-    namespaces: list[str],
-    result: Result | None,
-    seen_version: int,
-    by: User,
+    *, access: Access, values: Values, result: trials.Result | None, seen_version: int, by: User
 ) -> bool:
     """Change an access that was tested with the new values; return whether anything differs.
 
-    `result` None says that neither the configuration nor the credential is new.
+    `result` None says that nothing was to be tested anew.
 
     :raises Changed: somebody else changed it since version `seen_version`
     :raises InUse: a service of a namespace that would be shut out has a linked secret
+    :raises situations.NotPossible: the new method is not possible on the cluster
     """
-    live = Access.objects.select_for_update(of=("self",)).select_related("cluster").get(pk=access.pk)
+    found = Access.objects.select_for_update(of=("self",)).select_related("cluster", "cloud_credential")
+    live = found.get(pk=access.pk)
     check_version(live, seen_version)
-    _keep_namespaces_in_use(live, namespaces)
-    renewed = credential != live.credential
-    before, after = _public(live.configuration, live.namespaces), _public(configuration, namespaces)
-    if not renewed and after == before:
+    _keep_namespaces_in_use(live, values.namespaces)
+    renewed = (values.credential or {}) != (live.credential or {})
+    before, after = _public_of(live), values.public()
+    same = live.expires_at == values.expires_at
+    if not renewed and same and after == before:
         return False
-    live.configuration, live.namespaces = configuration, sorted(namespaces)
+    moved = live.method != values.method
+    values.put(live)
+    if moved:
+        situations.enforce(live)
     if result is not None:
         for name, value in _verification(result.as_json(), timezone.now()).items():
             setattr(live, name, value)
     if renewed:
-        live.credential, live.credential_set_at, live.credential_set_by = credential, timezone.now(), str(by)
+        live.credential_set_at, live.credential_set_by = timezone.now(), str(by)
     live.version += 1
     live.save()
     clusters.changed(live.cluster)
@@ -237,9 +208,9 @@ def change(
     return True
 
 
-def compared(access: Access, configuration: dict[str, Any], namespaces: list[str]) -> list[dict[str, str]]:
+def compared(access: Access, values: Values) -> list[dict[str, str]]:
     """Return where an access differs from what a person sent: `[{"name", "stored", "sent"}]`, never a credential."""
-    stored, sent = _public(access.configuration, access.namespaces), _public(configuration, namespaces)
+    stored, sent = _public_of(access), values.public()
     return [
         {"name": name, "stored": str(stored.get(name, "")), "sent": str(value)}
         for name, value in sent.items()
@@ -247,8 +218,17 @@ def compared(access: Access, configuration: dict[str, Any], namespaces: list[str
     ]
 
 
-def _public(configuration: dict[str, Any], namespaces: list[str]) -> dict[str, Any]:
-    return configuration | {"namespaces": ", ".join(sorted(namespaces))}
+def _public(
+    method: str, configuration: dict[str, Any], namespaces: list[str], cloud_credential: str
+) -> dict[str, Any]:
+    """Return what may be told of an access; a cloud credential only where there is one."""
+    named = {"cloud credential": cloud_credential} if cloud_credential else {}
+    return configuration | {"method": method, "namespaces": ", ".join(sorted(namespaces))} | named
+
+
+def _public_of(access: Access) -> dict[str, Any]:
+    named = access.cloud_credential.name if access.cloud_credential else ""
+    return _public(access.method, access.configuration, access.namespaces, named)
 
 
 def check_version(access: Access, seen: int) -> None:

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from accesses.views import accesses, operator, wizard
+from accesses.views import accesses, edit, operator, wizard
 
 app_name = "accesses"
 urlpatterns = [
@@ -15,7 +15,7 @@ urlpatterns = [
     path("clusters/<slug:cluster>/secret-managers/new/<uuid:draft>/discard/", wizard.discard, name="discard"),
     path("clusters/<slug:cluster>/secret-managers/new/<uuid:draft>/<slug:step>/", wizard.step, name="wizard"),
     path("clusters/<slug:cluster>/secret-managers/<slug:access>/", accesses.detail, name="detail"),
-    path("clusters/<slug:cluster>/secret-managers/<slug:access>/edit/", accesses.edit, name="edit"),
+    path("clusters/<slug:cluster>/secret-managers/<slug:access>/edit/", edit.edit, name="edit"),
     path("clusters/<slug:cluster>/secret-managers/<slug:access>/test/", accesses.test, name="test"),
     path("clusters/<slug:cluster>/secret-managers/<slug:access>/delete/", accesses.delete, name="delete"),
 ]

@@ -7,8 +7,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from accesses import providers
-from accesses import services as access_services
+from accesses import providers, trials
 from accesses.models import Access
 from external_secrets.models import InventoryEntry, InventoryState
 
@@ -126,7 +125,7 @@ def _read(turn: _Turn) -> None:
 
 def _all_pages(turn: _Turn) -> dict[str, InventoryEntry]:
     """Return every upstream name as an unsaved row, by name."""
-    manager = access_services.connect(turn.access)
+    manager = trials.connect(turn.access)
     found: dict[str, InventoryEntry] = {}
     cursor = ""
     while True:

@@ -8,8 +8,10 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError, SSLError
 from django.core.exceptions import ValidationError
 
-from accesses import providers, services
-from accesses.providers import aws, aws_secrets_manager
+from accesses import providers, trials
+from accesses.providers import aws_forms, aws_secrets_manager
+from clusters.models import Cluster
+from credentials.clouds import aws, aws_regions
 from tests import factories
 
 LIST = "secretsmanager:ListSecrets"
@@ -87,7 +89,7 @@ def test_what_is_not_aws_at_all_is_an_error_of_ours(monkeypatch):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
     try:
-        result = services.try_access(factories.make_access())
+        result = trials.try_access(factories.make_access())
     finally:
         server.shutdown()
         server.server_close()
@@ -103,7 +105,7 @@ def test_what_is_not_aws_at_all_is_an_error_of_ours(monkeypatch):
     ["eu-west-3", "us-gov-east-1", "cn-northwest-1", "ap-southeast-4", "il-central-1", "eusc-de-east-1"],
 )
 def test_regions_of_every_partition_are_accepted(region):
-    assert aws.clean_region(f" {region.upper()} ") == region
+    assert aws_forms.clean_region(f" {region.upper()} ") == region
 
 
 @pytest.mark.parametrize(
@@ -111,26 +113,94 @@ def test_regions_of_every_partition_are_accepted(region):
 )
 def test_what_is_no_region_is_refused(region):
     if region == "eu-west-3\n":
-        assert aws.clean_region(region) == "eu-west-3"
+        assert aws_forms.clean_region(region) == "eu-west-3"
         return
     with pytest.raises(ValidationError, match="not an AWS region"):
-        aws.clean_region(region)
+        aws_forms.clean_region(region)
 
 
-def test_the_suggested_regions_are_all_that_the_sdk_knows():
-    import boto3
+def test_regions_are_those_of_the_sdk_with_the_names_of_their_places():
+    served = aws_regions.served("secretsmanager")
 
-    session = boto3.session.Session()
-    known = {
-        region
-        for partition in ("aws", "aws-cn", "aws-us-gov")
-        for region in session.get_available_regions("secretsmanager", partition_name=partition)
-        if "fips" not in region
-    }
+    assert served["eu-west-3"] == "Europe (Paris)"
+    assert served["cn-north-1"] == "China (Beijing)"
+    assert list(served) == sorted(served)
+    assert all(aws_forms.clean_region(region) == region for region in served)
 
-    assert known <= set(aws.REGIONS)
-    assert list(aws.REGIONS) == sorted(set(aws.REGIONS))
-    assert all(aws.clean_region(region) for region in aws.REGIONS)
+
+def test_a_region_that_was_opened_since_can_be_added(settings):
+    with pytest.raises(ValidationError, match="AWS serves no secrets in eu-west-9, as far as this console"):
+        aws_forms.clean_region("eu-west-9")
+    settings.EXTRA_REGIONS = ["eu-west-9"]
+    aws_regions.served.cache_clear()
+
+    assert aws_forms.clean_region("eu-west-9") == "eu-west-9"
+
+    aws_regions.served.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"),
+    [
+        ("eu-west-3", "aws"),
+        ("cn-north-1", "aws-cn"),
+        ("us-gov-west-1", "aws-us-gov"),
+        ("eusc-de-east-1", "aws-eusc"),
+    ],
+)
+def test_a_region_has_its_partition(region, partition):
+    assert aws_regions.partition_of(region) == partition
+
+
+def test_a_city_is_as_good_as_its_region():
+    form = aws_forms.StaticForm(GOOD | {"region": "paris"})
+
+    assert form.is_valid()
+    assert form.cleaned_data["region"] == "eu-west-3"
+
+
+ARN = "arn:aws:iam::123456789012:role/keyhaven-secrets"
+
+
+@pytest.mark.parametrize(
+    ("arn", "words"),
+    [
+        ("keyhaven-secrets", "This is not the ARN of a role"),
+        ("arn:aws:iam::1234:role/x", "has 4 digits; AWS accounts have 12"),
+        ("arn:aws:iam::123456789012:user/x", "This is the ARN of a user"),
+        ("arn:aws:sts::123456789012:assumed-role/x/y", "This is the ARN of a assumed-role"),
+        (
+            "arn:aws:cloudformation:eu-west-3:123456789012:stack/x/y",
+            "the ARN of the stack; the role's is in its Outputs",
+        ),
+        ("arn:aws-cn:iam::123456789012:role/x", "partition aws-cn, but eu-west-3 is in aws"),
+        ("arn:aws-us-gov:iam::123456789012:role/x", "partition aws-us-gov"),
+    ],
+)
+def test_what_is_no_role_of_the_region_is_said_at_its_field(arn, words):
+    form = aws_forms.FederationForm({"region": "eu-west-3", "role_arn": arn})
+
+    assert not form.is_valid()
+    assert words in str(form.errors["role_arn"][0])
+
+
+def test_spaces_around_an_arn_do_not_matter():
+    form = aws_forms.FederationForm(
+        {"region": "cn-north-1", "role_arn": f" {ARN.replace('arn:aws:', 'arn:aws-cn:')}\n"}
+    )
+
+    assert form.is_valid(), form.errors
+
+
+def test_a_role_of_another_account_than_the_clusters_is_refused_but_not_in_federation():
+    situation = providers.Situation(Cluster(kind="eks", account="210987654321"))
+    data = {"region": "eu-west-3", "role_arn": ARN}
+    own, federated = (
+        cls(data, situation=situation) for cls in (aws_forms.RoleForm, aws_forms.FederationForm)
+    )
+
+    assert "in the account 123456789012, but the cluster is in 210987654321" in str(own.errors["role_arn"])
+    assert federated.is_valid()
 
 
 @pytest.mark.parametrize(
@@ -142,18 +212,18 @@ def test_the_suggested_regions_are_all_that_the_sdk_knows():
         ({"secret_access_key": "with space"}, "secret_access_key", "no key has"),
         ({"session_token": "two\nlines"}, "session_token", "no key has"),
         ({"session_token": "schlüssel"}, "session_token", "no key has"),
-        ({"region": "paris"}, "region", "paris is not an AWS region"),
+        ({"region": "nowhere"}, "region", "nowhere is not an AWS region"),
     ],
 )
 def test_bad_keys_are_said_at_their_field(changes, field, words):
-    form = aws.StaticForm(GOOD | changes)
+    form = aws_forms.StaticForm(GOOD | changes)
 
     assert not form.is_valid()
     assert words in str(form.errors[field])
 
 
 def test_another_key_id_needs_its_own_secret():
-    form = aws.StaticForm({"region": "eu-west-3", "access_key_id": "AKIA" + "B" * 16}, stored=GOOD)
+    form = aws_forms.StaticForm({"region": "eu-west-3", "access_key_id": "AKIA" + "B" * 16}, stored=GOOD)
 
     assert not form.is_valid()
     assert "its own secret access key" in str(form.errors["secret_access_key"])
@@ -161,7 +231,7 @@ def test_another_key_id_needs_its_own_secret():
 
 def test_a_secret_alone_can_be_corrected():
     kept = {"access_key_id": "AKIA" + "A" * 16, "secret_access_key": "wrong"}
-    form = aws.StaticForm({"region": "eu-west-3", "secret_access_key": "right"}, stored=kept)
+    form = aws_forms.StaticForm({"region": "eu-west-3", "secret_access_key": "right"}, stored=kept)
 
     assert form.is_valid()
     assert form.credential(kept) == kept | {"secret_access_key": "right"}
@@ -169,7 +239,7 @@ def test_a_secret_alone_can_be_corrected():
 
 def test_new_keys_leave_no_token_of_the_old_ones_behind():
     kept = {"access_key_id": "ASIA" + "A" * 16, "secret_access_key": "old", "session_token": "old"}
-    form = aws.StaticForm(GOOD, stored=kept)
+    form = aws_forms.StaticForm(GOOD, stored=kept)
 
     assert form.is_valid()
     assert set(form.credential(kept)) == {"access_key_id", "secret_access_key"}
@@ -184,7 +254,7 @@ class TestIdentity:
         return factories.make_access(credential={"access_key_id": keys[0], "secret_access_key": keys[1]})
 
     def test_whose_keys_they_are_is_told(self, access):
-        manager = aws_secrets_manager.Client(access)
+        manager = trials.connect(access)
 
         assert manager.whoami() == "arn:aws:iam::123456789012:user/reader"
 
@@ -193,7 +263,7 @@ class TestIdentity:
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", sandbox_cloud.keys["admin"][1])
         monkeypatch.setenv("AWS_SESSION_TOKEN", "the console's own")
 
-        assert aws_secrets_manager.Client(access).whoami().endswith("user/reader")
+        assert trials.connect(access).whoami().endswith("user/reader")
 
     def test_the_consoles_own_keys_never_step_in(self, access, monkeypatch, sandbox_cloud):
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", sandbox_cloud.keys["admin"][0])
@@ -201,19 +271,19 @@ class TestIdentity:
         access.credential = {}
 
         with pytest.raises(providers.CredentialRefused):
-            aws_secrets_manager.Client(access).whoami()
+            trials.connect(access).whoami()
 
     def test_a_region_is_a_world_of_its_own(self, access, sandbox_cloud):
         sandbox_cloud.put("only/in/us", "x", region="us-east-1")
         access.configuration = {"region": "us-east-1"}
-        there = aws_secrets_manager.Client(access).page("only/in/us").entries
+        there = trials.connect(access).page("only/in/us").entries
         access.configuration = {"region": "eu-west-3"}
 
         assert [entry.reference.split(":")[3] for entry in there] == ["us-east-1"]
-        assert aws_secrets_manager.Client(access).page("only/in/us").entries == []
+        assert trials.connect(access).page("only/in/us").entries == []
 
     def test_tags_and_the_arn_are_brought(self, access):
-        entry = aws_secrets_manager.Client(access).page("dev/billing/api-key").entries[0]
+        entry = trials.connect(access).page("dev/billing/api-key").entries[0]
 
         assert entry.reference.startswith(
             "arn:aws:secretsmanager:eu-west-3:123456789012:secret:dev/billing/api-key"
@@ -222,7 +292,7 @@ class TestIdentity:
         assert entry.changed_at
 
 
-@pytest.mark.parametrize("policy", [aws_secrets_manager.LISTING_POLICY, aws_secrets_manager.READING_POLICY])
+@pytest.mark.parametrize("policy", [aws_secrets_manager.LISTING_POLICY, aws_secrets_manager.PROVIDER.policy])
 def test_the_policies_can_be_pasted(policy):
     parsed = json.loads(policy)
 

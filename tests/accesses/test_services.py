@@ -4,7 +4,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from accesses import providers, services, signals
+from accesses import providers, services, signals, trials
 from accesses.models import Access, AccessDraft
 from accounts.models import AuditEvent
 from tests import factories
@@ -28,6 +28,12 @@ class Manager:
         self._fail("whoami")
         return "arn:aws:iam::1:user/reader"
 
+    def probe(self, entries: list[providers.Entry]) -> list[providers.Probe]:
+        return []
+
+    def statement(self, actions: list[str]) -> str:
+        return ""
+
     def _fail(self, what: str) -> None:
         error = self.errors[what]
         if error is not None:
@@ -40,7 +46,7 @@ def answers(monkeypatch):
 
     def act(*names: str, **errors: Exception) -> None:
         manager = Manager(*names, **errors)
-        monkeypatch.setattr(services, "connect", lambda access: manager)
+        monkeypatch.setattr(trials, "connect", lambda access: manager)
 
     act("prod/a", "prod/b")
     return act
@@ -86,7 +92,7 @@ class TestTry:
     def test_a_listing_without_names_is_well(self, answers, draft):
         answers()
 
-        result = services.try_access(draft)
+        result = trials.try_access(draft)
 
         assert result.usable
         assert "no secrets there yet" in result.facts[1].text
@@ -94,7 +100,7 @@ class TestTry:
     def test_that_the_identity_is_not_told_is_no_failure(self, answers, draft):
         answers("a", whoami=providers.NotReachable("STS does not answer."))
 
-        assert services.try_access(draft).usable
+        assert trials.try_access(draft).usable
 
     @pytest.mark.parametrize(
         ("error", "signed_in", "listed", "usable", "refused"),
@@ -109,7 +115,7 @@ class TestTry:
     def test_facts_say_what_was_tried(self, answers, draft, error, signed_in, listed, usable, refused):
         answers(page=error)
 
-        result = services.try_access(draft)
+        result = trials.try_access(draft)
 
         assert [fact.ok for fact in result.facts] == [signed_in, listed]
         assert (result.usable, result.refused, result.listed) == (usable, refused, False)
@@ -203,16 +209,19 @@ class TestChange:
             cluster=cluster, name="aws", credential=KEYS, namespaces=["shop", "jobs"]
         )
 
-    def change(self, access, by, result=None, **values):
+    def change(self, access, by, result=None, seen_version=None, **values):
         wanted = {
-            "configuration": access.configuration, "credential": access.credential,
-            "namespaces": access.namespaces, "seen_version": access.version,
+            "method": access.method, "configuration": access.configuration, "credential": access.credential,
+            "namespaces": access.namespaces,
         } | values  # fmt: skip
-        return services.change(access=access, by=by, result=result, **wanted)
+        version = access.version if seen_version is None else seen_version
+        return services.change(
+            access=access, by=by, result=result, seen_version=version, values=services.Values(**wanted)
+        )
 
     def test_what_differs_is_told_with_what_it_was_and_no_value(self, answers, access, devops):
         new = KEYS | {"secret_access_key": "canary-two"}
-        result = services.try_access(access)
+        result = trials.try_access(access)
 
         self.change(access, devops, result, configuration={"region": "us-east-1"}, credential=new)
 

@@ -19,10 +19,11 @@ ROUNDS = 1000
 def change(access: Access, seen: int, by: Any, region: str) -> bool:
     """Change the region as the form does; tell whether it was taken."""
     try:
-        return services.change(
-            access=access, configuration={"region": region}, credential=access.credential,
-            namespaces=access.namespaces, result=None, seen_version=seen, by=by,
+        values = services.Values(
+            method=access.method, configuration={"region": region}, credential=access.credential,
+            namespaces=access.namespaces,
         )  # fmt: skip
+        return services.change(access=access, values=values, result=None, seen_version=seen, by=by)
     except services.Changed:
         return False
 

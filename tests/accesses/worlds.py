@@ -1,7 +1,7 @@
 """Where each provider's names, good, wrong and limited credentials come from in its contract test."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sandbox import world
@@ -42,9 +42,19 @@ def _aws(cloud: Any) -> World:
     )
 
 
+def _parameters(cloud: Any) -> World:
+    return replace(
+        _aws(cloud),
+        permission="ssm:DescribeParameters",
+        names=[f"/{name}" for name in world.names(COUNT)[: world.PARAMETERS]],
+        value=cloud.parameter_value,
+    )
+
+
 # One line a provider; without it the provider's contract test fails.
 WORLDS: dict[str, Callable[[Any], World]] = {
     "aws-secrets-manager": _aws,
+    "aws-parameter-store": _parameters,
 }
 
 

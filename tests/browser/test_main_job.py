@@ -123,7 +123,7 @@ def test_the_main_job(page, demo, kubectl):
     page.locator("#deploy").click()
     page.locator("#deploy-again").wait_for(timeout=90_000)
     walker.look()
-    assert page.get_by_text("7 of 7 steps done").is_visible()
+    assert page.get_by_text("8 of 8 steps done").is_visible()
     walker.click("link", "Secrets")
     assert page.get_by_text("In sync").first.is_visible()
 

@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accesses', '0004_validated_remedy'),
-        ('clusters', '0006_cluster_account_cluster_cloud_name_and_more'),
+        ('clusters', '0006_clouds'),
         ('credentials', '0001_initial'),
     ]
 

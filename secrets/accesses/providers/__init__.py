@@ -1,14 +1,18 @@
 """The providers: one module each, one line in one tuple."""
 
-from accesses.providers import aws_secrets_manager
+from accesses.providers import aws_parameter_store, aws_secrets_manager
 from accesses.providers.base import (
     ConfigurationForm,
     Entry,
     Method,
+    Obstacle,
+    Other,
     Page,
+    Probe,
     Provider,
     SecretField,
     SecretManager,
+    Situation,
     SuggestingInput,
 )
 from credentials.clouds.errors import (
@@ -22,7 +26,9 @@ from credentials.clouds.errors import (
     TrustMissing,
 )
 
-PROVIDERS: dict[str, Provider] = {provider.slug: provider for provider in (aws_secrets_manager.PROVIDER,)}
+PROVIDERS: dict[str, Provider] = {
+    provider.slug: provider for provider in (aws_secrets_manager.PROVIDER, aws_parameter_store.PROVIDER)
+}
 
 __all__ = [
     "PROVIDERS",
@@ -33,12 +39,16 @@ __all__ = [
     "NotPossibleHere",
     "NotReachable",
     "NotThere",
+    "Obstacle",
+    "Other",
     "Page",
     "PermissionMissing",
+    "Probe",
     "Provider",
     "ProviderError",
     "SecretField",
     "SecretManager",
+    "Situation",
     "SuggestingInput",
     "Throttled",
     "TrustMissing",

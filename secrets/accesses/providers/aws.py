@@ -1,96 +1,191 @@
-"""What the AWS providers share: forms, methods, regions."""
+"""What the AWS providers share: the ways to sign in."""
 
-import re
 from typing import TYPE_CHECKING, Any
 
-from django import forms
-from django.core.validators import RegexValidator
+from django.views.decorators.debug import sensitive_variables
 
-from accesses.providers.base import ConfigurationForm, SecretField, SuggestingInput
+from accesses.providers import issuers, tokens
+from accesses.providers.aws_automatic import AutomaticForm
+from accesses.providers.aws_forms import AmbientForm, FederationForm, RoleForm, StaticForm
+from accesses.providers.base import Method, Obstacle, Situation
+from credentials.clouds import aws, aws_regions, errors
 
 if TYPE_CHECKING:
-    from accesses.models import Access
+    from accesses.models import Access, AccessDraft
 
-# A shape, not a list: partitions differ (us-gov-east-1, eusc-de-east-1), and new regions come every year.
-REGION = re.compile(r"[a-z]{2,5}(?:-[a-z]{2,12}){1,2}-\d")
-# What the form suggests.
-REGIONS = (
-    "af-south-1", "ap-east-1", "ap-east-2", "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1",
-    "ap-south-2", "ap-southeast-1", "ap-southeast-2", "ap-southeast-3", "ap-southeast-4", "ap-southeast-5",
-    "ap-southeast-6", "ap-southeast-7", "ca-central-1", "ca-west-1", "cn-north-1", "cn-northwest-1",
-    "eu-central-1", "eu-central-2", "eu-north-1", "eu-south-1", "eu-south-2", "eu-west-1", "eu-west-2",
-    "eu-west-3", "il-central-1", "me-central-1", "me-south-1", "mx-central-1", "sa-east-1", "us-east-1",
-    "us-east-2", "us-gov-east-1", "us-gov-west-1", "us-west-1", "us-west-2",
-)  # fmt: skip
+AUDIENCE = "sts.amazonaws.com"
+ROLE_ANNOTATION = "eks.amazonaws.com/role-arn"
+# One of its objects is called so and the other may not be, on one cluster.
+EXCLUSIVE = {"automatic": "role", "role": "automatic"}
 
 
-def clean_region(value: str) -> str:
-    """Return an AWS region, or refuse what cannot be one."""
-    region = value.strip().lower()
-    if not REGION.fullmatch(region):
-        raise forms.ValidationError(f"{value} is not an AWS region; they look like eu-west-3.")
-    return region
+# -- static ------------------------------------------------------------------------------------------
+@sensitive_variables()
+def _stored(access: "Access | AccessDraft") -> dict[str, str]:
+    """Return the keys of the access, or of the cloud credential that it uses instead."""
+    return (access.cloud_credential.secret if access.cloud_credential else access.credential) or {}
 
 
-_key_id_rule = RegexValidator(
-    r"^[A-Z0-9]{16,128}\Z", "An access key ID has at least 16 capital letters and digits, like AKIA…."
-)
-# What cannot stand in a header would be quoted by the HTTP library when it refuses it.
-_header_rule = RegexValidator(
-    r"^[\x21-\x7e]+\Z", "There are spaces or other characters in it that no key has."
-)
-
-
-class StaticForm(ConfigurationForm):
-    """An access key of an IAM user."""
-
-    region = forms.CharField(
-        label="Region",
-        max_length=30,
-        help_text="Where the secrets live, for example eu-west-3.",
-        widget=SuggestingInput(REGIONS),
-    )
-    access_key_id = SecretField(label="Access key ID", max_length=128, validators=[_key_id_rule])
-    secret_access_key = SecretField(label="Secret access key", max_length=256, validators=[_header_rule])
-    session_token = SecretField(
-        label="Session token",
-        max_length=4096,
-        required=False,
-        validators=[_header_rule],
-        help_text="Only for temporary keys. They end within hours, and syncing ends with them.",
-    )
-
-    def clean_region(self) -> str:
-        return clean_region(self.cleaned_data["region"])
-
-    def clean(self) -> dict[str, Any]:
-        """Keep one key's parts together: another ID brings its own secret, and a temporary one its token."""
-        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        key_id = cleaned.get("access_key_id", "")
-        if key_id and "secret_access_key" in cleaned and not cleaned["secret_access_key"]:
-            self.add_error("secret_access_key", "Another access key ID has its own secret access key.")
-        if key_id.startswith("ASIA") and not cleaned.get("session_token"):
-            self.add_error(
-                "session_token", "A key that begins with ASIA is temporary and has a session token."
-            )
-        return cleaned
-
-    def credential(self, kept: dict[str, str] | None) -> dict[str, str]:
-        # A token of the key before would make AWS refuse the new one.
-        return super().credential(None if self.cleaned_data.get("access_key_id") else kept)
-
-
-def secret_ref(access: "Access", namespace: str) -> dict[str, Any]:
-    """Return the store's `auth.secretRef`, which names our Secret's keys."""
+def _secret_ref(access: "Access", namespace: str) -> dict[str, Any]:
     names = {"accessKeyIDSecretRef": "access_key_id", "secretAccessKeySecretRef": "secret_access_key"}
-    if (access.credential or {}).get("session_token"):
+    if _stored(access).get("session_token"):
         names["sessionTokenSecretRef"] = "session_token"
-    return {
+    selectors = {
         field: {"name": access.store_name, "namespace": namespace, "key": key.replace("_", "-")}
         for field, key in names.items()
     }
+    return {"secretRef": selectors}
 
 
-def secret_data(access: "Access") -> dict[str, str]:
-    """Return the data of the Secret that `secret_ref` names."""
-    return {key.replace("_", "-"): value for key, value in (access.credential or {}).items() if value}
+def _secret_data(access: "Access") -> dict[str, str]:
+    return {key.replace("_", "-"): value for key, value in _stored(access).items() if value}
+
+
+# -- by the cluster's tokens ---------------------------------------------------------------------------
+def automatic_role(access: "Access | AccessDraft") -> str:
+    """Return the name of the role that a deploy makes; IAM takes 64 characters."""
+    return f"keyhaven-{access.store_name}"
+
+
+def role_arn(access: "Access | AccessDraft") -> str:
+    """Return the role that the cluster signs in to."""
+    if access.method != "automatic":
+        return str(access.configuration["role_arn"])
+    partition = aws_regions.partition_of(access.configuration["region"])
+    return f"arn:{partition}:iam::{access.cluster.account}:role/{automatic_role(access)}"
+
+
+def _service_account(access: "Access", namespace: str) -> dict[str, Any]:
+    return {"jwt": {"serviceAccountRef": {"name": access.store_name, "namespace": namespace}}}
+
+
+def _annotations(access: "Access | AccessDraft") -> dict[str, str]:
+    return {ROLE_ANNOTATION: role_arn(access)}
+
+
+@sensitive_variables()
+def _assumed(access: "Access | AccessDraft") -> aws.Keys:
+    token = tokens.token(access, AUDIENCE)
+    return aws.assume_with_token(role_arn(access), token, access.configuration["region"])
+
+
+def _ambient(access: "Access | AccessDraft") -> aws.Keys:
+    if access.cloud_credential is not None:
+        return aws.Keys.of(access.cloud_credential.secret)
+    raise errors.NotPossibleHere(
+        "The identity belongs to the operator's pods; the console cannot sign in as it.",
+        "Names are typed instead of browsed. Whether they are read, the operator tells after a deploy.",
+    )
+
+
+# -- what stands in the way ------------------------------------------------------------------------------
+def _only_on_aws(situation: Situation) -> Obstacle | None:
+    if situation.cluster.cloud == "aws":
+        return None
+    return Obstacle(
+        f"{situation.cluster} is not an AWS cluster.",
+        "Use workload identity federation, or an access key.",
+    )
+
+
+def _excluded(situation: Situation, method: str) -> Obstacle | None:
+    other = situation.other("aws", EXCLUSIVE[method])
+    if other is None:
+        return None
+    labels = {"automatic": "automatic", "role": "a role ARN"}
+    return Obstacle(
+        f"The access {other.name} uses {labels[other.method]}, and on one cluster the two exclude each other.",
+        f"Change {other.name} to {labels[method]}, or delete it.",
+    )
+
+
+def _known_issuer(situation: Situation) -> Obstacle | None:
+    if situation.cluster.issuer:
+        return None
+    return Obstacle(
+        f"The OIDC issuer of {situation.cluster} is not known; roles trust its tokens by it.",
+        "Test the connection on the cluster's page. The console reads /.well-known/openid-configuration.",
+        "clusters:overview",
+    )
+
+
+def _role_obstacle(situation: Situation) -> Obstacle | None:
+    return _only_on_aws(situation) or _known_issuer(situation) or _excluded(situation, "role")
+
+
+def _automatic_obstacle(situation: Situation) -> Obstacle | None:
+    found = _only_on_aws(situation) or _known_issuer(situation) or _excluded(situation, "automatic")
+    if found is None and (situation.cluster.credential is None or not situation.cluster.account):
+        return Obstacle(
+            f"The console has no cloud credential for the AWS account of {situation.cluster}.",
+            "Choose one in the cluster's settings: the deploy makes the role with it.",
+            "clusters:settings",
+        )
+    return found
+
+
+def _federation_obstacle(situation: Situation) -> Obstacle | None:
+    if situation.cluster.cloud == "aws":
+        return Obstacle(
+            f"{situation.cluster} is an AWS cluster.", "Use a role ARN: it is the same, and simpler."
+        )
+    why = issuers.public(situation.cluster.issuer)
+    if not why:
+        return None
+    return Obstacle(
+        why,
+        "Give the API server a public HTTPS address as --service-account-issuer, and publish its keys there; "
+        "or use an access key.",
+    )
+
+
+def _rehearsed(access: "Access | AccessDraft") -> list[tuple[str, str]]:
+    """Say who will make the role, after asking AWS whether the keys are good."""
+    credential = access.cluster.credential
+    found = aws.caller(aws.Keys.of(credential.secret if credential else None), access.configuration["region"])
+    if found.account != access.cluster.account:
+        raise errors.CredentialRefused(
+            f"The cluster is in the AWS account {access.cluster.account}, but {credential} belongs to {found.account}.",
+            "Choose a cloud credential of that account in the cluster's settings.",
+        )
+    return [
+        ("Cloud credential", f"{credential}: {found.arn}"),
+        ("Role", f"A deploy makes {role_arn(access)}"),
+    ]
+
+
+_TRUST = {"trust": "role_arn"}
+METHODS = (
+    Method(
+        "automatic", "Automatic", "No keys stored: a deploy makes the role, and removes it with the access.",
+        AutomaticForm, _service_account, _assumed, annotations=_annotations, obstacle=_automatic_obstacle,
+        rehearse=_rehearsed,
+    ),
+    Method(
+        "role", "Role ARN", "No keys stored: you make the role, with our CloudFormation stack.",
+        RoleForm, _service_account, _assumed, annotations=_annotations, obstacle=_role_obstacle,
+        fields=_TRUST, setup="accesses/setup/aws_role.html",
+    ),
+    Method(
+        "federation", "Workload identity federation", "No keys stored: a role that trusts this cluster's issuer.",
+        FederationForm, _service_account, _assumed, annotations=_annotations, obstacle=_federation_obstacle,
+        fields=_TRUST, setup="accesses/setup/aws_role.html",
+    ),
+    Method(
+        "static", "Access key", "Stored encrypted here and in the cluster; you rotate it.",
+        StaticForm, _secret_ref, lambda access: aws.Keys.of(_stored(access)), secret_data=_secret_data,
+        fields={"credential": "secret_access_key"}, setup="accesses/setup/aws_static.html",
+    ),
+    Method(
+        "ambient", "The operator's own identity",
+        "No keys stored: EKS Pod Identity or the node's role. One identity for the whole cluster.",
+        AmbientForm, lambda access, namespace: None, _ambient, obstacle=_only_on_aws,
+        setup="accesses/setup/aws_ambient.html",
+    ),
+)  # fmt: skip
+
+
+def store(service: str, access: "Access", auth: dict[str, Any] | None) -> dict[str, Any]:
+    """Return `spec.provider` for one of AWS's services; without `auth` the operator uses its own identity."""
+    spec = {"service": service, "region": access.configuration["region"]}
+    return {"aws": spec | ({"auth": auth} if auth else {})}

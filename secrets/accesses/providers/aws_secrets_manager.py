@@ -1,47 +1,35 @@
 """AWS Secrets Manager."""
 
 import re
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from accesses.providers import aws
-from accesses.providers.base import Entry, Method, Page, Provider
+from accesses.providers import aws, aws_preflight
+from accesses.providers.base import Entry, Page, Probe, Provider
+from accesses.setup import policies
 from credentials.clouds import aws as cloud
 
 if TYPE_CHECKING:
     from accesses.models import Access, AccessDraft
 
+SLUG = "aws-secrets-manager"
 LIST = "secretsmanager:ListSecrets"
 LISTING_POLICY = cloud.policy({"Effect": "Allow", "Action": [LIST], "Resource": "*"})
-READING_POLICY = cloud.policy(
-    {
-        "Effect": "Allow",
-        "Action": [
-            "secretsmanager:GetResourcePolicy",
-            "secretsmanager:GetSecretValue",
-            "secretsmanager:DescribeSecret",
-            "secretsmanager:ListSecretVersionIds",
-            LIST,
-        ],
-        "Resource": "*",
-    }
-)
-
 
 # What a name can hold; AWS refuses a filter with anything else.
 NAME = re.compile(r"(?!!)[\w/+=.@!-]*", re.ASCII)
 
 
 class Client:
-    """Lists names with the access's own keys; never asks for a value."""
+    """Lists names with the access's own identity; never asks for a value."""
 
-    def __init__(self, access: "Access | AccessDraft") -> None:
-        self._access = access
+    def __init__(self, access: "Access | AccessDraft", keys: cloud.Keys) -> None:
+        self._access, self._keys = access, keys
         self._region = access.configuration["region"]
 
     @cached_property
     def _names(self) -> Any:
-        return cloud.client("secretsmanager", cloud.Keys.of(self._access.credential), self._region)
+        return cloud.client("secretsmanager", self._keys, self._region)
 
     def page(self, prefix: str = "", cursor: str = "") -> Page:
         """Return at most 100 entries, by name."""
@@ -60,8 +48,14 @@ class Client:
         return Page(kept, answer.get("NextToken", ""))
 
     def whoami(self) -> str:
-        """Return the ARN that the keys belong to; AWS needs no permission for that."""
-        return cloud.caller(cloud.Keys.of(self._access.credential), self._region).arn
+        """Return the ARN that signs the requests."""
+        return cloud.caller(self._keys, self._region).arn
+
+    def probe(self, entries: list[Entry]) -> list[Probe]:
+        return aws_preflight.probe(SLUG, self._access, self._keys, entries)
+
+    def statement(self, actions: list[str]) -> str:
+        return cloud.policy({"Effect": "Allow", "Action": actions, "Resource": "*"})
 
 
 def _entry(found: dict[str, Any]) -> Entry:
@@ -75,29 +69,15 @@ def _entry(found: dict[str, Any]) -> Entry:
     )
 
 
-def _store(access: "Access", namespace: str) -> dict[str, Any]:
-    return {
-        "aws": {
-            "service": "SecretsManager",
-            "region": access.configuration["region"],
-            "auth": {"secretRef": aws.secret_ref(access, namespace)},
-        }
-    }
-
-
 PROVIDER = Provider(
-    slug="aws-secrets-manager",
+    slug=SLUG,
     label="AWS Secrets Manager",
     sentence="Secrets of one AWS account and region.",
-    methods=(
-        Method(
-            "static", "Access key", "Stored encrypted here and in the cluster; you rotate it.", aws.StaticForm
-        ),
-    ),
-    store_provider=_store,
-    secret_data=aws.secret_data,
+    methods=aws.METHODS,
+    store_provider=partial(aws.store, "SecretsManager"),
     connect=Client,
-    policy=READING_POLICY,
+    policy=policies.text(policies.document(SLUG)),
     policy_note="Secrets that are encrypted with a KMS key of your own also need kms:Decrypt on that key. "
-    "The first four may be narrowed to some secrets; AWS allows ListSecrets on all of them or on none.",
+    + policies.note(SLUG),
+    cloud="aws",
 )

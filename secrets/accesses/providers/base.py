@@ -1,13 +1,15 @@
 """What a provider is: a frozen record that builds and validates, and a client that works."""
 
 import datetime
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from django import forms
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+
+from credentials.clouds import errors
 
 if TYPE_CHECKING:
     from accesses.models import Access, AccessDraft
@@ -34,6 +36,15 @@ class Page:
     cursor: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Whether the identity has one of the needed actions; `ok` None is “could not be told”, `text` says why or how."""
+
+    action: str
+    ok: bool | None
+    text: str = ""
+
+
 class SecretManager(Protocol):
     """A connected secret manager. Its methods raise nothing but `ProviderError`."""
 
@@ -42,6 +53,12 @@ class SecretManager(Protocol):
 
     def whoami(self) -> str:
         """Return the identity that the credential signs in as, for example an ARN; only to be shown."""
+
+    def probe(self, entries: list[Entry]) -> list[Probe]:
+        """Return which of the needed actions the identity has, tried on these entries without reading a value."""
+
+    def statement(self, actions: list[str]) -> str:
+        """Return what would allow these actions, as text to paste."""
 
 
 class SecretField(forms.CharField):
@@ -53,31 +70,46 @@ class SecretField(forms.CharField):
 
 
 class SuggestingInput(forms.TextInput):
-    """A text field that suggests some values and takes others as well."""
+    """A text field that suggests values, each with a name that people know it by, and takes others as well."""
 
-    def __init__(self, suggestions: Iterable[str]) -> None:
-        super().__init__()
-        self.suggestions = tuple(suggestions)
+    def __init__(self, suggestions: Callable[[], dict[str, str]]) -> None:
+        super().__init__(attrs={"autocomplete": "off", "spellcheck": "false"})
+        self.suggestions = suggestions
 
     def render(
         self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None
     ) -> SafeString:
         own = f"{name}-suggestions"
         shown = super().render(name, value, (attrs or {}) | {"list": own}, renderer)
-        options = format_html_join("", '<option value="{}"></option>', ((one,) for one in self.suggestions))
+        options = format_html_join(
+            "",
+            '<option value="{}" label="{}"></option>',
+            ((k, v or k) for k, v in self.suggestions().items()),
+        )
         return format_html('{}<datalist id="{}">{}</datalist>', shown, own, options)
 
 
 class ConfigurationForm(forms.Form):
-    """A provider's own fields for one method; `SecretField`s are credentials, all others are configuration."""
+    """A provider's own fields for one method; `SecretField`s are credentials, all others are configuration.
 
+    Fields in `ASIDE` are neither: the access has a column for each.
+    """
+
+    ASIDE = ("cloud_credential", "expires_at")
     # Where the stored values differ from what was sent, when somebody else was faster.
     theirs: Sequence[dict[str, str]] = ()
 
     def __init__(
-        self, data: Any = None, *, initial: dict[str, Any] | None = None, stored: Iterable[str] = ()
+        self,
+        data: Any = None,
+        files: Any = None,
+        *,
+        initial: dict[str, Any] | None = None,
+        stored: Iterable[str] = (),
+        situation: "Situation | None" = None,
     ) -> None:
-        super().__init__(data, initial=initial)
+        super().__init__(data, files, initial=initial)
+        self.situation = situation
         # The names of the credentials that are there already, and stay when left blank.
         self.stored = frozenset(stored) & frozenset(self.secret_names())
         for name in self.stored:
@@ -85,6 +117,11 @@ class ConfigurationForm(forms.Form):
         for bound in self.fields.values():
             label = str(bound.label)
             bound.error_messages["required"] = f"Enter the {label[:1].lower()}{label[1:]}."
+        if situation is not None:
+            self.prepare(situation)
+
+    def prepare(self, situation: "Situation") -> None:
+        """Fill in what the cluster decides: choices and defaults."""
 
     def add_fields(self, before: dict[str, forms.Field], after: dict[str, forms.Field]) -> None:
         """Put fields of the page around the provider's own; they are no part of the configuration."""
@@ -98,7 +135,8 @@ class ConfigurationForm(forms.Form):
     @classmethod
     def public_fields(cls) -> dict[str, forms.Field]:
         """Return the fields of the configuration: what may be shown."""
-        return {name: bound for name, bound in cls.base_fields.items() if name not in cls.secret_names()}
+        aside = {*cls.secret_names(), *cls.ASIDE}
+        return {name: bound for name, bound in cls.base_fields.items() if name not in aside}
 
     @classmethod
     def describe(cls, configuration: dict[str, str]) -> list[tuple[str, str]]:
@@ -110,9 +148,15 @@ class ConfigurationForm(forms.Form):
         return {name: self.cleaned_data[name] for name in self.public_fields()}
 
     def credential(self, kept: dict[str, str] | None) -> dict[str, str]:
-        """Return the credential: what was typed, over what is stored."""
+        """Return the credential: what was typed, over what is stored; nothing when one of the organization is used."""
+        if self.cleaned_data.get("cloud_credential") is not None:
+            return {}
         typed = {name: self.cleaned_data.get(name, "") for name in self.secret_names()}
         return (kept or {}) | {name: value for name, value in typed.items() if value}
+
+    def aside(self) -> dict[str, Any]:
+        """Return the access's columns that the form fills; what it does not ask for is empty."""
+        return {name: self.cleaned_data.get(name) for name in self.ASIDE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,15 +169,25 @@ class Obstacle:
 
 
 @dataclass(frozen=True, slots=True)
+class Other:
+    """Another access of the same cluster."""
+
+    name: str
+    cloud: str
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
 class Situation:
-    """What a method's possibility depends on: the cluster, and the methods of its other AWS or Google accesses."""
+    """What it depends on whether a method is possible: the cluster, the provider, its other accesses."""
 
     cluster: "Cluster"
-    others: tuple[tuple[str, str], ...] = ()
+    provider: str = ""
+    others: tuple[Other, ...] = ()
 
-    @property
-    def methods(self) -> frozenset[str]:
-        return frozenset(method for _, method in self.others)
+    def other(self, cloud: str, method: str) -> Other | None:
+        """Return one that signs in to the same cloud by a certain method."""
+        return next((one for one in self.others if (one.cloud, one.method) == (cloud, method)), None)
 
 
 def _nothing(access: Any) -> dict[str, str]:
@@ -160,8 +214,20 @@ class Method:
     obstacle: Callable[[Situation], Obstacle | None] = lambda situation: None
     # The template with the numbered cards that lead to what the form asks for.
     setup: str = ""
-    # Made by a deploy: there is nothing to sign in to before.
-    by_deploy: bool = False
+    # The identity is made by a deploy: what it will be made with is tried instead, told as (label, text).
+    rehearse: Callable[["Access | AccessDraft"], list[tuple[str, str]]] | None = None
+    # The form's fields that a refused `credential`, a missing `trust` and a wrong `place` are about.
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+    def field_of(self, error: errors.ProviderError) -> str:
+        """Return the form's field that an error is about, or an empty string."""
+        kinds = {
+            errors.TrustMissing: "trust",
+            errors.CredentialRefused: "credential",
+            errors.NotThere: "place",
+        }
+        kind = next((name for cls, name in kinds.items() if isinstance(error, cls)), "")
+        return self.fields.get(kind, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +239,7 @@ class Provider:
     sentence: str
     methods: tuple[Method, ...]
     # (access, what stands in `auth`) → `spec.provider` of its ClusterSecretStore
-    store_provider: Callable[["Access", dict[str, Any]], dict[str, Any]]
+    store_provider: Callable[["Access", dict[str, Any] | None], dict[str, Any]]
     connect: Callable[["Access | AccessDraft", Any], SecretManager]
     # What the credential must be allowed, as text to copy, and what to know about it
     policy: str

@@ -1,4 +1,4 @@
-"""The step that makes a store of each access, and removes the stores of accesses that are gone."""
+"""The step that makes a store of each access, with what it signs in by, and removes those of accesses that are gone."""
 
 import contextlib
 from collections.abc import Iterator
@@ -18,14 +18,16 @@ SYNCED = "reconcile.external-secrets.io/managed"
 
 def accesses_of(run: addons.Run) -> list[Access]:
     """Return the cluster's accesses; their cluster is the run's, which knows the operator's namespace."""
-    found = list(run.cluster.accesses.order_by("name"))
+    found = list(run.cluster.accesses.select_related("cloud_credential").order_by("name"))
+    # Read here: who asks secret managers side by side must not touch the database.
+    _ = run.cluster.credential
     for access in found:
         access.cluster = run.cluster
     return found
 
 
 class Stores(addons.Step):
-    """Applies each access's Secret and ClusterSecretStore, and prunes those of ours that are not configured."""
+    """Applies each access's Secret, ServiceAccount and ClusterSecretStore, and prunes those that are not configured."""
 
     slug = "stores"
     label = "Stores"
@@ -38,15 +40,13 @@ class Stores(addons.Step):
     def plan(self, run: addons.Run) -> list[addons.Change]:
         accesses = accesses_of(run)
         live = _live(run)
-        wanted = [
-            one for access in accesses for one in (manifests.secret(access), manifests.store(access)) if one
-        ]
-        stores, secrets = _gone(live, accesses)
+        wanted = [one for access in accesses for one in [*_signing_in(access), manifests.store(access)]]
+        stores, behind = _gone(run, live, accesses)
         used = _used(run) if stores else set()
         return [
             *applying.plan(run, wanted, live),
             *(applying.deletion(STORE, name) for name in stores if name not in used),
-            *(applying.deletion("Secret", name, space) for space, name in secrets if name not in used),
+            *(applying.deletion(kind, name, space) for kind, space, name in behind if name not in used),
         ]
 
     def apply(self, run: addons.Run) -> str:
@@ -54,10 +54,9 @@ class Stores(addons.Step):
         if accesses:
             _namespace(run)
         live = _live(run)
-        # First every Secret: a store whose credential is not there is refused by the operator.
+        # First what it signs in by: a store whose credential is not there is refused by the operator.
         refused: dict[str, addons.StepFailed] = {}
-        secrets = [secret for access in accesses if (secret := manifests.secret(access))]
-        _bring(run, accesses, secrets, live, refused)
+        _bring(run, accesses, [one for access in accesses for one in _signing_in(access)], live, refused)
         stores = [manifests.store(access) for access in accesses if access.store_name not in refused]
         _bring(run, accesses, stores, live, refused)
         for access in accesses:
@@ -68,6 +67,11 @@ class Stores(addons.Step):
         removed = _prune(run, live, accesses)
         count = f"{len(accesses)} store{'' if len(accesses) == 1 else 's'} in place"
         return count + (f", {removed} removed" if removed else "")
+
+
+def _signing_in(access: Access) -> list[addons.Manifest]:
+    """Return the Secret or the ServiceAccount that an access's store refers to."""
+    return [one for one in (manifests.secret(access), manifests.service_account(access)) if one]
 
 
 def together(failures: list[addons.StepFailed]) -> addons.StepFailed:
@@ -89,6 +93,9 @@ def _live(run: addons.Run) -> applying.Live:
     found: list[addons.Manifest] = []
     with contextlib.suppress(kubernetes.KindMissing):
         found += run.door.list_all(manifests.API, STORE, label_selector=selector)
+    with contextlib.suppress(kubernetes.Forbidden):
+        accounts = run.door.list_all("v1", "ServiceAccount", namespace, selector)
+        found += [one for one in accounts if manifests.OWNER in one["metadata"]["labels"]]
     try:
         found += [one for one in run.door.list_all("v1", "Secret", namespace, selector) if not _synced(one)]
     except kubernetes.Forbidden:
@@ -168,12 +175,18 @@ def _used(run: addons.Run) -> set[str]:
     return {name for item in run.door.list_all(manifests.API, "ExternalSecret") for name in _stores_in(item)}
 
 
-def _gone(live: applying.Live, accesses: list[Access]) -> tuple[list[str], list[tuple[str, str]]]:
-    """Return our stores, and our credentials as (namespace, name), that no access stands for."""
-    wanted = {access.store_name for access in accesses}
-    gone = sorted(key for key in live if key[2] not in wanted)
-    stores = [name for kind, _, name in gone if kind == STORE]
-    return stores, [(namespace, name) for kind, namespace, name in gone if kind == "Secret"]
+def _gone(run: addons.Run, live: applying.Live, accesses: list[Access]) -> tuple[list[str], list[addons.Key]]:
+    """Return our stores, and what our stores signed in by, that no access stands for."""
+    wanted = {
+        addons.key_of(one) for access in accesses for one in [*_signing_in(access), manifests.store(access)]
+    }
+    # What somebody is just setting up has a ServiceAccount already.
+    begun = {str(pk) for pk in run.cluster.access_drafts.values_list("pk", flat=True)}
+    gone = sorted(
+        key for key, one in live.items()
+        if key not in wanted and (one["metadata"].get("labels") or {}).get(manifests.OWNER) not in begun
+    )  # fmt: skip
+    return [name for kind, _, name in gone if kind == STORE], [key for key in gone if key[0] != STORE]
 
 
 def _prune(run: addons.Run, live: applying.Live, accesses: list[Access]) -> int:
@@ -181,7 +194,7 @@ def _prune(run: addons.Run, live: applying.Live, accesses: list[Access]) -> int:
 
     Of those the external secrets step takes the users away, later in this deploy; the store goes with the next.
     """
-    stores, secrets = _gone(live, accesses)
+    stores, behind = _gone(run, live, accesses)
     kept = _used(run) if stores else set()
     for name in stores:
         if name in kept:
@@ -191,7 +204,7 @@ def _prune(run: addons.Run, live: applying.Live, accesses: list[Access]) -> int:
             continue
         applying.remove(run, manifests.API, STORE, name)
         run.log("info", f"Removed the store {name}.")
-    for namespace, name in secrets:
-        if name not in kept and applying.remove(run, "v1", "Secret", name, namespace):
-            run.log("info", f"Removed the credential {name}.")
+    for kind, namespace, name in behind:
+        if name not in kept and applying.remove(run, "v1", kind, name, namespace):
+            run.log("info", f"Removed the {'credential' if kind == 'Secret' else kind} {name}.")
     return len(set(stores) - kept)

@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
-from accesses import manifests, services, watching
+from accesses import manifests, services, trials, watching
 from accesses.models import Access
 from accesses.steps import stores
 from clusters import addons, applying, waiting
@@ -29,7 +29,7 @@ class Verify(addons.Step):
         touched = run.record.changed(stores.STORE, "Secret")
         due = [access for access in accesses if access.store_name in touched or not _fresh(access)]
         # The secret managers are asked side by side.
-        results = dict(zip(due, applying.gather(run, services.try_access, due), strict=True))
+        results = dict(zip(due, applying.gather(run, trials.try_access, due), strict=True))
         well = all(said.get("status") == "True" for said in found.values())
         warnings = {} if well else watching.warnings(run)
         failures = []
@@ -86,7 +86,7 @@ def _validated(run: addons.Run, access: Access, said: dict[str, Any], warning: s
     run.log("info", f"{access.name}: the operator says “{said.get('message')}”.")
 
 
-def _verified(run: addons.Run, access: Access, result: services.Result | None) -> None:
+def _verified(run: addons.Run, access: Access, result: trials.Result | None) -> None:
     """Tell what listing names from here found; that the console is not allowed or not able to is no failure.
 
     Without a result names were listed a moment ago, with the same configuration.

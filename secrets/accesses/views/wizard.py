@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from accesses import forms, services
+from accesses import forms, services, situations
 from accesses.models import Access, AccessDraft
 from accesses.providers import PROVIDERS, ConfigurationForm, Method
 from accounts.access import OrgRequest, org_view
@@ -83,7 +83,7 @@ def _missing(draft: AccessDraft) -> str:
         return "provider"
     if _method(draft) is None:
         return "authentication"
-    answered = draft.name and draft.namespaces and (draft.configuration or draft.credential)
+    answered = draft.name and draft.namespaces and draft.configuration
     return "test" if answered else "details"
 
 
@@ -121,6 +121,7 @@ def _forget(draft: AccessDraft) -> None:
     """Drop the answers that belonged to another provider or method, credential included."""
     draft.configuration, draft.credential, draft.credential_set_at = {}, None, None
     draft.result, draft.tested_at = {}, None
+    draft.cloud_credential, draft.expires_at = None, None
 
 
 def _provider(request: OrgRequest, draft: AccessDraft) -> HttpResponse:
@@ -137,8 +138,9 @@ def _provider(request: OrgRequest, draft: AccessDraft) -> HttpResponse:
 
 def _authentication(request: OrgRequest, draft: AccessDraft) -> HttpResponse:
     provider = PROVIDERS[draft.provider]
-    initial = {"method": draft.method or provider.methods[0].slug}
-    form = forms.MethodForm(provider, request.POST if request.method == "POST" else None, initial=initial)
+    situation = situations.of(draft.cluster, provider.slug)
+    posted = request.POST if request.method == "POST" else None
+    form = forms.MethodForm(provider, situation, posted, chosen=draft.method)
     if form.is_valid():
         if form.cleaned_data["method"] != draft.method:
             _forget(draft)
@@ -150,15 +152,22 @@ def _authentication(request: OrgRequest, draft: AccessDraft) -> HttpResponse:
 
 @sensitive_variables()
 def _details(request: OrgRequest, draft: AccessDraft) -> HttpResponse:
+    """Take the details and test them at once: what is refused is said at the field that it is about."""
     method = _method(draft)
     if method is None:
         raise Http404
-    form = forms.details_form(draft, method, request.POST if request.method == "POST" else None)
+    posted = (request.POST, request.FILES) if request.method == "POST" else (None, None)
+    form = forms.details_form(draft, method, *posted)
     if form.is_valid():
         _answer(draft, form)
-        return pages.go_to(request, _url(request, draft, "test"))
+        result = services.test_draft(draft)
+        if result.usable or result.about not in form.fields:
+            return pages.go_to(request, _url(request, draft, "test"))
+        # Once more: what was typed is stored by now, and need not be typed again.
+        form = forms.details_form(draft, method, *posted)
+        form.add_error(result.about, f"{result.reason} {result.remedy}")
     context = {
-        "form": form, "set_at": draft.credential_set_at,
+        "form": form, "set_at": draft.credential_set_at, "method": method,
         "around": forms.namespaces_of(draft.cluster),
     }  # fmt: skip
     return _page(request, draft, "details", context)
@@ -169,6 +178,8 @@ def _answer(draft: AccessDraft, form: ConfigurationForm) -> None:
     """Keep what was entered; what was tested before is to be tested anew."""
     draft.name, draft.namespaces = form.cleaned_data["name"], form.cleaned_data["namespaces"]
     draft.configuration = form.configuration()
+    for name, value in form.aside().items():
+        setattr(draft, name, value)
     credential = form.credential(draft.credential)
     if credential != draft.credential:
         draft.credential, draft.credential_set_at = credential, timezone.now()
@@ -190,7 +201,7 @@ def _test(request: OrgRequest, draft: AccessDraft) -> HttpResponse:
 def _save(request: OrgRequest, draft: AccessDraft) -> HttpResponse:
     try:
         access = services.create(draft=draft, by=request.user)
-    except (services.NameTaken, services.NotUsable) as error:
+    except (services.NameTaken, services.NotUsable, situations.NotPossible) as error:
         context = {"result": draft.result, "problem": str(error)}
         return _page(request, draft, "test", context, wrong=True)
     except AccessDraft.DoesNotExist:

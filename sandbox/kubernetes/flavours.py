@@ -1,0 +1,73 @@
+"""The kinds of cluster that the sandbox plays, and what tells them apart: version, issuer, nodes."""
+
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+_EKS_REGION, _GKE_REGION = "eu-west-3", "europe-west9"
+GOOGLE_PROJECT = "acme-prod"
+_HOST = "kubernetes.io/hostname"
+_REGION, _ZONE = "topology.kubernetes.io/region", "topology.kubernetes.io/zone"
+
+
+@dataclass(frozen=True, slots=True)
+class Flavour:
+    """One kind of cluster."""
+
+    suffix: str
+    nodes: tuple[dict[str, Any], ...]
+
+    @property
+    def version(self) -> str:
+        return f"v1.36.2{self.suffix}"
+
+    def manifests(self) -> list[dict[str, Any]]:
+        """Return its nodes."""
+        status = {"nodeInfo": {"kubeletVersion": self.version, "architecture": "amd64"}}
+        return [{"apiVersion": "v1", "kind": "Node", "status": status} | node for node in self.nodes]
+
+
+def _node(name: str, provider_id: str = "", labels: dict[str, str] | None = None) -> dict[str, Any]:
+    spec = {"providerID": provider_id} if provider_id else {}
+    return {"metadata": {"name": name, "labels": {_HOST: name} | (labels or {})}, "spec": spec}
+
+
+def _eks(name: str, zone: str, instance: str) -> dict[str, Any]:
+    labels = {_REGION: _EKS_REGION, _ZONE: zone, "eks.amazonaws.com/nodegroup": "general"}
+    return _node(name, f"aws:///{zone}/{instance}", labels)
+
+
+def _gke(name: str, zone: str) -> dict[str, Any]:
+    labels = {_REGION: _GKE_REGION, _ZONE: zone, "cloud.google.com/gke-nodepool": "default-pool"}
+    return _node(name, f"gce://{GOOGLE_PROJECT}/{zone}/{name}", labels)
+
+
+_EKS_NODES = (
+    _eks("ip-10-0-1-17", "eu-west-3a", "i-0a1b2c3d4e5f60718"),
+    _eks("ip-10-0-2-23", "eu-west-3b", "i-0f9e8d7c6b5a40312"),
+)
+# Nodes as EKS labels them, but nobody said which machines they are.
+_NO_CLOUD = tuple(node | {"spec": {}} for node in _EKS_NODES)
+KINDS: dict[str, Flavour] = {
+    "eks": Flavour("-eks-3abbec1", _EKS_NODES),
+    "gke": Flavour(
+        "-gke.1498000",
+        (
+            _gke("gke-prod-default-pool-5d1c8f0b-2xkq", "europe-west9-a"),
+            _gke("gke-prod-default-pool-5d1c8f0b-9wzt", "europe-west9-b"),
+        ),
+    ),
+    "plain": Flavour("", (_node("node-1"), _node("node-2"))),
+    "sandbox": Flavour("-sandbox", _NO_CLOUD),
+}
+
+
+def issuer_of(kind: str, url: str) -> str:
+    """Return who signs the tokens of a new cluster's ServiceAccounts; without a cloud it is the cluster itself."""
+    match kind:
+        case "eks":
+            return f"https://oidc.eks.{_EKS_REGION}.amazonaws.com/id/{secrets.token_hex(16).upper()}"
+        case "gke":
+            where = f"projects/{GOOGLE_PROJECT}/locations/{_GKE_REGION}/clusters/prod"
+            return f"https://container.googleapis.com/v1/{where}"
+    return url

@@ -1,0 +1,154 @@
+"""AWS for the sandbox's operator: a ServiceAccount's role, static keys, or what its own Pod finds."""
+
+from typing import Any, NamedTuple
+
+from sandbox.kubernetes import Cluster
+from sandbox.reading import Failed, Kept, Manifest, secret_value
+
+_ROLE, _AUDIENCE = "eks.amazonaws.com/role-arn", "eks.amazonaws.com/audience"
+# The operator keeps credentials for an hour; tests do not wait that long for a role that was taken away.
+_KEPT = 60.0
+_MISSING = ("ResourceNotFoundException", "ParameterNotFound", "ParameterVersionNotFound")
+_NO_ROLE = (
+    "get identity: get credentials: failed to refresh cached credentials, no EC2 IMDS role found, "
+    "operation error ec2imds: GetMetadata, http response error StatusCode: 404, request to EC2 IMDS failed"
+)
+
+
+class Keys(NamedTuple):
+    """What signs a request."""
+
+    key_id: str
+    secret: str
+    token: str | None = None
+
+
+class Aws:
+    """AWS as one cluster's operator reaches it."""
+
+    def __init__(self, cluster: Cluster, url: str, kept: Kept) -> None:
+        self.cluster, self.url, self.kept = cluster, url, kept
+
+    def check(self, manifest: Manifest) -> None:
+        """Look for a store's keys; what the operator's own Pod would find is not looked for.
+
+        :raises Failed: there are none
+        """
+        auth = manifest["spec"]["provider"]["aws"].get("auth") or {}
+        if auth:
+            self._keys(manifest)
+
+    def _keys(self, manifest: Manifest) -> Keys | None:
+        auth = manifest["spec"]["provider"]["aws"].get("auth") or {}
+        namespace = manifest["metadata"].get("namespace", "")
+        if "jwt" in auth:
+            return self._of_role(manifest, auth["jwt"]["serviceAccountRef"], namespace)
+        if "secretRef" in auth:
+            return self._static(auth["secretRef"], namespace)
+        ambient = self.cluster.ambient_aws
+        return Keys(*ambient) if ambient else None
+
+    def _static(self, reference: Manifest, namespace: str) -> Keys:
+        key_id, secret = (
+            secret_value(self.cluster, reference.get(name), namespace)
+            for name in ("accessKeyIDSecretRef", "secretAccessKeySecretRef")
+        )
+        token = reference.get("sessionTokenSecretRef")
+        return Keys(key_id, secret, secret_value(self.cluster, token, namespace) if token else None)
+
+    def _of_role(self, manifest: Manifest, reference: Manifest, namespace: str) -> Keys:
+        """Return temporary keys of the role that the store's ServiceAccount is annotated with."""
+        name, namespace = reference["name"], reference.get("namespace") or namespace
+        account = self.cluster.get("ServiceAccount", name, namespace)
+        if account is None:
+            raise Failed(f'ServiceAccount "{name}" not found')
+        annotations = account["metadata"].get("annotations") or {}
+        role = annotations.get(_ROLE)
+        if not role:
+            raise Failed(
+                f"an IAM role must be associated with service account {name} (namespace: {namespace})"
+            )
+        audience = annotations.get(_AUDIENCE, "sts.amazonaws.com")
+        token = self.cluster.service_account_token(namespace, name, audience)
+        region = manifest["spec"]["provider"]["aws"]["region"]
+        key = (account["metadata"]["uid"], role, audience, region)
+        return self.kept.get(key, _KEPT, lambda: self._assumed(role, token, region))
+
+    def _assumed(self, role: str, token: str, region: str) -> Keys:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        what = "operation error STS: AssumeRoleWithWebIdentity"
+        try:
+            found = self._client("sts", region, None).assume_role_with_web_identity(
+                RoleArn=role, RoleSessionName="external-secrets-provider-aws", WebIdentityToken=token
+            )["Credentials"]
+        except ClientError as error:
+            status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+            said = error.response["Error"]
+            raise Failed(
+                f"{what}, https response error StatusCode: {status}, RequestID: sandbox, {said['Code']}: {said['Message']}"
+            ) from None
+        except BotoCoreError as error:
+            raise Failed(f"{what}, {type(error).__name__}") from None
+        return Keys(found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"])
+
+    def value(self, manifest: Manifest, reference: Manifest) -> str:
+        """Return the text of a secret or a parameter, with nothing taken out of it.
+
+        :raises Failed: it is not there, or the store's identity may not
+        """
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        provider = manifest["spec"]["provider"]["aws"]
+        parameters = provider["service"] == "ParameterStore"
+        what = f"operation error {'SSM: GetParameter' if parameters else 'Secrets Manager: GetSecretValue'}"
+        keys = self._keys(manifest)
+        if keys is None:
+            raise Failed(f"{what}, {_NO_ROLE}")
+        client = self._client("ssm" if parameters else "secretsmanager", provider["region"], keys)
+        try:
+            return _parameter(client, reference) if parameters else _secret(client, reference)
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code in _MISSING:
+                raise Failed("Secret does not exist") from None
+            raise Failed(f"{what}, https response error StatusCode: 400, {code}") from None
+        except BotoCoreError as error:
+            raise Failed(f"{what}, {type(error).__name__}") from None
+
+    def _client(self, service: str, region: str, keys: Keys | None) -> Any:
+        """Return a client; without keys it does not sign, which STS does not need for a token."""
+        import boto3
+        from botocore import UNSIGNED
+        from botocore.config import Config
+
+        make: Any = boto3.client
+        config = Config(retries={"total_max_attempts": 1}, connect_timeout=3, read_timeout=5)
+        if keys is None:
+            unsigned = config.merge(Config(signature_version=UNSIGNED))
+            return make(service, endpoint_url=self.url, region_name=region, config=unsigned)
+        return make(
+            service,
+            endpoint_url=self.url,
+            region_name=region,
+            aws_access_key_id=keys.key_id,
+            aws_secret_access_key=keys.secret,
+            aws_session_token=keys.token,
+            config=config,
+        )
+
+
+def _secret(client: Any, reference: Manifest) -> str:
+    wanted = {"SecretId": reference["key"]}
+    version = reference.get("version", "")
+    if version.startswith("uuid/"):
+        wanted["VersionId"] = version.removeprefix("uuid/")
+    elif version:
+        wanted["VersionStage"] = version
+    return str(client.get_secret_value(**wanted)["SecretString"])
+
+
+def _parameter(client: Any, reference: Manifest) -> str:
+    version = reference.get("version", "")
+    name = f"{reference['key']}:{version}" if version else reference["key"]
+    return str(client.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"])

@@ -1,0 +1,84 @@
+"""The form of AWS automatic: how far the role that a deploy makes reaches."""
+
+from typing import Any
+
+from django import forms
+
+from accesses.providers.aws_forms import RegionForm
+from accesses.setup import policies
+
+
+class ChoiceField(forms.ChoiceField):
+    """Radio cards, each with the line of consequence that helps to choose."""
+
+    widget = forms.RadioSelect
+    consequences: dict[str, str]
+
+
+class Scope(ChoiceField):
+    """Which secrets the role may read."""
+
+    CHOICES = (
+        (
+            "linked",
+            "The linked secrets",
+            "Least privilege: each deploy allows what is linked, and nothing else.",
+        ),
+        (
+            "prefixes",
+            "Secrets whose names begin with …",
+            "Prefixes that you list; new links need no new policy.",
+        ),
+        (
+            "all",
+            "All secrets of the account and region",
+            "The widest: whoever may link, may read any secret.",
+        ),
+    )
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(choices=[(slug, label) for slug, label, _ in self.CHOICES], **kwargs)
+        self.consequences = {slug: words for slug, _, words in self.CHOICES}
+
+
+class AutomaticForm(RegionForm):
+    """The role that a deploy makes: where, and for which secrets."""
+
+    scope = Scope(label="Which secrets may the cluster read?", initial="linked")
+    prefixes = forms.CharField(
+        label="Prefixes",
+        required=False,
+        max_length=2000,
+        help_text="One a line, for example prod/shop/.",
+        widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
+    )
+    kms_keys = forms.CharField(
+        label="KMS keys",
+        required=False,
+        max_length=4000,
+        help_text="ARNs of customer-managed keys that secrets are encrypted with, one a line.",
+        widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false"}),
+    )
+
+    @property
+    def _provider(self) -> str:
+        return self.situation.provider if self.situation else policies.SECRETS_MANAGER
+
+    def clean_prefixes(self) -> str:
+        return "\n".join(policies.clean_prefixes(self._provider, self.cleaned_data["prefixes"].splitlines()))
+
+    def clean_kms_keys(self) -> str:
+        return "\n".join(
+            policies.clean_kms_keys(
+                self.cleaned_data["kms_keys"].splitlines(), self.cleaned_data.get("region", "")
+            )
+        )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        scope, prefixes = cleaned.get("scope"), cleaned.get("prefixes")
+        if scope == "prefixes" and prefixes == "":
+            self.add_error("prefixes", "List at least one prefix, or choose another reach.")
+        elif scope in ("linked", "all") and prefixes:
+            cleaned["prefixes"] = ""
+        return cleaned

@@ -1,0 +1,186 @@
+"""The forms of the AWS methods; each holds for Secrets Manager and for Parameter Store."""
+
+import re
+from typing import Any
+
+from django import forms
+from django.core.validators import RegexValidator
+
+from accesses.providers.base import ConfigurationForm, SecretField, Situation, SuggestingInput
+from credentials.clouds import aws_regions
+from credentials.models import CloudCredential
+
+ROLE = re.compile(
+    r"arn:(?P<partition>aws[a-z-]*):iam::(?P<account>\d+):role/(?P<name>[\w+=,.@/-]{1,512})", re.ASCII
+)
+
+_key_id_rule = RegexValidator(
+    r"^[A-Z0-9]{16,128}\Z", "An access key ID has at least 16 capital letters and digits, like AKIA…."
+)
+# What cannot stand in a header would be quoted by the HTTP library when it refuses it.
+_header_rule = RegexValidator(
+    r"^[\x21-\x7e]+\Z", "There are spaces or other characters in it that no key has."
+)
+
+
+def _suggested() -> dict[str, str]:
+    return aws_regions.served("secretsmanager")
+
+
+def clean_region(value: str, service: str = "secretsmanager") -> str:
+    """Return an AWS region where a service is, or say why it is none."""
+    region = value.strip().lower()
+    if not aws_regions.SHAPE.fullmatch(region):
+        raise forms.ValidationError(f"{value} is not an AWS region; they look like eu-west-3.")
+    if region not in aws_regions.served(service):
+        raise forms.ValidationError(
+            f"AWS serves no secrets in {region}, as far as this console knows. Choose a region of the list; "
+            "if AWS opened it lately, an administrator adds it to EXTRA_REGIONS."
+        )
+    return region
+
+
+class RegionForm(ConfigurationForm):
+    """Where the secrets live."""
+
+    region = forms.CharField(
+        label="Region",
+        max_length=30,
+        help_text="Where the secrets live: a code or a city, for example eu-west-3 or Paris.",
+        widget=SuggestingInput(_suggested),
+    )
+
+    def prepare(self, situation: Situation) -> None:
+        if situation.cluster.cloud == "aws":
+            self.initial.setdefault("region", situation.cluster.region)
+
+    def clean_region(self) -> str:
+        typed: str = self.cleaned_data["region"]
+        # A city that only one region has is as good as its code.
+        named = [code for code, name in _suggested().items() if typed.strip().lower() in name.lower()]
+        return clean_region(named[0] if len(named) == 1 else typed)
+
+
+class StaticForm(RegionForm):
+    """An access key of an IAM user: typed here, or one of the organization's cloud credentials."""
+
+    cloud_credential = forms.ModelChoiceField(
+        CloudCredential.objects.none(),
+        label="Keys",
+        required=False,
+        empty_label="Typed below, for this access alone",
+        to_field_name="name",
+        help_text="Or a cloud credential of the organization: when it is replaced, this access follows.",
+    )
+    access_key_id = SecretField(label="Access key ID", max_length=128, validators=[_key_id_rule])
+    secret_access_key = SecretField(label="Secret access key", max_length=256, validators=[_header_rule])
+    session_token = SecretField(
+        label="Session token",
+        max_length=4096,
+        required=False,
+        validators=[_header_rule],
+        help_text="Only for temporary keys. They end within hours, and syncing ends with them.",
+    )
+    expires_at = forms.DateTimeField(
+        label="Session token ends at (UTC)",
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
+        help_text="AWS tells it when it gives the token, and never again. The access's page counts down to it.",
+        error_messages={"invalid": "Give a date and a time, for example 2026-11-21T22:00."},
+    )
+
+    def prepare(self, situation: Situation) -> None:
+        super().prepare(situation)
+        owned = CloudCredential.objects.owned_by(situation.cluster.organization).filter(cloud="aws")
+        self.fields["cloud_credential"].queryset = owned  # type: ignore[attr-defined]
+        self.fields["cloud_credential"].choices = [("", "Typed below, for this access alone")] + [  # type: ignore[attr-defined]
+            (one.name, f"{one.name} · {one.identity}") for one in owned
+        ]
+        if self.data.get("cloud_credential"):
+            for name in self.secret_names():
+                self.fields[name].required = False
+
+    def clean(self) -> dict[str, Any]:
+        """Keep one key's parts together: another ID brings its own secret, and a temporary one its token."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        key_id = cleaned.get("access_key_id", "")
+        if cleaned.get("cloud_credential") is not None:
+            if any(cleaned.get(name) for name in self.secret_names()):
+                self.add_error("cloud_credential", "Choose a cloud credential or type keys, not both.")
+            return cleaned
+        if key_id and "secret_access_key" in cleaned and not cleaned["secret_access_key"]:
+            self.add_error("secret_access_key", "Another access key ID has its own secret access key.")
+        if key_id.startswith("ASIA") and not cleaned.get("session_token"):
+            self.add_error(
+                "session_token", "A key that begins with ASIA is temporary and has a session token."
+            )
+        return cleaned
+
+    def credential(self, kept: dict[str, str] | None) -> dict[str, str]:
+        # A token of the key before would make AWS refuse the new one.
+        return super().credential(None if self.cleaned_data.get("access_key_id") else kept)
+
+
+class FederationForm(RegionForm):
+    """A role that trusts the cluster's issuer."""
+
+    role_arn = forms.CharField(
+        label="Role ARN",
+        max_length=600,
+        help_text="The RoleARN of the stack's Outputs, like arn:aws:iam::123456789012:role/keyhaven-secrets.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+
+    def clean_role_arn(self) -> str:
+        arn: str = self.cleaned_data["role_arn"].strip()
+        found = ROLE.fullmatch(arn)
+        if found is None:
+            raise forms.ValidationError(_what_it_is(arn))
+        if len(found["account"]) != 12:
+            raise forms.ValidationError(
+                f"The account in it has {len(found['account'])} digits; AWS accounts have 12."
+            )
+        return arn
+
+    def clean(self) -> dict[str, Any]:
+        """Compare the role's partition with the region's: AWS China and GovCloud are worlds of their own."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        arn, region = cleaned.get("role_arn"), cleaned.get("region")
+        if arn and region:
+            has, wants = arn.split(":")[1], aws_regions.partition_of(region)
+            if has != wants:
+                self.add_error(
+                    "role_arn", f"The role is in the partition {has}, but {region} is in {wants}. "
+                    "A role is good for its own partition only.",
+                )  # fmt: skip
+        return cleaned
+
+
+def _what_it_is(text: str) -> str:
+    """Say what somebody pasted instead of a role's ARN."""
+    parts = text.split(":")
+    if len(parts) == 6 and parts[0] == "arn" and parts[2] == "cloudformation":
+        return "This is the ARN of the stack; the role's is in its Outputs, beside RoleARN."
+    if len(parts) == 6 and parts[0] == "arn" and parts[2] in ("iam", "sts"):
+        kind = parts[5].partition("/")[0]
+        return f"This is the ARN of a {kind}; a role's has role/ after the account."
+    return "This is not the ARN of a role; one looks like arn:aws:iam::123456789012:role/keyhaven-secrets."
+
+
+class RoleForm(FederationForm):
+    """A role of the cluster's own AWS account."""
+
+    def clean_role_arn(self) -> str:
+        arn = super().clean_role_arn()
+        account, own = arn.split(":")[4], self.situation.cluster.account if self.situation else ""
+        if own and account != own:
+            raise forms.ValidationError(
+                f"The role is in the account {account}, but the cluster is in {own}. "
+                "Create the role in the cluster's own account."
+            )
+        return arn
+
+
+class AmbientForm(RegionForm):
+    """Whatever identity the operator's own pods have."""

@@ -1,0 +1,90 @@
+"""AWS Systems Manager Parameter Store."""
+
+import re
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
+
+from accesses.providers import aws, aws_preflight
+from accesses.providers.base import Entry, Page, Probe, Provider
+from accesses.setup import policies
+from credentials.clouds import aws as cloud
+
+if TYPE_CHECKING:
+    from accesses.models import Access, AccessDraft
+
+SLUG = "aws-parameter-store"
+DESCRIBE = "ssm:DescribeParameters"
+DESCRIBING_POLICY = cloud.policy({"Effect": "Allow", "Action": [DESCRIBE], "Resource": "*"})
+
+NAME = re.compile(r"[\w./-]*", re.ASCII)
+# AWS answers with fewer, even with none, and more to come.
+PAGE = 50
+ASKED = 10
+
+
+class Client:
+    """Lists names with the access's own identity; never asks for a value."""
+
+    def __init__(self, access: "Access | AccessDraft", keys: cloud.Keys) -> None:
+        self._access, self._keys = access, keys
+        self._region = access.configuration["region"]
+
+    @cached_property
+    def _names(self) -> Any:
+        return cloud.client("ssm", self._keys, self._region)
+
+    def page(self, prefix: str = "", cursor: str = "") -> Page:
+        """Return some entries, in AWS's order; an empty page without a cursor is the end."""
+        if not NAME.fullmatch(prefix):
+            return Page([])
+        entries: list[Entry] = []
+        with cloud.translated(DESCRIBE, self._region, DESCRIBING_POLICY):
+            for _ in range(ASKED):
+                answer = self._names.describe_parameters(**_wanted(prefix, cursor))
+                entries += [_entry(found) for found in answer["Parameters"]]
+                cursor = answer.get("NextToken", "")
+                if not cursor or len(entries) > PAGE:
+                    break
+        return Page([entry for entry in entries if entry.name.startswith(prefix)], cursor)
+
+    def whoami(self) -> str:
+        """Return the ARN that signs the requests."""
+        return cloud.caller(self._keys, self._region).arn
+
+    def probe(self, entries: list[Entry]) -> list[Probe]:
+        return aws_preflight.probe(SLUG, self._access, self._keys, entries)
+
+    def statement(self, actions: list[str]) -> str:
+        return cloud.policy({"Effect": "Allow", "Action": actions, "Resource": "*"})
+
+
+def _wanted(prefix: str, cursor: str) -> dict[str, Any]:
+    wanted: dict[str, Any] = {"MaxResults": PAGE}
+    if prefix:
+        wanted["ParameterFilters"] = [{"Key": "Name", "Option": "BeginsWith", "Values": [prefix]}]
+    return wanted | ({"NextToken": cursor} if cursor else {})
+
+
+def _entry(found: dict[str, Any]) -> Entry:
+    return Entry(
+        name=found["Name"],
+        # Older regions do not tell the ARN; the name is as good to the operator.
+        reference=found.get("ARN") or found["Name"],
+        kind={"SecureString": "secure string", "StringList": "list"}.get(found.get("Type", ""), "string"),
+        description=found.get("Description") or "",
+        changed_at=found.get("LastModifiedDate"),
+    )
+
+
+PROVIDER = Provider(
+    slug=SLUG,
+    label="AWS Parameter Store",
+    sentence="Parameters of AWS Systems Manager, of one account and region.",
+    methods=aws.METHODS,
+    store_provider=partial(aws.store, "ParameterStore"),
+    connect=Client,
+    policy=policies.text(policies.document(SLUG)),
+    policy_note="Secure strings under a KMS key of your own also need kms:Decrypt on that key. "
+    + policies.note(SLUG),
+    cloud="aws",
+)

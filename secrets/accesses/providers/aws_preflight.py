@@ -1,0 +1,89 @@
+"""Which of the needed actions an AWS identity has: by real requests that read no value, else by IAM's simulation."""
+
+import contextlib
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from accesses.providers.base import Entry, Probe
+from accesses.setup import policies
+from credentials.clouds import aws, errors
+
+if TYPE_CHECKING:
+    from accesses.models import Access, AccessDraft
+
+# What is asked for real, each on one secret; the answer is dropped.
+_REAL: dict[str, tuple[str, Callable[[Any, str], Any]]] = {
+    "secretsmanager:DescribeSecret": ("secretsmanager", lambda c, name: c.describe_secret(SecretId=name)),
+    "secretsmanager:GetResourcePolicy": (
+        "secretsmanager",
+        lambda c, name: c.get_resource_policy(SecretId=name),
+    ),
+    "secretsmanager:ListSecretVersionIds": (
+        "secretsmanager",
+        lambda c, name: c.list_secret_version_ids(SecretId=name, MaxResults=1),
+    ),
+}
+_LISTING = {"secretsmanager:ListSecrets", "ssm:DescribeParameters"}
+_NOT_READ = "Not tried: the console never reads a value. The operator tells after a deploy."
+
+
+def probe(slug: str, access: "Access | AccessDraft", keys: aws.Keys, entries: list[Entry]) -> list[Probe]:
+    """Return a probe for each action of the policy but the one that listed; never asks for a value."""
+    region = access.configuration["region"]
+    wanted = [action for action in policies.ACTIONS[slug] if action not in _LISTING]
+    found = {
+        action: _asked(action, keys, region, entries) for action in wanted if action in _REAL and entries
+    }
+    rest = [action for action in wanted if action not in found]
+    simulated = _simulated(access, keys, region, rest, entries)
+    return [found.get(action) or simulated.get(action) or Probe(action, None, _NOT_READ) for action in wanted]
+
+
+def _asked(action: str, keys: aws.Keys, region: str, entries: list[Entry]) -> Probe:
+    service, ask = _REAL[action]
+    try:
+        with aws.translated(action, region, ""):
+            ask(aws.client(service, keys, region), entries[0].reference)
+    except errors.PermissionMissing:
+        return Probe(action, False, f"Denied on {entries[0].name}")
+    except errors.ProviderError as error:
+        return Probe(action, None, error.reason)
+    return Probe(action, True, f"Tried on {entries[0].name}")
+
+
+def _simulated(
+    access: "Access | AccessDraft", keys: aws.Keys, region: str, actions: list[str], entries: list[Entry]
+) -> dict[str, Probe]:
+    """Ask IAM what it would say: as the cluster's cloud credential, or as the identity itself."""
+    if not actions:
+        return {}
+    principal = _principal(aws.caller(keys, region).arn)
+    own = access.cluster.credential
+    ways = [aws.Keys.of(own.secret)] if own is not None and own.cloud == "aws" else []
+    for signing in [*ways, keys]:
+        with contextlib.suppress(errors.ProviderError):
+            return _simulate(principal, signing, region, actions, entries)
+    return {}
+
+
+def _simulate(
+    principal: str, keys: aws.Keys, region: str, actions: list[str], entries: list[Entry]
+) -> dict[str, Probe]:
+    resources = [entry.reference for entry in entries if entry.reference.startswith("arn:")]
+    wanted: dict[str, Any] = {"PolicySourceArn": principal, "ActionNames": actions}
+    with aws.translated("iam:SimulatePrincipalPolicy", region, ""):
+        answer = aws.client("iam", keys, region).simulate_principal_policy(
+            **wanted, **({"ResourceArns": resources} if resources else {})
+        )
+        said = {one["EvalActionName"]: one["EvalDecision"] for one in answer["EvaluationResults"]}
+    return {
+        action: Probe(action, decision == "allowed", "By IAM's simulation")
+        for action, decision in said.items()
+    }
+
+
+def _principal(arn: str) -> str:
+    """Return whose policies an identity has: of an assumed role, the role."""
+    found = re.fullmatch(r"arn:([\w-]+):sts::(\d+):assumed-role/([^/]+)/.+", arn)
+    return f"arn:{found[1]}:iam::{found[2]}:role/{found[3]}" if found else arn

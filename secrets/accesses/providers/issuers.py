@@ -1,0 +1,21 @@
+"""Whether a cloud can reach a cluster's issuer, as far as its address tells."""
+
+import ipaddress
+from urllib.parse import urlsplit
+
+_LOCAL = (".local", ".internal", ".svc", ".localhost", ".lan", ".home.arpa")
+
+
+def public(issuer: str) -> str:
+    """Return an empty string if clouds can fetch the issuer's keys, or else why they cannot."""
+    if not issuer:
+        return "The cluster does not tell who issues its tokens."
+    parts = urlsplit(issuer)
+    host = (parts.hostname or "").rstrip(".")
+    if parts.scheme != "https" or not host:
+        return f"The cluster's issuer is {issuer}; clouds fetch its keys over HTTPS only."
+    try:
+        inside = not ipaddress.ip_address(host).is_global
+    except ValueError:
+        inside = "." not in host or host.endswith(_LOCAL)
+    return f"The cluster's issuer is {issuer}, which no cloud can reach." if inside else ""
