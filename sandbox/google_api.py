@@ -146,9 +146,10 @@ def list_locations(request: Request) -> dict[str, Any]:
 
 
 @route("POST", "/v1/projects/{project}/secrets/{secret}:testIamPermissions")
+@route("POST", "/v1/projects/{project}/locations/{location}/secrets/{secret}:testIamPermissions")
 def test_secret(request: Request) -> dict[str, Any]:
-    project = request.state.project(request.names["project"])
-    full = _name(project, "", request.names["secret"]) if project else ""
+    project, location = request.state.project(request.names["project"]), request.names.get("location", "")
+    full = _name(project, location, request.names["secret"]) if project else ""
     return _tested(request, project.policy if project else Policy(), full)
 
 

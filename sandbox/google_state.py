@@ -173,6 +173,7 @@ class State:
             for one in (
                 Project(world.GOOGLE_PROJECT, world.GOOGLE_NUMBER),
                 Project(world.GOOGLE_OTHER, world.GOOGLE_OTHER_NUMBER),
+                Project(world.GOOGLE_CLUSTERS, world.GOOGLE_CLUSTERS_NUMBER),
             )
         }
         self.accounts: dict[str, Account] = {}
@@ -212,6 +213,8 @@ class State:
             for role in roles:
                 self.bind(self.projects[project].policy, role, f"serviceAccount:{account.email}")
             keys[name] = account.new_key()
+        owner = f"serviceAccount:admin@{main}.iam.gserviceaccount.com"
+        self.bind(self.projects[world.GOOGLE_CLUSTERS].policy, "roles/owner", owner)
         return keys
 
     @staticmethod

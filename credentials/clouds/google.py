@@ -148,10 +148,10 @@ def secret_manager(credentials: Any, location: str = "") -> Any:
     )
 
     host = _base(f"secretmanager.{location}.rep" if location else "secretmanager")
-    # The ready-made transport would sign every request with the key itself and never ask for a token, and it has
-    # neither our limits nor our refusals.
+    # The client's own transport would sign each request with the key instead of asking for a token: what Google says of
+    # a bad key is clearer at the token's address.
     transport = SecretManagerServiceRestTransport(host=host, credentials=credentials)
-    transport._session = google_wire.authorized(credentials)
+    google_wire.limited(transport._session)
     return SecretManagerServiceClient(transport=transport)
 
 

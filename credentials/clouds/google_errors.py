@@ -1,11 +1,14 @@
 """What Google's refusals mean. Its own words are read here and go no further."""
 
 import json
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from credentials.clouds import errors, google_wire
+
+logger = logging.getLogger(__name__)
 
 type Maker = Callable[[str, str], errors.ProviderError]
 
@@ -274,6 +277,7 @@ def translated(permission: str, policy: str = "") -> Iterator[None]:
         raise errors.NotReachable("Google does not answer.") from None
     except auth.GoogleAuthError as error:
         raise errors.ProviderError(f"The request to Google failed ({type(error).__name__}).") from None
-    except (json_format.Error, LookupError, TypeError, ValueError):
-        # Its libraries take for granted what stands in an answer.
+    except (json_format.Error, LookupError, TypeError, ValueError) as error:
+        # Its libraries take for granted what stands in an answer. The text may quote it.
+        logger.warning("An answer of Google could not be read: %s", type(error).__name__)
         raise google_wire.not_google() from None

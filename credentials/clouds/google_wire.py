@@ -96,6 +96,12 @@ def authorized(credentials: Any) -> Any:
     """Return a session that signs its requests as these credentials."""
     from google.auth.transport.requests import AuthorizedSession
 
-    session = AuthorizedSession(credentials, max_refresh_attempts=1, auth_request=transport())
+    return limited(AuthorizedSession(credentials))
+
+
+def limited(session: Any) -> Any:
+    """Return an authorized session that somebody else made, within our limits."""
+    session._auth_request = transport()
+    session._max_refresh_attempts = 1
     _harden(session)
     return session
