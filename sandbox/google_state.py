@@ -221,11 +221,15 @@ class State:
     def bind(policy: Policy, role: str, member: str) -> None:
         policy.bindings.append({"role": role, "members": [member]})
 
-    def create_account(self, project: str, name: str, **words: str) -> Account:
+    def create_account(
+        self, project: str, name: str, display_name: str = "", description: str = ""
+    ) -> Account:
         email = f"{name}@{project}.iam.gserviceaccount.com"
         if email in self.accounts:
             raise Refused(409, "ALREADY_EXISTS", f"Service account {name} already exists.")
-        self.accounts[email] = Account(email, project, str(secrets.randbelow(10**21)).zfill(21), **words)
+        self.accounts[email] = Account(
+            email, project, str(secrets.randbelow(10**21)).zfill(21), display_name, description
+        )
         return self.accounts[email]
 
     def project(self, name: str) -> Project | None:

@@ -11,6 +11,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from sandbox import tokens
 from sandbox.google_state import OAuthRefused, Refused, State, denied
 
 HOUR = 3600
@@ -93,14 +94,6 @@ def jwt_grant(state: State, form: dict[str, str], url: str) -> dict[str, Any]:
     return {"access_token": token, "expires_in": HOUR - 1, "token_type": "Bearer"}
 
 
-def _key_of(jwks: dict[str, Any], key_id: str) -> rsa.RSAPublicKey | None:
-    for one in jwks.get("keys", []):
-        if one.get("kid") == key_id and one.get("kty") == "RSA":
-            numbers = (int.from_bytes(_decoded(one[name]), "big") for name in ("e", "n"))
-            return rsa.RSAPublicNumbers(*numbers).public_key()
-    return None
-
-
 def exchange(state: State, form: dict[str, str]) -> dict[str, Any]:
     """Answer a cluster's token with a federated access token."""
     if form.get("grant_type") != EXCHANGE:
@@ -121,16 +114,14 @@ def exchange(state: State, form: dict[str, str]) -> dict[str, Any]:
 
 def _checked(token: str, issuer: str, jwks: dict[str, Any] | None, audiences: set[str]) -> str:
     """Return the subject of a token that is what it says."""
-    head, claims, text, signature = _parts(token)
+    _, claims, _, _ = _parts(token)
     if claims.get("iss") != issuer:
         raise OAuthRefused("invalid_grant", "The issuer in ID Token does not match the expected ones.")
     if jwks is None:
         raise OAuthRefused("invalid_grant", "Error connecting to the given credential's issuer.")
-    said = claims.get("aud") or []
-    if not audiences & ({said} if isinstance(said, str) else set(said)):
+    if not audiences & set(tokens.audiences(claims)):
         raise OAuthRefused("invalid_grant", "The audience in ID Token does not match the expected audience.")
-    key = _key_of(jwks, str(head.get("kid")))
-    if key is None or not _signed(key, head, text, signature):
+    if not tokens.is_signed(token, jwks):
         raise OAuthRefused("invalid_grant", "Invalid signature in ID Token.")
     if claims.get("exp", 0) <= time.time():
         raise OAuthRefused("invalid_grant", "ID Token is stale to sign-in.")

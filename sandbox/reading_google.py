@@ -64,12 +64,14 @@ def _by_key(text: str, url: str) -> str:
     from google.auth import crypt, jwt
     from google.auth.exceptions import MalformedError
 
+    make: Any = crypt.RSASigner
+    encode: Any = jwt.encode
     try:
         key = json.loads(text)
-        signer = crypt.RSASigner.from_service_account_info(key)
+        signer = make.from_service_account_info(key)
         now, audience = int(time.time()), "https://oauth2.googleapis.com/token"
         claims = {"iss": key["client_email"], "aud": audience, "iat": now, "exp": now + 3600}
-        assertion = jwt.encode(signer, claims).decode()
+        assertion = encode(signer, claims).decode()
     except (MalformedError, ValueError, KeyError, TypeError):
         raise Failed("unable to create GCP client: the key cannot be read") from None
     form = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": assertion}

@@ -96,7 +96,8 @@ def authorized(credentials: Any) -> Any:
     """Return a session that signs its requests as these credentials."""
     from google.auth.transport.requests import AuthorizedSession
 
-    return limited(AuthorizedSession(credentials))
+    made: Any = AuthorizedSession
+    return limited(made(credentials))
 
 
 def limited(session: Any) -> Any:
