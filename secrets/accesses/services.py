@@ -10,7 +10,7 @@ from django.db.models import ProtectedError
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from accesses import identities, signals, situations, trials
+from accesses import identities, providers, signals, situations, trials
 from accesses.models import Access, AccessDraft
 from accounts.audit import services as audit
 from accounts.models import User
@@ -37,6 +37,19 @@ class InUse(ValueError):
     """Linked secrets use what would go away; they are counted."""
 
 
+def connect(access: Access) -> providers.SecretManager:
+    """Return the secret manager as the access signs in to it.
+
+    :raises ProviderError: signing in failed, or nothing is there to sign in to before a deploy
+    """
+    method = providers.PROVIDERS[access.provider].method_of(access)
+    if method.rehearse is not None and not identities.are_made(access):
+        raise providers.NotPossibleHere(
+            "The identity is not made yet.", f"Deploy {access.cluster}: it makes it."
+        )
+    return trials.connect(access)
+
+
 def test_draft(draft: AccessDraft) -> trials.Result:
     """Test a draft and keep the result on it, unless the draft was changed meanwhile."""
     result = trials.try_access(draft, made=False)
@@ -60,11 +73,12 @@ def keep(access: Access, result: trials.Result) -> trials.Result:
 
 def _verification(result: dict[str, Any], at: Any) -> dict[str, Any]:
     """Return what an access keeps of a test: not the names, which not everybody who sees it may see."""
+    quiet = result["listed"] or result["untried"]
     found = {
         "result": result | {"names": []},
         "tested_at": at,
-        "verified_error": "" if result["listed"] else result["reason"],
-        "verified_remedy": "" if result["listed"] else result["remedy"],
+        "verified_error": "" if quiet else result["reason"],
+        "verified_remedy": "" if quiet else result["remedy"],
     }
     return found | ({"verified_at": at} if result["listed"] else {})
 

@@ -75,6 +75,9 @@ def _verified(access: Access) -> State:
             label, "denied" if denied else "failed", "Not verified", access.tested_at, text,
             access.verified_remedy,
         )  # fmt: skip
+    if access.result.get("untried"):
+        text, remedy = access.result["reason"], access.result["remedy"]
+        return State(label, "unknown", "Not tried", access.tested_at, text, remedy)
     if access.verified_at is None:
         return State(label, "unknown", "Not tested yet", None, "The console has not listed names with it.")
     return State(label, "verified", label, access.verified_at, "The console listed names with its identity.")

@@ -37,6 +37,8 @@ class Result:
     about: str = ""
     names: list[str] = field(default_factory=list)
     more: bool = False
+    # Not to be had from here, or not made yet: neither well nor failed.
+    untried: bool = False
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -85,11 +87,9 @@ def try_access(access: Access | AccessDraft, *, made: bool = True) -> Result:
 def _rehearsed(facts: list[tuple[str, str]]) -> Result:
     """Return what an access is before its first deploy: possible, and not tried."""
     shown = [Fact(label, True, text) for label, text in facts]
-    return Result(
-        [*shown, Fact("List secrets", None, "The first deploy makes the identity, then tries it.")],
-        True,
-        False,
-    )
+    last = Fact("List secrets", None, "The first deploy makes the identity, then tries it.")
+    reason, remedy = "The identity is not made yet.", "The first deploy makes it, then lists names with it."
+    return Result([*shown, last], True, False, reason=reason, remedy=remedy, untried=True)
 
 
 def _failed(method: providers.Method, error: providers.ProviderError) -> Result:
@@ -97,10 +97,10 @@ def _failed(method: providers.Method, error: providers.ProviderError) -> Result:
     said: dict[str, Any] = {"reason": error.reason, "remedy": error.remedy, "about": method.field_of(error)}
     if isinstance(error, providers.NotPossibleHere):
         facts = [Fact("Sign in", None, error.reason), Fact("List secrets", None, "")]
-        return Result(facts, True, False, **said)
+        return Result(facts, True, False, untried=True, **said)
     if isinstance(error, providers.CredentialRefused):
         facts = [Fact("Sign in", False, error.reason), Fact("List secrets", None, "")]
-        return Result(facts, False, False, refused=True, **said)
+        return Result(facts, False, False, refused=True, policy=getattr(error, "policy", ""), **said)
     facts = [Fact("Sign in", None, ""), Fact("List secrets", False, error.reason)]
     return Result(facts, False, False, **said)
 

@@ -249,7 +249,7 @@ class TestEnd:
         services.delete(access=access, by=devops)
 
         planned = plan(cluster)
-        run, said = apply(cluster)
+        _, said = apply(cluster)
 
         host = kube.issuer.removeprefix("https://")
         assert {(change.action, change.kind) for change in planned} == {

@@ -157,7 +157,7 @@ def _details(request: OrgRequest, draft: AccessDraft) -> HttpResponse:
     if method is None:
         raise Http404
     posted = (request.POST, request.FILES) if request.method == "POST" else (None, None)
-    form = forms.details_form(draft, method, *posted)
+    form, result = forms.details_form(draft, method, *posted), None
     if form.is_valid():
         _answer(draft, form)
         result = services.test_draft(draft)
@@ -167,7 +167,7 @@ def _details(request: OrgRequest, draft: AccessDraft) -> HttpResponse:
         form = forms.details_form(draft, method, *posted)
         form.add_error(result.about, f"{result.reason} {result.remedy}")
     context = {
-        "form": form, "set_at": draft.credential_set_at, "method": method,
+        "form": form, "set_at": draft.credential_set_at, "method": method, "result": result,
         "around": forms.namespaces_of(draft.cluster),
     }  # fmt: skip
     return _page(request, draft, "details", context)
