@@ -46,8 +46,7 @@ def parse_key(text: str) -> dict[str, str]:
     _check_kind(found)
     kept = {name: found[name].strip() for name in _KEPT if isinstance(found.get(name), str)}
     _check_fields(kept)
-    _check_private_key(kept["private_key"])
-    return kept | {"token_uri": TOKEN_URI}
+    return kept | {"private_key": _private_key(kept["private_key"]), "token_uri": TOKEN_URI}
 
 
 def text_of(key: dict[str, str]) -> str:
@@ -86,10 +85,16 @@ def _check_fields(kept: dict[str, str]) -> None:
 
 
 @sensitive_variables()
-def _check_private_key(text: str) -> None:
+def _private_key(text: str) -> str:
+    """Return a private key as every reader takes it: the operator's is stricter about line breaks than ours."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        NoEncryption,
+        PrivateFormat,
+        load_pem_private_key,
+    )
 
     try:
         loaded = load_pem_private_key(text.encode(), password=None)
@@ -99,3 +104,4 @@ def _check_private_key(text: str) -> None:
         ) from None
     if not isinstance(loaded, RSAPrivateKey):
         raise KeyRefused("The private_key is not an RSA key, which service accounts have.")
+    return loaded.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
