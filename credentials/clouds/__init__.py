@@ -1,10 +1,10 @@
 """One module a cloud: signing in, asking, and what its refusals mean; and one line a cloud of credentials."""
 
-from credentials.clouds import aws_form
+from credentials.clouds import aws_form, google_form
 from credentials.clouds.base import Cloud, Method
 from credentials.clouds.errors import NotPossibleHere
 
-CLOUDS: dict[str, Cloud] = {cloud.slug: cloud for cloud in (aws_form.CLOUD,)}
+CLOUDS: dict[str, Cloud] = {cloud.slug: cloud for cloud in (aws_form.CLOUD, google_form.CLOUD)}
 
 
 def known(cloud: str, method: str) -> tuple[Cloud, Method]:

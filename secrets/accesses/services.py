@@ -285,3 +285,9 @@ def delete(*, access: Access, by: User) -> None:
     except IntegrityError as error:
         raise InUse(f"A linked secret uses {access.name}; unlink them first.") from error
     clusters.changed(cluster)
+
+
+def follow(credential: CloudCredential) -> None:
+    """Note that the clusters whose accesses use a cloud credential do not have its new values yet."""
+    for cluster in Cluster.objects.filter(accesses__cloud_credential=credential).distinct():
+        clusters.changed(cluster)

@@ -45,7 +45,7 @@ def make(cluster: Cluster, arn: str) -> Any:
 
 
 def subject(access: Any) -> str:
-    return f"system:serviceaccount:external-secrets:{access.store_name}"
+    return f"system:serviceaccount:external-secrets:{access.service_account}"
 
 
 def let_in(access: Any, cloud: Any, issuer: str, who: str, **more: Any) -> Any:
@@ -70,7 +70,7 @@ def test_a_role_that_trusts_the_serviceaccount_is_signed_in_to_and_names_are_lis
 def test_the_test_makes_the_serviceaccount_and_says_whose_it_is(access, kube, sandbox_cloud):
     let_in(access, sandbox_cloud, kube.issuer, subject(access))
 
-    made = kube.get("ServiceAccount", access.store_name, "external-secrets")
+    made = kube.get("ServiceAccount", access.service_account, "external-secrets")
     assert made["metadata"]["labels"]["keyhaven.io/owner"] == str(access.pk)
     assert made["automountServiceAccountToken"] is False
 

@@ -56,7 +56,7 @@ def role_arn(access: "Access | AccessDraft") -> str:
 
 
 def _service_account(access: "Access", namespace: str) -> dict[str, Any]:
-    return {"jwt": {"serviceAccountRef": {"name": access.store_name, "namespace": namespace}}}
+    return {"jwt": {"serviceAccountRef": {"name": access.service_account, "namespace": namespace}}}
 
 
 def _annotations(access: "Access | AccessDraft") -> dict[str, str]:

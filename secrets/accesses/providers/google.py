@@ -83,7 +83,7 @@ def principal(access: "Access | AccessDraft") -> str:
     found = AUDIENCE.fullmatch(access.configuration.get("audience", ""))
     if found is None:
         return (
-            f"serviceAccount:{pool(access.cluster)}[{access.cluster.operator_namespace}/{access.store_name}]"
+            f"serviceAccount:{pool(access.cluster)}[{access.cluster.operator_namespace}/{access.service_account}]"
         )
     where = f"projects/{found['number']}/locations/global/workloadIdentityPools/{found['pool']}"
     return f"principal://iam.googleapis.com/{where}/subject/{tokens.subject(access)}"
@@ -116,14 +116,14 @@ def _workload_identity_auth(access: "Access", namespace: str) -> dict[str, Any]:
             "clusterProjectID": cluster.account,
             "clusterLocation": cluster.region,
             "clusterName": cluster.cloud_name,
-            "serviceAccountRef": {"name": access.store_name, "namespace": namespace},
+            "serviceAccountRef": {"name": access.service_account, "namespace": namespace},
         }
     }
 
 
 def _federation_auth(access: "Access", namespace: str) -> dict[str, Any]:
     audience, address = access.configuration["audience"], email(access)
-    reference = {"name": access.store_name, "namespace": namespace, "audiences": [f"https:{audience}"]}
+    reference = {"name": access.service_account, "namespace": namespace, "audiences": [f"https:{audience}"]}
     found = {"audience": audience, "serviceAccountRef": reference}
     return {"workloadIdentityFederation": found | ({"gcpServiceAccountEmail": address} if address else {})}
 

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 
 from accesses.providers.base import ConfigurationForm, SecretField, Situation, SuggestingInput
-from clusters.forms import SealedTextarea
+from credentials.fields import SealedTextarea
 from credentials.clouds import google, google_regions
 from credentials.models import CloudCredential
 

@@ -31,10 +31,8 @@ def _common(access: "Access | AccessDraft") -> Setup:
         "cluster": cluster.name,
         "issuer": cluster.issuer,
         "namespace": cluster.operator_namespace,
-        # Before the access has a name, its ServiceAccount has none either, and nothing may be made for it.
-        "named": bool(access.name),
-        "service_account": access.store_name,
-        "subject": f"system:serviceaccount:{cluster.operator_namespace}:{access.store_name}",
+        "service_account": access.service_account,
+        "subject": f"system:serviceaccount:{cluster.operator_namespace}:{access.service_account}",
         "operator": OPERATOR,
     }
 
@@ -62,11 +60,11 @@ def _aws_role(access: "Access | AccessDraft") -> Setup:
         provider=access.provider,
         issuer=cluster.issuer,
         namespace=cluster.operator_namespace,
-        service_account=access.store_name,
-        role_name=cloudformation.role_name(access.store_name),
+        service_account=access.service_account,
+        role_name=cloudformation.role_name(access.service_account),
         create_provider=foreign,
     )
-    stack = cloudformation.stack_name(access.store_name)
+    stack = cloudformation.stack_name(access.service_account)
     return {
         **_common(access),
         **_policy(access),
@@ -109,7 +107,7 @@ def _trust(access: "Access | AccessDraft", region: str) -> str:
     if not cluster.issuer or cluster.cloud != "aws" or not cluster.account:
         return ""
     provider = policies.provider_arn(policies.Place(cluster.account, region), cluster.issuer)
-    subject = f"system:serviceaccount:{cluster.operator_namespace}:{access.store_name}"
+    subject = f"system:serviceaccount:{cluster.operator_namespace}:{access.service_account}"
     return policies.text(policies.trust(provider, cluster.issuer, subject))
 
 
@@ -190,7 +188,7 @@ def _gcp_workload_identity(access: "Access | AccessDraft") -> Setup:
         "project": project,
         "account": account,
         "listing": google_script.workload_identity_listing(
-            project, cluster.account, account, cluster.operator_namespace, access.store_name
+            project, cluster.account, account, cluster.operator_namespace, access.service_account
         ),
     }
 

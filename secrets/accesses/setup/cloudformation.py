@@ -2,7 +2,6 @@
 
 import functools
 import hashlib
-import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -59,14 +58,14 @@ def parameters(
     }
 
 
-def role_name(store_name: str) -> str:
-    """Return a name for the role that no other access of the account has: a store's name ends in its own id."""
-    return f"keyhaven-{store_name}"
+def role_name(service_account: str) -> str:
+    """Return a name for the role that no other access of the account has."""
+    return f"{service_account}-secrets"
 
 
-def stack_name(store_name: str) -> str:
+def stack_name(service_account: str) -> str:
     """Return a name for the stack: letters, digits and hyphens, a letter first, at most 128."""
-    return "keyhaven-" + re.sub(r"[^A-Za-z0-9-]", "-", store_name)[-100:]
+    return f"{service_account}-secrets"
 
 
 def console(region: str) -> str:
