@@ -1,5 +1,7 @@
 """What the numbered cards of templates/accesses/setup/ show for one access or draft: `{% include … with setup=setup only %}`."""
 
+import copy
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +13,9 @@ from accesses.setup import cloudformation, google_script, policies
 if TYPE_CHECKING:
     from accesses.models import Access, AccessDraft
 
+# As `accounts.naming.name_rule` has it; another one is refused by the form.
+NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
+
 type Setup = dict[str, Any]
 
 # What the operator's own ServiceAccount is called, as its chart does it.
@@ -18,8 +23,14 @@ OPERATOR = "external-secrets"
 PUBLISH = "python manage.py publish_template --bucket BUCKET --region {region} --create-bucket"
 
 
-def context(access: "Access | AccessDraft") -> Setup:
-    """Return what the cards of its method show; empty where a method needs no steps outside the console."""
+def context(access: "Access | AccessDraft", name: str = "") -> Setup:
+    """Return what the cards of its method show; empty where a method needs no steps outside the console.
+
+    `name` is what a form shows as the access's name, before it is stored: the ServiceAccount is called after it.
+    """
+    if NAME.fullmatch(name):
+        access = copy.copy(access)
+        access.name = name
     cloud = "gcp" if access.provider.startswith("gcp") else "aws"
     make = _MAKERS.get((cloud, access.method))
     return make(access) if make else {}

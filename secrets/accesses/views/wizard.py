@@ -12,6 +12,7 @@ from django.views.decorators.debug import sensitive_variables
 from accesses import forms, services, situations
 from accesses.models import Access, AccessDraft
 from accesses.providers import PROVIDERS, ConfigurationForm, Method
+from accesses.setup import cards
 from accounts.access import OrgRequest, org_view
 from accounts.roles import Permission
 from clusters.models import Cluster
@@ -168,7 +169,7 @@ def _details(request: OrgRequest, draft: AccessDraft) -> HttpResponse:
         form.add_error(result.about, f"{result.reason} {result.remedy}")
     context = {
         "form": form, "set_at": draft.credential_set_at, "method": method, "result": result,
-        "around": forms.namespaces_of(draft.cluster),
+        "around": forms.namespaces_of(draft.cluster), "setup": cards.context(draft, str(form["name"].value() or "")),
     }  # fmt: skip
     return _page(request, draft, "details", context)
 
