@@ -53,6 +53,9 @@ BADGES: dict[str, tuple[str, bool, str]] = {
     "refused": ("bad", False, "Refused"),
     "throttled": ("warn", False, "Throttled"),
     "draft": ("idle", False, "Draft"),
+    "ends": ("idle", False, "Ends"),
+    "ending": ("warn", False, "Ends soon"),
+    "ended": ("bad", False, "Ended"),
     # external secrets
     "in sync": ("ok", False, "In sync"),
     "waiting": ("idle", False, "Waiting"),

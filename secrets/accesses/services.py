@@ -259,6 +259,9 @@ def delete(*, access: Access, by: User) -> None:
     :raises InUse: linked secrets use it
     """
     cluster: Cluster = access.cluster
+    # In the order of every other change, so that nobody waits for each other: access, cluster, audit log.
+    Access.objects.select_for_update(of=("self",)).filter(pk=access.pk).first()
+    clusters.changed(cluster)
     try:
         with transaction.atomic():
             _record(access, "access.deleted", by, {})
@@ -268,7 +271,6 @@ def delete(*, access: Access, by: User) -> None:
     except ProtectedError as error:
         linked = len(error.protected_objects)
         words = f"{linked} linked secret uses" if linked == 1 else f"{linked} linked secrets use"
-        raise InUse(f"{words} {access.name}; unlink them first.") from error
+        raise InUse(f"{words} {access.name}; move or unlink them first.") from error
     except IntegrityError as error:
-        raise InUse(f"A linked secret uses {access.name}; unlink them first.") from error
-    clusters.changed(cluster)
+        raise InUse(f"A linked secret uses {access.name}; move or unlink them first.") from error

@@ -137,7 +137,9 @@ class TestAddOns:
         assert re.search(r"1 secret<span", text)
         assert "<p>AWS does not answer in eu-west-3.</p>" in text
         assert 'aria-label="Actions for aws"' in text
-        assert "AWS Secrets Manager · Access key · eu-west-3" in text
+        assert "AWS Secrets Manager" in text
+        assert "Access key" in text
+        assert "Europe (Paris), eu-west-3" in text
 
     def test_only_ones_own_begun_drafts_are_offered(self, show, devops, admin, cluster):
         AccessDraft.objects.create(cluster=cluster, by=devops)
