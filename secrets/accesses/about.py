@@ -29,7 +29,9 @@ class Who:
         if parts[0] == "arn" and len(parts) > 5:
             return parts[4]
         _, _, domain = self.name.partition("@")
-        return domain.removesuffix(".iam.gserviceaccount.com") if domain.endswith(".gserviceaccount.com") else ""
+        return (
+            domain.removesuffix(".iam.gserviceaccount.com") if domain.endswith(".gserviceaccount.com") else ""
+        )
 
 
 def identities_of(accesses: list[Access]) -> dict[object, Identity]:

@@ -182,6 +182,8 @@ def change(
     :raises InUse: a service of a namespace that would be shut out has a linked secret
     :raises situations.NotPossible: the new method is not possible on the cluster
     """
+    # The cluster first, as everywhere, so that no two changes wait for each other.
+    Cluster.objects.select_for_update(no_key=True).get(pk=access.cluster_id)
     found = Access.objects.select_for_update(of=("self",)).select_related("cluster", "cloud_credential")
     live = found.get(pk=access.pk)
     check_version(live, seen_version)
@@ -259,8 +261,7 @@ def delete(*, access: Access, by: User) -> None:
     :raises InUse: linked secrets use it
     """
     cluster: Cluster = access.cluster
-    # In the order of every other change, so that nobody waits for each other: access, cluster, audit log.
-    Access.objects.select_for_update(of=("self",)).filter(pk=access.pk).first()
+    # The cluster first, as everywhere, so that no two changes wait for each other.
     clusters.changed(cluster)
     try:
         with transaction.atomic():

@@ -101,7 +101,9 @@ def expiry(access: Access) -> State | None:
         return State(label, "ended", f"Ended {_span(-left)} ago", None, text, remedy)
     soon = left < SOON
     text = f"It ends at {exact}, and syncing ends with it."
-    return State(label, "ending" if soon else "ends", f"Ends in {_span(left)}", None, text, remedy if soon else "")
+    return State(
+        label, "ending" if soon else "ends", f"Ends in {_span(left)}", None, text, remedy if soon else ""
+    )
 
 
 def _span(time: datetime.timedelta) -> str:

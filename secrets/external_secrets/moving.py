@@ -40,9 +40,11 @@ class Target:
 
 
 def targets(source: Access, links: ExternalSecretQuerySet) -> list[Target]:
-    """Return every other access of the cluster as a target for these links, by four queries at most."""
+    """Return every other access of the cluster as a target for these links, by four queries; what fits best first."""
     others = Access.objects.filter(cluster=source.cluster_id).exclude(pk=source.pk)
-    return _judge(source, list(others.select_related("cluster", "inventory_state").order_by("name")), links)
+    rows = list(others.select_related("cluster", "inventory_state").order_by("name"))
+    found = _judge(source, rows, links)
+    return sorted(found, key=lambda one: (bool(one.obstacle), one.read is None, len(one.unknown)))
 
 
 def _judge(source: Access, others: list[Access], links: ExternalSecretQuerySet) -> list[Target]:
@@ -106,7 +108,10 @@ def _foreign(
         )
     if pinned:
         words = "1 link names a version" if pinned == 1 else f"{pinned} links name versions"
-        return f"{words} of {PROVIDERS[source.provider].label}, which {label} does not know.", "Link it anew instead."
+        return (
+            f"{words} of {PROVIDERS[source.provider].label}, which {label} does not know.",
+            "Link it anew instead.",
+        )
     return ()
 
 
@@ -124,13 +129,13 @@ def move(*, source: Access, target: Access, links: Iterable[uuid.UUID] | None = 
 
     :raises NotPossible: the target is of another cluster, shut to a namespace, of another kind; or nothing is there
     """
-    # By id, so that two that move to and fro do not wait for each other.
-    rows = Access.objects.select_for_update(of=("self",)).select_related("cluster__organization")
+    # The cluster first, as everywhere, so that no two changes wait for each other.
+    clusters.changed(source.cluster)
+    rows = Access.objects.select_for_update(no_key=True, of=("self",)).select_related("cluster__organization")
     locked = {row.pk: row for row in rows.filter(pk__in=[source.pk, target.pk]).order_by("pk")}
     if len(locked) < 2 or source.cluster_id != target.cluster_id:
         raise NotPossible(f"There is no other access named {target} on {source.cluster}.")
     source, target = locked[source.pk], locked[target.pk]
-    clusters.changed(source.cluster)
     chosen = ExternalSecret.objects.filter(access=source)
     if links is not None:
         chosen = chosen.filter(pk__in=list(links))

@@ -76,7 +76,7 @@ def link(*, service: Service, access: Access, by: User, values: dict[str, Any]) 
             made = ExternalSecret.objects.create(service=service, access=access, **values)
     except IntegrityError as error:
         raise Clash(clash_text(values, "another link, made a moment ago")) from error
-    # Everywhere in this order, so that nobody waits for each other: access, cluster, audit log.
+    # The cluster before the audit log, as everywhere, so that no two wait for each other.
     cluster_services.changed(service.cluster)
     organization = service.cluster.organization
     details = {**values, "access": access.name, "cluster": service.cluster.name}

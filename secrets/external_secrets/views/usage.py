@@ -119,7 +119,9 @@ def _page_of(request: OrgRequest, name: str, access: Access) -> str:
     return reverse(name, kwargs=kwargs)
 
 
-def _move(request: OrgRequest, source: Access, form: forms.MoveForm, links: ExternalSecretQuerySet | None) -> str:
+def _move(
+    request: OrgRequest, source: Access, form: forms.MoveForm, links: ExternalSecretQuerySet | None
+) -> str:
     """Move what was asked for; return where to go on, or nothing when the form says why not."""
     target = form.cleaned_data["target"].access
     chosen = None if links is None else list(links.values_list("pk", flat=True))
@@ -141,7 +143,9 @@ def move(request: OrgRequest, cluster: str, access: str) -> HttpResponse:
     found = accesses.find(request, cluster, access)
     links, scope = _scope(request, found)
     targets = moving.targets(found, links)
-    form = forms.MoveForm(targets, request.POST if request.method == "POST" else None)
+    possible = [one for one in targets if not one.obstacle]
+    only = {"target": possible[0].access.name} if len(possible) == 1 else {}
+    form = forms.MoveForm(targets, request.POST if request.method == "POST" else None, initial=only)
     if form.is_valid():
         leads_to = _move(request, found, form, links if scope else None)
         if leads_to:
@@ -153,7 +157,7 @@ def move(request: OrgRequest, cluster: str, access: str) -> HttpResponse:
         "provider": PROVIDERS[found.provider],
         "form": form,
         "cards": _cards(targets),
-        "possible": any(not one.obstacle for one in targets),
+        "possible": possible,
         "count": count,
         "total": ExternalSecret.objects.filter(access=found).count() if scope else count,
         "scope": scope,
