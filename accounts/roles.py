@@ -11,6 +11,8 @@ class Permission(StrEnum):
     ORGANIZATION_VIEW = "organization:view"
     MEMBER_VIEW = "member:view"
     AUDIT_VIEW = "audit:view"
+    CREDENTIAL_VIEW = "credential:view"
+    CREDENTIAL_MANAGE = "credential:manage"
     CLUSTER_VIEW = "cluster:view"
     CLUSTER_MANAGE = "cluster:manage"
     ACCESS_VIEW = "access:view"
@@ -33,6 +35,8 @@ SENTENCES: dict[Permission, str] = {
     Permission.ORGANIZATION_VIEW: "See the organization",
     Permission.MEMBER_VIEW: "See members and roles",
     Permission.AUDIT_VIEW: "Review the audit log",
+    Permission.CREDENTIAL_VIEW: "See cloud credentials",
+    Permission.CREDENTIAL_MANAGE: "Add, change and remove cloud credentials",
     Permission.CLUSTER_VIEW: "See clusters and services",
     Permission.CLUSTER_MANAGE: "Connect, change and remove clusters",
     Permission.ACCESS_VIEW: "See secret manager accesses",
@@ -60,6 +64,7 @@ class Role(models.TextChoices):
 _VIEW = frozenset(
     {
         Permission.ORGANIZATION_VIEW,
+        Permission.CREDENTIAL_VIEW,
         Permission.CLUSTER_VIEW,
         Permission.ACCESS_VIEW,
         Permission.EXTERNAL_SECRET_VIEW,
@@ -73,6 +78,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.ADMIN: frozenset(Permission) - {Permission.ORGANIZATION_MANAGE},
     Role.DEVOPS: _VIEW
     | {
+        Permission.CREDENTIAL_MANAGE,
         Permission.CLUSTER_MANAGE,
         Permission.ACCESS_MANAGE,
         Permission.SECRET_BROWSE,

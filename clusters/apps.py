@@ -1,3 +1,5 @@
+from typing import Any
+
 from django.apps import AppConfig
 
 
@@ -7,6 +9,14 @@ class ClustersConfig(AppConfig):
     def ready(self) -> None:
         from clusters import addons
         from clusters.steps import Connect
+        from credentials import signals
 
         addons.register(Connect())
         addons.register(Connect(), "uninstall")
+        signals.credential_replaced.connect(_follow, dispatch_uid="clusters.follow")
+
+
+def _follow(credential: Any, **_: Any) -> None:
+    from clusters import services
+
+    services.follow(credential)

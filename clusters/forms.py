@@ -10,15 +10,10 @@ from accounts.models import User
 from accounts.naming import name_rule
 from clusters import deploys, kubeconfig
 from clusters.models import Cluster, Deploy
+from credentials.fields import SealedTextarea, pasted_or_uploaded
+from credentials.models import CloudCredential
 
 NAME_HELP = "How it is called here, for example payments-prod."
-
-
-class SealedTextarea(forms.Textarea):
-    """A text area for what must not come back in a page: it is rendered empty, also after an error."""
-
-    def format_value(self, value: Any) -> str:
-        return ""
 
 
 class KubeconfigForm(forms.Form):
@@ -36,14 +31,7 @@ class KubeconfigForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        upload = cleaned.get("file")
-        text = cleaned.get("kubeconfig", "")
-        if upload is not None and not text:
-            self.errors.pop("kubeconfig", None)
-            if upload.size > kubeconfig.LARGEST:
-                raise forms.ValidationError({"file": "The kubeconfig is larger than 256 KB."})
-            text = upload.read().decode(errors="replace")
-        cleaned["text"] = text
+        cleaned["text"] = pasted_or_uploaded(self, "kubeconfig", kubeconfig.LARGEST)
         return cleaned
 
 
@@ -84,6 +72,53 @@ class NameForm(forms.Form):
         if name == "connect":
             raise forms.ValidationError("The name connect is taken by a page; choose another.")
         return name
+
+
+class CloudForm(forms.Form):
+    """Where a cluster runs, as far as it cannot be discovered, and what the console uses there."""
+
+    credential = forms.ModelChoiceField(
+        CloudCredential.objects.none(),
+        label="Cloud credential",
+        required=False,
+        to_field_name="name",
+        empty_label="None: deploys make no roles here",
+        error_messages={"invalid_choice": "There is no such cloud credential for this cluster."},
+    )
+    account = forms.CharField(
+        label="AWS account",
+        required=False,
+        max_length=20,
+        help_text="12 digits. Left blank, it is the credential's. Roles have to be in this account.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "inputmode": "numeric"}),
+    )
+
+    def __init__(self, cluster: Cluster, data: Any = None) -> None:
+        chosen = cluster.credential.name if cluster.credential else None
+        super().__init__(data, initial={"credential": chosen, "account": cluster.account})
+        self.cluster = cluster
+        owned = CloudCredential.objects.owned_by(cluster.organization)
+        clouds = [cluster.cloud] if cluster.cloud else CloudCredential.Cloud.values
+        choice: Any = self.fields["credential"]
+        choice.queryset = owned.filter(cloud__in=clouds)
+        choice.label_from_instance = lambda one: f"{one.name} · {one.identity}"
+        # A Google project is discovered.
+        if cluster.cloud == "gcp":
+            del self.fields["account"]
+
+    def clean_account(self) -> str:
+        """Take an account as the AWS console shows it, `1234-5678-9012`, too."""
+        typed: str = self.cleaned_data["account"]
+        account = typed.replace("-", "").replace(" ", "")
+        if typed in ("", self.cluster.account):
+            return typed
+        if not (account.isascii() and account.isdecimal()):
+            raise forms.ValidationError("An AWS account id has digits only, like 123456789012.")
+        if len(account) != 12:
+            raise forms.ValidationError(
+                f"The account id has {len(account)} digit{'s' if len(account) != 1 else ''}; AWS account ids have 12."
+            )
+        return account
 
 
 class DisconnectForm(forms.Form):

@@ -13,6 +13,7 @@ from accounts.audit import services as audit
 from accounts.models import Organization, User
 from clusters import kubernetes, permissions, places
 from clusters.models import Cluster, ConnectDraft, Deploy, Service
+from credentials.models import CloudCredential
 
 
 class NameTaken(ValueError):
@@ -21,6 +22,14 @@ class NameTaken(ValueError):
 
 class Changed(ValueError):
     """Somebody else changed the cluster since the form was shown."""
+
+
+class WrongAccount(ValueError):
+    """The credential is of another cloud or account than the cluster."""
+
+
+class AccountInUse(ValueError):
+    """Accesses rely on the cluster's account."""
 
 
 class Busy(ValueError):
@@ -195,6 +204,70 @@ def replace_kubeconfig(*, cluster: Cluster, reduced: str, seen_version: str, by:
         details={"kubeconfig": "changed", "server": found.server, "identity": found.identity},
     )
     return live
+
+
+@transaction.atomic
+def use_credential(
+    *, cluster: Cluster, credential: CloudCredential | None, by: User, account: str | None = None
+) -> bool:
+    """Choose what the console uses in the cluster's cloud account, or nothing; return whether anything differs.
+
+    `account` is the account as somebody typed it; None keeps the known one. Where none is known, the credential's is.
+
+    :raises WrongAccount: the credential is of another cloud or account
+    :raises AccountInUse: the account would become another, and roles of accesses are in it
+    """
+    live = Cluster.objects.select_for_update(no_key=True).get(pk=cluster.pk)
+    known = live.account if account is None else account
+    if credential is not None:
+        # Its account stays as it is until this is committed.
+        credential = CloudCredential.objects.select_for_update(no_key=True).get(pk=credential.pk)
+        known = _account_with(credential, live, known)
+    if (known, credential) == (live.account, live.credential):
+        return False
+    _keep_account_in_use(live, known)
+    before = {"credential before": str(live.credential or ""), "account before": live.account}
+    Cluster.objects.filter(pk=live.pk).update(credential=credential, account=known)
+    details = {"credential": str(credential or ""), "account": known} | before
+    audit.record(
+        organization=live.organization,
+        by=by,
+        action="cluster.credential_changed",
+        target=live,
+        details=details,
+    )
+    # What a deploy makes in the account is made with it.
+    if live.accesses.filter(method="automatic").exists():
+        changed(live)
+    return True
+
+
+def _account_with(credential: CloudCredential, cluster: Cluster, known: str) -> str:
+    """Return the account in which a credential and a cluster meet."""
+    if cluster.cloud not in ("", credential.cloud):
+        raise WrongAccount(
+            f"{credential.name} is of {credential.get_cloud_display()}; {cluster.name} is not."
+        )
+    if known not in ("", credential.account):
+        raise WrongAccount(
+            f"{credential.name} belongs to the account {credential.account}, but {cluster.name} is in {known}."
+        )
+    return credential.account
+
+
+def _keep_account_in_use(cluster: Cluster, account: str) -> None:
+    relying = cluster.accesses.filter(method__in=("automatic", "role")).order_by("name")
+    if cluster.account not in ("", account) and (names := ", ".join(access.name for access in relying)):
+        raise AccountInUse(
+            f"The roles of {names} are in the account {cluster.account}. Delete these accesses first, "
+            "or keep the account."
+        )
+
+
+def follow(credential: CloudCredential) -> None:
+    """Note on the clusters whose accesses sign in with a credential that it was replaced: a deploy takes it there."""
+    using = Cluster.objects.filter(accesses__cloud_credential=credential)
+    Cluster.objects.filter(pk__in=using.values("pk")).update(generation=F("generation") + 1)
 
 
 @transaction.atomic

@@ -22,6 +22,14 @@ NAVIGATION = (
         "",
         ("external_secrets:",),
     ),
+    (
+        "Credentials",
+        "id-card",
+        "credentials:index",
+        Permission.CREDENTIAL_VIEW,
+        "",
+        ("credentials:",),
+    ),
     ("Team and roles", "users", "accounts:team", Permission.MEMBER_VIEW, "Organization", ("accounts:team",)),
     (
         "Audit log",
@@ -34,9 +42,20 @@ NAVIGATION = (
 )
 
 
+def _keys() -> dict[str, str]:
+    """Return the key after `g` of each entry: the first of its letters that no entry before it has."""
+    taken: dict[str, str] = {}
+    for label, *_ in NAVIGATION:
+        taken[label] = next(letter for letter in label.lower() if letter not in taken.values())
+    return taken
+
+
+KEYS = _keys()
+
+
 def _navigation(request: HttpRequest, organization: Organization) -> list[dict[str, Any]]:
     view = request.resolver_match.view_name if request.resolver_match else ""
-    entries = []
+    entries: list[dict[str, Any]] = []
     for label, icon, name, permission, group, prefixes in NAVIGATION:
         if not request.allows(permission):  # type: ignore[attr-defined]
             continue
@@ -44,7 +63,8 @@ def _navigation(request: HttpRequest, organization: Organization) -> list[dict[s
         if name == "clusters:index" and view in ("clusters:all_deploys",):
             current = False
         url = reverse(name, kwargs={"org": organization.slug})
-        entries.append({"label": label, "icon": icon, "url": url, "current": current, "group": group})
+        entry = {"label": label, "icon": icon, "url": url, "current": current, "group": group}
+        entries.append(entry | {"key": KEYS[label]})
     return entries
 
 

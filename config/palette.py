@@ -1,4 +1,4 @@
-"""“Go to…”: the pages, clusters, services and accesses whose name holds what was typed."""
+"""“Go to…”: the pages, clusters, services and credentials whose name holds what was typed."""
 
 from typing import Any
 
@@ -9,6 +9,7 @@ from accounts.access import OrgRequest, org_view
 from accounts.roles import Permission
 from clusters.models import Cluster, Service
 from config import context, pages
+from credentials.models import CloudCredential
 
 LIMIT = 8
 
@@ -26,6 +27,8 @@ def go_to(request: OrgRequest) -> HttpResponse:
     for cluster in Cluster.objects.owned_by(request.organization).filter(name__icontains=typed)[:LIMIT]:
         url = reverse("clusters:overview", kwargs={"org": org, "cluster": cluster.name})
         results.append({"label": cluster.name, "hint": "Cluster", "url": url, "icon": "server"})
+    if request.allows(Permission.CREDENTIAL_VIEW):
+        results += _credentials(request, typed)
     services = Service.objects.owned_by(request.organization).filter(gone_at=None).select_related("cluster")
     for service in services.filter(name__icontains=typed)[:LIMIT] if typed else ():
         url = reverse(
@@ -35,3 +38,19 @@ def go_to(request: OrgRequest) -> HttpResponse:
         hint = f"Service in {service.cluster.name}"
         results.append({"label": str(service), "hint": hint, "url": url, "icon": "box"})
     return pages.render_page(request, "palette.html", {"results": results, "q": typed}, part="results")
+
+
+def _credentials(request: OrgRequest, typed: str) -> list[dict[str, Any]]:
+    owned = CloudCredential.objects.owned_by(request.organization)
+    found = owned.filter(name__icontains=typed)[:LIMIT] if typed else ()
+    return [
+        {
+            "label": one.name,
+            "hint": "Credential",
+            "url": reverse(
+                "credentials:detail", kwargs={"org": request.organization.slug, "credential": one.name}
+            ),
+            "icon": "id-card",
+        }
+        for one in found
+    ]

@@ -75,7 +75,14 @@ def _shell() -> dict[str, Any]:
         for name in names
     ]
     nav = [
-        {"label": part, "icon": icon, "url": f"#{part.lower()}", "current": part == "Buttons", "group": ""}
+        {
+            "label": part,
+            "icon": icon,
+            "url": f"#{part.lower()}",
+            "current": part == "Buttons",
+            "group": "",
+            "key": part[0].lower(),
+        }
         for part, icon in PARTS
     ]
     return {

@@ -3,6 +3,8 @@
 from django.conf import settings
 from django.urls import URLPattern, URLResolver, include, path
 
+from accesses.setup import cloudformation, google_script
+from accesses.views import setup
 from accounts import sign_in_urls as sign_in
 from accounts.organizations import views as organizations
 from config import health, palette, theme
@@ -12,6 +14,7 @@ handler500 = "config.errors.server_error"
 organization_urls: list[URLPattern | URLResolver] = [
     path("", include("accounts.urls")),
     path("go-to/", palette.go_to, name="palette"),
+    path("", include("credentials.urls")),
     path("", include("clusters.urls")),
     path("", include("accesses.urls")),
     path("", include("external_secrets.urls")),
@@ -20,6 +23,8 @@ organization_urls: list[URLPattern | URLResolver] = [
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", organizations.home, name="home"),
     path("healthz", health.healthz, name="healthz"),
+    path(f"setup/{cloudformation.FILE}", setup.template, name="setup_template"),
+    path(f"setup/{google_script.FILE}", setup.script, name="setup_google_script"),
     path("theme/", theme.choose, name="theme"),
     path("accounts/", include(sign_in.urlpatterns)),
     path("o/<slug:org>/", include(organization_urls)),

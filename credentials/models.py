@@ -1,18 +1,42 @@
 """Cloud credentials: the identities that the console itself uses to reach a cloud account."""
 
+import datetime
 import uuid
+from typing import Any, Self
 
 from django.db import models
+from django.db.models import Count, OuterRef, Subquery
+from django.db.models.functions import Coalesce
+from django.utils import timezone
 
 from accounts.models import Organization, OwnedQuerySet
 from accounts.naming import name_rule
 from credentials.encryption import EncryptedJSONField
 
+# A credential that is older, and that nothing uses, is better deleted.
+OLD = datetime.timedelta(days=90)
+# What relates to a credential because it uses it.
+USES = ("clusters", "accesses", "identities")
+
+
+def _count(name: str) -> Coalesce:
+    """Count related rows in a query of their own: joined, each cluster would meet each access."""
+    relation: Any = CloudCredential._meta.get_field(name)
+    column = relation.field.name
+    rows = relation.related_model.objects.filter(**{column: OuterRef("pk")}).order_by()
+    return Coalesce(Subquery(rows.values(column).annotate(rows=Count("pk")).values("rows")), 0)
+
+
+class CloudCredentialQuerySet(OwnedQuerySet["CloudCredential"]):
+    def with_usage(self) -> Self:
+        """Add `clusters_count`, `accesses_count` and `identities_count`."""
+        return self.annotate(**{f"{name}_count": _count(name) for name in USES})
+
 
 class CloudCredential(models.Model):
     """An identity in one cloud account. `facts` is what may be shown of it, `secret` is what signs requests.
 
-    AWS, `static`: facts {"arn", "account", "key_id"}, secret {"access_key_id", "secret_access_key", "session_token"?}.
+    AWS, `static`: facts {"partition", "arn", "account", "key_id"}, secret {"access_key_id", "secret_access_key", "session_token"?}.
     Google, `key`: facts {"email", "project", "key_id"}, secret {"key": the key.json as text}.
     """
 
@@ -38,7 +62,7 @@ class CloudCredential(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
-    objects = OwnedQuerySet["CloudCredential"].as_manager()
+    objects = CloudCredentialQuerySet.as_manager()
 
     class Meta:
         ordering = ["name"]
@@ -60,3 +84,12 @@ class CloudCredential(models.Model):
     def identity(self) -> str:
         """Whose credential it is: an ARN or an e-mail address."""
         return str(self.facts.get("arn") or self.facts.get("email") or "")
+
+    @property
+    def used(self) -> bool:
+        """Whether anything uses it, of one that was read `with_usage`."""
+        return any(getattr(self, f"{name}_count") for name in USES)
+
+    @property
+    def is_old(self) -> bool:
+        return self.set_at < timezone.now() - OLD

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from credentials.clouds import policies
 from sandbox import world
 
 SECRETS = (
@@ -12,19 +13,6 @@ SECRETS = (
 PARAMETERS = ("ssm:GetParameter", "ssm:GetParameters", "ssm:GetParametersByPath")
 # These two name every secret or parameter; AWS knows no resource for them.
 LISTING = ("secretsmanager:ListSecrets", "ssm:DescribeParameters")
-_ROLE = (
-    "iam:CreateRole", "iam:DeleteRole", "iam:DeleteRolePolicy", "iam:GetRole", "iam:GetRolePolicy",
-    "iam:ListAttachedRolePolicies", "iam:ListRolePolicies", "iam:ListRoleTags", "iam:PutRolePolicy", "iam:TagRole",
-    "iam:UntagRole", "iam:UpdateAssumeRolePolicy",
-)  # fmt: skip
-_ISSUER = (
-    "iam:AddClientIDToOpenIDConnectProvider", "iam:CreateOpenIDConnectProvider",
-    "iam:DeleteOpenIDConnectProvider", "iam:GetOpenIDConnectProvider", "iam:TagOpenIDConnectProvider",
-)  # fmt: skip
-_ANYWHERE = (
-    "eks:DescribeCluster", "eks:ListClusters", "iam:ListOpenIDConnectProviders", "iam:ListRoles", "iam:SimulatePrincipalPolicy",
-    "sts:GetCallerIdentity",
-)  # fmt: skip
 
 
 def allow(*actions: str, on: str = "*") -> dict[str, Any]:
@@ -33,17 +21,12 @@ def allow(*actions: str, on: str = "*") -> dict[str, Any]:
 
 def users(account: str) -> dict[str, list[dict[str, Any]]]:
     """Return what each user of an account may do."""
-    iam = f"arn:aws:iam::{account}"
     return {
         "reader": [allow(*SECRETS, *PARAMETERS, *LISTING)],
         "limited": [allow(*SECRETS, *PARAMETERS)],
         "admin": [allow("secretsmanager:*", "ssm:*")],
-        # What the console itself signs in with.
-        "console": [
-            allow(*_ROLE, on=f"{iam}:role/keyhaven-*"),
-            allow(*_ISSUER, on=f"{iam}:oidc-provider/*"),
-            allow(*_ANYWHERE),
-        ],
+        # What the console itself signs in with: what its page tells people to allow, and no more.
+        "console": json.loads(policies.for_aws(account))["Statement"],
         # Who sets things up in an account, by hand or by CloudFormation.
         "administrator": [allow("s3:*", "cloudformation:*", "iam:*", "secretsmanager:*", "ssm:*")],
     }

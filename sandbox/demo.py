@@ -4,6 +4,8 @@ Every start is a fresh world: the sandbox lives in memory, so a database that re
 """
 
 import argparse
+import importlib
+import importlib.util
 import json
 import os
 import shutil
@@ -22,12 +24,25 @@ from sandbox.processes import Died, Processes
 SEED = "from sandbox import seed; seed.seed()"
 
 
-def environment_of(folder: Path, found: dict[str, str], port: int, aws_url: str) -> dict[str, str]:
-    """Return what tells the console that its cloud is the sandbox: addresses alone."""
+# The Google stand-in, where it is there: its class, and whose key.json the guide hands out.
+GOOGLE = ("sandbox.google", "Google", "reader")
+# File → what `sandbox.kubernetes` is started with. The last cluster is of no cloud, with an issuer that clouds reach.
+CLUSTERS = {
+    "kubeconfig": ("--kind", "eks"),
+    "kubeconfig-gke": ("--kind", "gke"),
+    "kubeconfig-onprem": ("--kind", "plain", "--issuer", "https://oidc.acme.example"),
+}
+
+
+def environment_of(
+    folder: Path, found: dict[str, str], port: int, aws_url: str, google_url: str
+) -> dict[str, str]:
+    """Return what tells the console that its clouds are the sandbox: addresses alone."""
     chart = console.ROOT / "sandbox" / "chart" / "external-secrets"
     return console.kept_keys(folder) | found | {
         "BASE_URL": f"http://localhost:{port}",
         "AWS_ENDPOINT_URL": aws_url,
+        "GOOGLE_ENDPOINT_URL": google_url,
         "OPERATOR_CHART": str(chart),
         "OPERATOR_CHART_VERSION": "2.9.0",
         "STATIC_ROOT": str(folder / "static"),
@@ -36,42 +51,87 @@ def environment_of(folder: Path, found: dict[str, str], port: int, aws_url: str)
 
 
 @contextmanager
+def google(folder: Path) -> Iterator[tuple[str, str]]:
+    """Run the Google stand-in and yield its address and the path of a key.json; both are empty without one."""
+    module, name, reader = GOOGLE
+    if importlib.util.find_spec(module) is None:
+        yield "", ""
+        return
+    with getattr(importlib.import_module(module), name)() as running:
+        path = folder / "google-key.json"
+        write(path, running.keys[reader])
+        yield running.url, str(path)
+
+
+def start_clusters(processes: Processes, folder: Path, aws_url: str, google_url: str) -> None:
+    """Start the clusters; both clouds learn the keys of their issuers."""
+    clouds = [url for url in (aws_url, google_url) if url]
+    trust = [word for url in clouds for word in ("--trust", url)]
+    for name, options in CLUSTERS.items():
+        (folder / name).unlink(missing_ok=True)
+        processes.start(
+            f"cluster-{options[1]}", "sandbox.kubernetes", "--kubeconfig", str(folder / name), *options,
+            "--aws-url", aws_url, "--google-url", google_url, *trust,
+        )  # fmt: skip
+
+
+def wait_for_clusters(processes: Processes, folder: Path, seconds: float = 60) -> None:
+    """Wait until each cluster has written its kubeconfig, the last thing it does.
+
+    :raises Died: a child ended meanwhile
+    :raises TimeoutError: one never came up
+    """
+    until = time.monotonic() + seconds
+    while not all((folder / name).exists() for name in CLUSTERS):
+        processes.check()
+        if time.monotonic() > until:
+            raise TimeoutError(
+                f"A cluster is not up after {seconds:.0f} s. The logs are in {processes.logs}."
+            )
+        time.sleep(0.1)
+
+
+@contextmanager
 def running(folder: Path, port: int) -> Iterator[tuple[Processes, dict[str, Any]]]:
     """Run everything and yield the processes and what a newcomer needs to know."""
     port = console.free_port(port)
     # The keys stay; the database does not.
     shutil.rmtree(folder / "postgres", ignore_errors=True)
-    kubeconfig = folder / "kubeconfig"
-    kubeconfig.unlink(missing_ok=True)
-    with engines.running(folder) as found, Cloud() as cloud:
-        environment = environment_of(folder, found, port, cloud.url)
+    with engines.running(folder) as found, Cloud() as cloud, google(folder) as (google_url, google_key):
+        environment = environment_of(folder, found, port, cloud.url, google_url)
         with Processes(folder / "logs", environment) as processes:
-            processes.start(
-                "cluster", "sandbox.kubernetes", "--kubeconfig", str(kubeconfig), "--aws-url", cloud.url
-            )
+            start_clusters(processes, folder, cloud.url, google_url)
             console.manage(environment, ("migrate", "-v", "0"), ("collectstatic", "--no-input", "-v", "0"))
             console.start_worker(processes)
             console.start_console(processes, port)
             console.manage(environment, ("shell", "-v", "0", "-c", SEED))
             console.wait_until_healthy(processes, port)
-            yield (
-                processes,
-                {
-                    "address": environment["BASE_URL"],
-                    "kubeconfig": str(kubeconfig),
-                    "access_key_id": cloud.access_key_id,
-                    "secret_access_key": cloud.secret_access_key,
-                    "aws_url": cloud.url,
-                    "logs": str(folder / "logs"),
-                    "database_url": found["DATABASE_URL"],
-                    "redis_url": found["REDIS_URL"],
-                },
-            )
+            wait_for_clusters(processes, folder)
+            facts = facts_of(folder, environment, cloud)
+            yield processes, facts | {"google_url": google_url, "google_key": google_key}
+
+
+def facts_of(folder: Path, environment: dict[str, str], cloud: Cloud) -> dict[str, Any]:
+    """Return addresses, paths and keys, for the guide and for tests."""
+    return {
+        "address": environment["BASE_URL"],
+        "kubeconfig": str(folder / "kubeconfig"),
+        "kubeconfigs": {options[1]: str(folder / name) for name, options in CLUSTERS.items()},
+        "access_key_id": cloud.access_key_id,
+        "secret_access_key": cloud.secret_access_key,
+        "keys": cloud.keys,
+        "aws_url": cloud.url,
+        "logs": str(folder / "logs"),
+        "database_url": environment["DATABASE_URL"],
+        "redis_url": environment["REDIS_URL"],
+    }
 
 
 def screen(facts: dict[str, Any], seconds: float) -> str:
     """Return what the newcomer reads."""
     kubeconfig = os.path.relpath(facts["kubeconfig"])
+    key = facts["google_key"]
+    google_line = f"\n  Google key.json   {os.path.relpath(key)}" if key else ""
     return f"""
 Keyhaven is ready after {seconds:.0f} s:  {facts["address"]}
 
@@ -88,7 +148,12 @@ The main job, in five minutes:
   4. Deploy, and watch it
   5. Look:  kubectl --kubeconfig {kubeconfig} get clustersecretstores,externalsecrets,secrets -A
 
-AWS, the cluster and the operator are stand-ins in memory; PostgreSQL, Valkey, Celery, Helm and the console are real.
+Other ways in:
+  The cluster is an EKS one. There are also {kubeconfig}-gke (GKE) and {kubeconfig}-onprem (of no cloud, public issuer).
+  Cloud credential  {" ".join(facts["keys"]["console"])}
+                    what automatic access signs in to AWS with: it makes roles named keyhaven-*{google_line}
+
+The clouds, the clusters and the operator are stand-ins in memory; PostgreSQL, Valkey, Celery, Helm and the console are real.
 Logs are in {os.path.relpath(facts["logs"])}. Ctrl-C ends everything.
 """
 

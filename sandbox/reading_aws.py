@@ -69,10 +69,13 @@ class Aws:
                 f"an IAM role must be associated with service account {name} (namespace: {namespace})"
             )
         audience = annotations.get(_AUDIENCE, "sts.amazonaws.com")
-        token = self.cluster.service_account_token(namespace, name, audience)
         region = manifest["spec"]["provider"]["aws"]["region"]
-        key = (account["metadata"]["uid"], role, audience, region)
-        return self.kept.get(key, _KEPT, lambda: self._assumed(role, token, region))
+
+        def ask() -> Keys:
+            token = self.cluster.service_account_token(namespace, name, audience)
+            return self._assumed(role, token, region)
+
+        return self.kept.get((account["metadata"]["uid"], role, audience, region), _KEPT, ask)
 
     def _assumed(self, role: str, token: str, region: str) -> Keys:
         from botocore.exceptions import BotoCoreError, ClientError

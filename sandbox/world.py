@@ -15,6 +15,12 @@ OTHER_ACCOUNT = "210987654321"
 REGIONS = ("eu-west-3", "us-east-1")
 # How many of the names are parameters as well, at most.
 PARAMETERS = 300
+GOOGLE_PROJECT, GOOGLE_NUMBER = "acme-secrets", "123456789012"
+GOOGLE_OTHER, GOOGLE_OTHER_NUMBER = "acme-other", "210987654321"
+# Of the GKE cluster that the sandbox plays.
+GOOGLE_CLUSTERS, GOOGLE_CLUSTERS_NUMBER = flavours.GOOGLE_PROJECT, "345678901234"
+# Regional secrets, which the global endpoint does not list.
+GOOGLE_REGIONAL = {"europe-west9": ("eu-audit-token", "eu-ledger-password", "eu-payments-key")}
 
 _TEAMS = ("shop", "billing", "platform", "search", "mobile", "data")
 _STAGES = ("prod", "staging", "dev")
@@ -35,9 +41,14 @@ def names(count: int = 1000) -> list[str]:
     return sorted(found)[:count]
 
 
+def google_names(count: int = 1000) -> list[str]:
+    """Return the same names as IDs that Google takes, sorted."""
+    return sorted(name.replace("/", "-") for name in names(count))
+
+
 def value(name: str) -> str:
     """Return a value, new each time; nothing real is ever in the sandbox."""
-    if name.endswith("/database"):
+    if name.endswith(("/database", "-database")):
         return json.dumps(
             {"username": "shop", "password": secrets.token_urlsafe(12), "port": 5432, "tls": True}
         )

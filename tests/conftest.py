@@ -100,6 +100,24 @@ def aws_endpoint(sandbox_cloud: Any, monkeypatch: pytest.MonkeyPatch) -> str:
     return str(sandbox_cloud.url)
 
 
+@pytest.fixture(scope="session")
+def sandbox_google() -> Any:
+    """The Google stand-in, with a few hundred names."""
+    from sandbox.google import Google
+
+    with Google(count=300) as google:
+        yield google
+
+
+@pytest.fixture
+def google_endpoint(sandbox_google: Any, settings: Any) -> Any:
+    """Google's addresses lead to the stand-in, which has no faults before or after."""
+    sandbox_google.plant("faults")
+    settings.GOOGLE_ENDPOINT_URL = sandbox_google.url
+    yield sandbox_google.url
+    sandbox_google.plant("faults")
+
+
 @pytest.fixture
 def sandbox_cluster(sandbox_cloud: Any) -> Any:
     """A fresh sandbox cluster with the demo's workloads, and what plays the operator in it."""

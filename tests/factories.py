@@ -48,12 +48,17 @@ def make_cluster(**fields: Any) -> Cluster:
     return Cluster.objects.create(**fields)
 
 
+def aws_facts(account: str = "123456789012", user: str = "keyhaven") -> dict[str, str]:
+    arn = f"arn:aws:iam::{account}:user/{user}"
+    return {"partition": "aws", "arn": arn, "account": account, "key_id": "AKIATESTTESTTESTTEST"}
+
+
 def make_cloud_credential(**fields: Any) -> CloudCredential:
     """Make a credential of AWS, unless `cloud` and what belongs to it are given."""
     fields.setdefault("name", f"credential-{next(_number)}")
     fields.setdefault("cloud", "aws")
     fields.setdefault("method", "static")
-    fields.setdefault("facts", {"arn": "arn:aws:iam::123456789012:user/console", "account": "123456789012"})
+    fields.setdefault("facts", aws_facts())
     fields.setdefault("secret", {"access_key_id": "AKIATESTTESTTESTTEST", "secret_access_key": "s" * 40})
     fields.setdefault("set_at", timezone.now())
     fields.setdefault("set_by", "Person 0")

@@ -35,7 +35,15 @@ def tables() -> dict[str, str]:
 def planted(world: World, organization: Any) -> World:
     from accesses.models import Access, AccessDraft
     from clusters.models import Cluster
+    from credentials.models import CloudCredential
 
+    for credential in CloudCredential.objects.all():
+        credential.secret = {
+            "access_key_id": "AKIAEXAMPLE",
+            "secret_access_key": CANARY,
+            "session_token": CANARY,
+        }
+        credential.save()
     for row in Access.objects.all():
         row.credential = {
             "access_key_id": "AKIAEXAMPLE",

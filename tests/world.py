@@ -19,6 +19,12 @@ PAGES: dict[str, P] = {
     "accounts:organization": P.ORGANIZATION_VIEW,
     "accounts:team": P.MEMBER_VIEW,
     "accounts:audit": P.AUDIT_VIEW,
+    "credentials:index": P.CREDENTIAL_VIEW,
+    "credentials:new": P.CREDENTIAL_MANAGE,
+    "credentials:detail": P.CREDENTIAL_VIEW,
+    "credentials:check": P.CREDENTIAL_MANAGE,
+    "credentials:edit": P.CREDENTIAL_MANAGE,
+    "credentials:delete": P.CREDENTIAL_MANAGE,
     "clusters:index": P.CLUSTER_VIEW,
     "clusters:connect": P.CLUSTER_MANAGE,
     "clusters:connect_draft": P.CLUSTER_MANAGE,
@@ -26,6 +32,7 @@ PAGES: dict[str, P] = {
     "clusters:services": P.CLUSTER_VIEW,
     "clusters:refresh_services": P.CLUSTER_VIEW,
     "clusters:settings": P.CLUSTER_MANAGE,
+    "clusters:cloud": P.CLUSTER_MANAGE,
     "clusters:disconnect": P.CLUSTER_MANAGE,
     "accesses:add_ons": P.ACCESS_VIEW,
     "accesses:operator": P.ACCESS_VIEW,
@@ -98,6 +105,7 @@ def world(organization: Any, owner: Any) -> World:
     deploy = Deploy.objects.create(
         cluster=cluster, number=1, by_name="x", status="failed", finished_at=service.seen_at
     )
+    credential = factories.make_cloud_credential(organization=organization, name="aws-prod")
     draft = AccessDraft.objects.create(cluster=cluster, by=owner)
     connecting = ConnectDraft.objects.create(
         organization=organization, by=owner, kubeconfig=factories.KUBECONFIG, contexts=["one", "two"]
@@ -116,6 +124,7 @@ def world(organization: Any, owner: Any) -> World:
         ("external_secrets", "access"): access.pk,
         ("external_secrets:usage", "access"): access.name,
         ("external_secrets:move", "access"): access.name,
+        ("credentials", "credential"): credential.name,
     }
     return World(arguments)
 

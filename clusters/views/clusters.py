@@ -10,7 +10,7 @@ from django.urls import reverse
 from accounts.access import OrgRequest, org_view
 from accounts.roles import Permission, who_may
 from clusters import kubeconfig, kubernetes, services
-from clusters.forms import DisconnectForm, ReplaceForm
+from clusters.forms import CloudForm, DisconnectForm, ReplaceForm
 from clusters.models import Cluster, Deploy, Drift, Look
 from config import pages
 
@@ -116,7 +116,7 @@ def settings(request: OrgRequest, cluster: str) -> HttpResponse:
         else:
             pages.toast(request, f"{found.name} has a new kubeconfig.")
             return pages.go_to(request, request.path)
-    return _settings_page(request, found, form, DisconnectForm(None, found.name))
+    return settings_page(request, found, form=form)
 
 
 @org_view(Permission.CLUSTER_MANAGE, methods=("POST",))
@@ -132,18 +132,28 @@ def disconnect(request: OrgRequest, cluster: str) -> HttpResponse:
         else:
             pages.toast(request, f"{found.name} is disconnected. What was deployed there stays.")
             return pages.go_to(request, reverse("clusters:index", kwargs={"org": request.organization.slug}))
-    return _settings_page(request, found, ReplaceForm(), form)
+    return settings_page(request, found, disconnect_form=form)
 
 
-def _settings_page(
-    request: OrgRequest, cluster: Cluster, form: ReplaceForm, disconnect_form: DisconnectForm
+def settings_page(
+    request: OrgRequest,
+    cluster: Cluster,
+    *,
+    form: ReplaceForm | None = None,
+    cloud_form: CloudForm | None = None,
+    disconnect_form: DisconnectForm | None = None,
 ) -> HttpResponse:
-    context = page_context(request, cluster, "settings") | {
-        "form": form,
-        "disconnect_form": disconnect_form,
+    """Show the settings, each card with its own form; 422 when one of them was sent and is here again."""
+    shown: dict[str, Any] = {
+        "form": form or ReplaceForm(),
+        "cloud_form": cloud_form or CloudForm(cluster),
+        "disconnect_form": disconnect_form or DisconnectForm(None, cluster.name),
+    }
+    wrong = any(one.is_bound for one in shown.values())
+    context = page_context(request, cluster, "settings") | shown
+    context |= {
         "accesses": cluster.accesses.order_by("name"),
         "linked": cluster.services.aggregate(count=Count("external_secrets"))["count"],
         "seen": cluster.updated_at.isoformat(),
     }
-    status = 422 if form.is_bound or disconnect_form.is_bound else 200
-    return pages.render_page(request, "clusters/settings.html", context, status=status)
+    return pages.render_page(request, "clusters/settings.html", context, status=422 if wrong else 200)

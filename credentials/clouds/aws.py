@@ -125,8 +125,8 @@ _making = threading.Lock()
 
 
 @sensitive_variables()
-def client(service: str, keys: Keys, region: str) -> Any:
-    """Return a boto3 client that signs in with these keys and with no others."""
+def client(service: str, keys: Keys, region: str, *, hasty: bool = False) -> Any:
+    """Return a boto3 client that signs in with these keys and with no others; a hasty one gives up after 3 seconds."""
     with _making:
         return _session().client(
             service,
@@ -134,16 +134,16 @@ def client(service: str, keys: Keys, region: str) -> Any:
             aws_secret_access_key=keys.secret_access_key,
             aws_session_token=keys.session_token or None,
             region_name=region,
-            config=_config(),
+            config=_config(read_timeout=3, attempts=1) if hasty else _config(),
         )
 
 
-def _config(**more: Any) -> Any:
+def _config(*, read_timeout: int = 10, attempts: int = 2, **more: Any) -> Any:
     """Return limits: a hung endpoint costs at most 26 seconds, throttling is asked again with backoff."""
     from botocore.config import Config
 
-    retrying: Any = {"total_max_attempts": 2, "mode": "standard"}
-    return Config(connect_timeout=3, read_timeout=10, retries=retrying, **more)
+    retrying: Any = {"total_max_attempts": attempts, "mode": "standard"}
+    return Config(connect_timeout=3, read_timeout=read_timeout, retries=retrying, **more)
 
 
 @functools.cache

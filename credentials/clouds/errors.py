@@ -20,9 +20,13 @@ class CredentialRefused(ProviderError):
 
 
 class TrustMissing(CredentialRefused):
-    """The cloud does not trust the cluster's token: a role or service account is to be changed, not a key."""
+    """The cloud does not trust the cluster's token; `policy` is the trust that is needed, as text to copy."""
 
-    remedy_text = "Compare the role's trust policy with the one that this page shows."
+    remedy_text = "Give the role the trust policy that this page shows."
+
+    def __init__(self, reason: str, remedy: str = "", policy: str = "") -> None:
+        self.policy = policy
+        super().__init__(reason, remedy)
 
 
 class NotPossibleHere(ProviderError):

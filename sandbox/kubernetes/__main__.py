@@ -1,16 +1,18 @@
-"""`python -m sandbox.kubernetes --kubeconfig PATH [--port N] [--aws-url URL]`: the sandbox cluster in a process of its own.
+"""`python -m sandbox.kubernetes --kubeconfig PATH`: a sandbox cluster in a process of its own; `--help` has the rest.
 
 With `--aws-url` it holds the demo's workloads, and what plays the operator reads from there.
 """
 
 import argparse
+import json
 import os
 import signal
 import threading
+import urllib.request
 from pathlib import Path
 
 from sandbox import world
-from sandbox.kubernetes import Cluster
+from sandbox.kubernetes import Cluster, flavours
 
 
 def write(path: Path, text: str) -> None:
@@ -20,21 +22,42 @@ def write(path: Path, text: str) -> None:
         file.write(text)
 
 
-def main() -> None:
+def publish(cluster: Cluster, cloud: str) -> None:
+    """Let a cloud's stand-in know the keys of the cluster's issuer, as a cloud fetches those of a public one."""
+    body = json.dumps({"issuer": cluster.issuer, "jwks": cluster.jwks()}).encode()
+    request = urllib.request.Request(  # noqa: S310
+        f"{cloud}/sandbox/issuers", data=body, headers={"Content-Type": "application/json"}
+    )
+    urllib.request.urlopen(request, timeout=10).read()  # noqa: S310
+
+
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m sandbox.kubernetes", description=__doc__)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--kubeconfig", type=Path, required=True)
-    parser.add_argument("--aws-url", default="")
-    arguments = parser.parse_args()
+    parser.add_argument("--kind", choices=tuple(flavours.KINDS), default="sandbox")
+    parser.add_argument("--issuer", default="", help="of its ServiceAccounts' tokens; each kind has its own")
+    parser.add_argument("--aws-url", default="", help="what plays AWS")
+    parser.add_argument("--google-url", default="", help="what plays Google")
+    parser.add_argument(
+        "--trust", action="append", default=[], metavar="URL", help="a cloud that fetches the issuer's keys"
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    arguments = _arguments()
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
-    with Cluster(arguments.port) as cluster:
+    with Cluster(arguments.port, arguments.kind, arguments.issuer) as cluster:
         if arguments.aws_url:
             from sandbox.reconciler import Reconciler
 
-            cluster.load(list(world.manifests()))
-            Reconciler(cluster, arguments.aws_url).start()
+            cluster.load(list(world.manifests(arguments.kind)))
+            Reconciler(cluster, arguments.aws_url, arguments.google_url).start()
+        for cloud in arguments.trust:
+            publish(cluster, cloud)
         write(arguments.kubeconfig, cluster.kubeconfig())
         print(cluster.url, flush=True)
         ended.wait()

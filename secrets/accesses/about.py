@@ -6,7 +6,7 @@ from django.urls import NoReverseMatch, reverse
 
 from accesses.models import Access, Identity
 from accesses.providers import Method, Provider, tokens
-from credentials.clouds import aws_regions
+from credentials.clouds import aws_regions, google_regions
 from credentials.models import CloudCredential
 
 # What a configuration and an `Identity` call the identity that is signed in to.
@@ -47,7 +47,7 @@ def place(access: Access, provider: Provider) -> tuple[str, str]:
         return "Region", aws_regions.city("secretsmanager", region)
     project = _first(configuration, _PROJECT)
     if project:
-        return "Project", f"{project}, {region}" if region else project
+        return "Project", f"{project} · {google_regions.city(region)}" if region else project
     return ("Region", region) if region else ("", "")
 
 

@@ -1,3 +1,5 @@
+from typing import Any
+
 from django.apps import AppConfig
 
 
@@ -7,8 +9,17 @@ class AccessesConfig(AppConfig):
     def ready(self) -> None:
         from accesses import steps, watching
         from clusters import addons
+        from credentials import signals
 
         for step in (steps.Identities(), steps.Operator(), steps.Stores(), steps.Verify()):
             addons.register(step)
         addons.register(steps.Uninstall(), "uninstall")
         addons.register_watch("accesses", watching.watch)
+        signals.credential_replaced.connect(_follow, dispatch_uid="accesses.follow")
+
+
+def _follow(credential: Any, **_: Any) -> None:
+    """The clusters whose accesses sign in with a replaced credential are out of date."""
+    from accesses import services
+
+    services.follow(credential)

@@ -74,7 +74,7 @@ def service_account(access: Access | AccessDraft) -> dict[str, Any] | None:
         "apiVersion": "v1",
         "kind": "ServiceAccount",
         "metadata": {
-            "name": access.store_name,
+            "name": access.service_account,
             "namespace": access.cluster.operator_namespace,
             "labels": labels(access.cluster, access.pk),
             "annotations": annotations(access),

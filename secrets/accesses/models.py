@@ -13,6 +13,11 @@ from credentials.encryption import EncryptedJSONField
 from credentials.models import CloudCredential
 
 
+def service_account_of(access_id: uuid.UUID) -> str:
+    """Return the name of an access's ServiceAccount."""
+    return f"keyhaven-{access_id.hex[:8]}"
+
+
 class AccessQuerySet(OwnedQuerySet["Access"]):
     owner_path = "cluster__organization"
 
@@ -76,8 +81,13 @@ class Access(models.Model):
 
     @property
     def store_name(self) -> str:
-        """The name of its ClusterSecretStore, its credential Secret and its ServiceAccount; unique for good."""
+        """The name of its ClusterSecretStore and of its credential Secret; unique in the cluster for good."""
         return f"{self.name}-{self.id.hex[:8]}"
+
+    @property
+    def service_account(self) -> str:
+        """The name of its own ServiceAccount, which clouds trust before anybody has named the access."""
+        return service_account_of(self.id)
 
 
 class AccessDraftQuerySet(OwnedQuerySet["AccessDraft"]):
@@ -119,6 +129,10 @@ class AccessDraft(models.Model):
     def store_name(self) -> str:
         """As the access's that it becomes, which has its id."""
         return f"{self.name}-{self.id.hex[:8]}"
+
+    @property
+    def service_account(self) -> str:
+        return service_account_of(self.id)
 
 
 class Identity(models.Model):

@@ -10,7 +10,7 @@ from django.db.models import ProtectedError
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from accesses import identities, signals, situations, trials
+from accesses import identities, providers, signals, situations, trials
 from accesses.models import Access, AccessDraft
 from accounts.audit import services as audit
 from accounts.models import User
@@ -35,6 +35,19 @@ class Changed(ValueError):
 
 class InUse(ValueError):
     """Linked secrets use what would go away; they are counted."""
+
+
+def connect(access: Access) -> providers.SecretManager:
+    """Return the secret manager as the access signs in to it.
+
+    :raises ProviderError: signing in failed, or nothing is there to sign in to before a deploy
+    """
+    method = providers.PROVIDERS[access.provider].method_of(access)
+    if method.rehearse is not None and not identities.are_made(access):
+        raise providers.NotPossibleHere(
+            "The identity is not made yet.", f"Deploy {access.cluster}: it makes it."
+        )
+    return trials.connect(access)
 
 
 def test_draft(draft: AccessDraft) -> trials.Result:
@@ -275,3 +288,9 @@ def delete(*, access: Access, by: User) -> None:
         raise InUse(f"{words} {access.name}; move or unlink them first.") from error
     except IntegrityError as error:
         raise InUse(f"A linked secret uses {access.name}; move or unlink them first.") from error
+
+
+def follow(credential: CloudCredential) -> None:
+    """Note that the clusters whose accesses use a cloud credential do not have its new values yet."""
+    for cluster in Cluster.objects.filter(accesses__cloud_credential=credential).distinct():
+        clusters.changed(cluster)

@@ -100,7 +100,7 @@ def _failed(method: providers.Method, error: providers.ProviderError) -> Result:
         return Result(facts, True, False, untried=True, **said)
     if isinstance(error, providers.CredentialRefused):
         facts = [Fact("Sign in", False, error.reason), Fact("List secrets", None, "")]
-        return Result(facts, False, False, refused=True, **said)
+        return Result(facts, False, False, refused=True, policy=getattr(error, "policy", ""), **said)
     facts = [Fact("Sign in", None, ""), Fact("List secrets", False, error.reason)]
     return Result(facts, False, False, **said)
 

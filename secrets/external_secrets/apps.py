@@ -16,7 +16,8 @@ class ExternalSecretsConfig(AppConfig):
         for step in (steps.ApplyExternalSecrets(), steps.Inject(), steps.Observe()):
             addons.register(step)
         addons.register_watch("external_secrets", steps.watch)
-        signals.access_saved.connect(_read_names, dispatch_uid="external_secrets.read_names")
+        for signal in (signals.access_saved, signals.access_opened):
+            signal.connect(_read_names, dispatch_uid="external_secrets.read_names")
 
 
 def _read_names(access: Any, **_: Any) -> None:

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from django.db.models import Count, QuerySet, Value
 from django.db.models.functions import StrIndex, Substr
 
-from accesses import providers, trials
+from accesses import providers
+from accesses import services as access_services
 from accesses.models import Access
 from external_secrets import inventory
 from external_secrets.models import ExternalSecret, InventoryEntry, InventoryState
@@ -106,7 +107,7 @@ def live(access: Access, prefix: str, cursor: str = "") -> Names:
 
     :raises ProviderError: the manager refused or did not answer
     """
-    found = trials.connect(access).page(prefix=prefix, cursor=cursor)
+    found = access_services.connect(access).page(prefix=prefix, cursor=cursor)
     rows = [inventory.as_row(access, entry) for entry in found.entries if entry.name.startswith(prefix)]
     return Names(rows=sorted(rows, key=lambda row: row.name), cursor=found.cursor, live=True)
 
@@ -161,7 +162,7 @@ def knows(access: Access, state: InventoryState, key: str) -> bool | None:
 
 def _ask(access: Access, key: str) -> bool | None:
     try:
-        found = trials.connect(access).page(prefix=key)
+        found = access_services.connect(access).page(prefix=key)
     except providers.ProviderError:
         return None
     if any(key in (entry.name, entry.reference) for entry in found.entries):

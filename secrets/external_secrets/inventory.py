@@ -4,10 +4,12 @@ import datetime
 import logging
 from typing import Any
 
+import tenacity
 from django.db import transaction
 from django.utils import timezone
 
-from accesses import providers, trials
+from accesses import providers
+from accesses import services as access_services
 from accesses.models import Access
 from external_secrets.models import InventoryEntry, InventoryState
 
@@ -16,11 +18,15 @@ logger = logging.getLogger(__name__)
 # A reader that has not been heard of for this long is taken for dead.
 STALE = datetime.timedelta(minutes=2)
 BATCH = 2000
+# Of a throttled reading, in seconds: the first pause at most, and how long one page is asked for.
+FIRST_PAUSE = 0.5
+PATIENCE = 90
 # An entry of PostgreSQL's index holds about 2,700 bytes; no secret manager has names that long.
 LONGEST_NAME = 2048
 _FACTS = ("reference", "description", "tags", "changed_at")
 
 _CAUSES: tuple[tuple[type[providers.ProviderError], InventoryState.Cause], ...] = (
+    (providers.NotPossibleHere, InventoryState.Cause.ELSEWHERE),
     (providers.PermissionMissing, InventoryState.Cause.REFUSED),
     (providers.CredentialRefused, InventoryState.Cause.REFUSED),
     (providers.Throttled, InventoryState.Cause.THROTTLED),
@@ -125,11 +131,11 @@ def _read(turn: _Turn) -> None:
 
 def _all_pages(turn: _Turn) -> dict[str, InventoryEntry]:
     """Return every upstream name as an unsaved row, by name."""
-    manager = trials.connect(turn.access)
+    manager = access_services.connect(turn.access)
     found: dict[str, InventoryEntry] = {}
     cursor = ""
     while True:
-        page = manager.page(cursor=cursor)
+        page = _patiently(manager, cursor, turn)
         for entry in page.entries:
             if len(entry.name.encode()) <= LONGEST_NAME:
                 found[entry.name] = as_row(turn.access, entry)
@@ -137,6 +143,18 @@ def _all_pages(turn: _Turn) -> dict[str, InventoryEntry]:
             return found
         cursor = page.cursor
         turn.renew()
+
+
+def _patiently(manager: providers.SecretManager, cursor: str, turn: _Turn) -> providers.Page:
+    """Return a page; when the manager asks to slow down, ask less and less often, for PATIENCE seconds at most."""
+    asking = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(providers.Throttled),
+        wait=tenacity.wait_random_exponential(multiplier=FIRST_PAUSE, max=20),
+        stop=tenacity.stop_after_delay(PATIENCE),
+        before_sleep=lambda _: turn.renew(),
+        reraise=True,
+    )
+    return asking(manager.page, cursor=cursor)
 
 
 def as_row(access: Access, entry: providers.Entry) -> InventoryEntry:

@@ -48,6 +48,7 @@ class InventoryState(models.Model):
         REFUSED = "refused", "Access denied"
         UNREACHABLE = "unreachable", "Unreachable"
         THROTTLED = "throttled", "Throttled"
+        ELSEWHERE = "elsewhere", "Not listed from here"
         FAILED = "failed", "Failed"
 
     access = models.OneToOneField(Access, models.CASCADE, primary_key=True, related_name="inventory_state")

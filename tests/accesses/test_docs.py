@@ -52,7 +52,8 @@ def test_its_example_walks_through_the_wizard(example, organization, devops, sig
     at = browser.post(at, {"method": "token"}).headers["Location"]
     at = browser.post(at, details).headers["Location"]
     tested = browser.get(at).content.decode()
-    done = browser.post(at, {"wish": "save"}, follow=True).content.decode()
+    shown = re.search(r'name="shown" value="([^"]+)"', tested)[1]
+    done = browser.post(at, {"wish": "save", "shown": shown}, follow=True).content.decode()
 
     access = Access.objects.get()
     assert example.label in offered

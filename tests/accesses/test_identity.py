@@ -100,7 +100,7 @@ def test_it_makes_the_issuers_provider_the_role_and_its_policy(cluster, access, 
     assert trust["Condition"] == {
         "StringEquals": {
             f"{host}:aud": "sts.amazonaws.com",
-            f"{host}:sub": f"system:serviceaccount:external-secrets:{access.store_name}",
+            f"{host}:sub": f"system:serviceaccount:external-secrets:{access.service_account}",
         }
     }
     assert {"Key": "managed-by", "Value": "keyhaven"} in role["Tags"]

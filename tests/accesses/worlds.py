@@ -1,9 +1,13 @@
 """Where each provider's names, good, wrong and limited credentials come from in its contract test."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from django.conf import settings
+
+from credentials.clouds import google as cloud
 from sandbox import world
 from tests import factories
 
@@ -51,10 +55,33 @@ def _parameters(cloud: Any) -> World:
     )
 
 
+def _google(google: Any) -> World:
+    def key(text: str) -> dict[str, str]:
+        return {"key": cloud.text_of(cloud.parse_key(text))}
+
+    reader, other = json.loads(google.keys["reader"]), json.loads(google.keys["other"])
+    return World(
+        method="key",
+        configuration={"project": google.project, "region": "", "email": reader["client_email"]},
+        good=key(google.keys["reader"]),
+        wrong=key(json.dumps(reader | {"private_key": other["private_key"]})),
+        limited=key(google.keys["limited"]),
+        permission="secretmanager.secrets.list",
+        names=world.google_names(COUNT),
+        nowhere=_google_nowhere,
+        value=google.value,
+    )
+
+
+def _google_nowhere(monkeypatch: Any) -> None:
+    monkeypatch.setattr(settings, "GOOGLE_ENDPOINT_URL", "http://127.0.0.1:9")
+
+
 # One line a provider; without it the provider's contract test fails.
 WORLDS: dict[str, Callable[[Any], World]] = {
     "aws-secrets-manager": _aws,
     "aws-parameter-store": _parameters,
+    "gcp-secret-manager": _google,
 }
 
 

@@ -6,10 +6,17 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from external_secrets import tasks
+from external_secrets import inventory, tasks
 from external_secrets.models import InventoryEntry, InventoryState
 from tests import factories
 from tests.external_secrets.manager import ACCOUNT, CHANGED, FakeManager
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch) -> None:
+    """Who is throttled waits as little as can be."""
+    monkeypatch.setattr(inventory, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(inventory, "PATIENCE", 0.2)
 
 
 @pytest.fixture(autouse=True)

@@ -64,6 +64,8 @@ def test_it_serves_and_leaves_nothing_behind(project, tmp_path, number):
     until = time.monotonic() + 120
     while "Ctrl-C" not in screen and time.monotonic() < until:
         screen += process.stdout.readline() if process.stdout else ""
+    kubeconfigs = sorted(tmp_path.glob("kubeconfig*"))
+    modes = {path.stat().st_mode & 0o777 for path in kubeconfigs}
     health = urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5).read().decode()
 
     process.send_signal(number)
@@ -71,6 +73,9 @@ def test_it_serves_and_leaves_nothing_behind(project, tmp_path, number):
 
     assert f"http://localhost:{port}" in screen
     assert "devops@example.com" in screen
+    assert [path.name for path in kubeconfigs] == ["kubeconfig", "kubeconfig-gke", "kubeconfig-onprem"]
+    assert modes == {0o600}
+    assert "kubeconfig-onprem" in screen
     assert health.count('"ok"') == 3
     assert process.returncode == 0
     assert processes_of(tmp_path) == []

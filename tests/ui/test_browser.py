@@ -8,7 +8,10 @@ from playwright.sync_api import Page, expect
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 PLAIN = ("/styleguide/", "/accounts/login/")
-OURS = ("/o/acme/team/", "/o/acme/audit/", "/o/acme/clusters/", "/o/acme/clusters/connect/")
+OURS = (
+    "/o/acme/team/", "/o/acme/audit/", "/o/acme/clusters/", "/o/acme/clusters/connect/", "/o/acme/credentials/",
+    "/o/acme/credentials/new/?kind=aws.static",
+)  # fmt: skip
 APPEND = """([log, count]) => {
   for (let at = 0; at < count; at += 1) log.querySelector("ol").append(log.querySelector("li").cloneNode(true));
   document.dispatchEvent(new CustomEvent("htmx:afterSettle", { detail: {} }));

@@ -1,6 +1,6 @@
 """The providers: one module each, one line in one tuple."""
 
-from accesses.providers import aws_parameter_store, aws_secrets_manager
+from accesses.providers import aws_parameter_store, aws_secrets_manager, gcp_secret_manager
 from accesses.providers.base import (
     ConfigurationForm,
     Entry,
@@ -27,7 +27,12 @@ from credentials.clouds.errors import (
 )
 
 PROVIDERS: dict[str, Provider] = {
-    provider.slug: provider for provider in (aws_secrets_manager.PROVIDER, aws_parameter_store.PROVIDER)
+    provider.slug: provider
+    for provider in (
+        aws_secrets_manager.PROVIDER,
+        aws_parameter_store.PROVIDER,
+        gcp_secret_manager.PROVIDER,
+    )
 }
 
 __all__ = [

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.views.decorators.debug import sensitive_variables
 
-from accesses.providers import issuers, tokens
+from accesses.providers import aws_trust, issuers, tokens
 from accesses.providers.aws_automatic import AutomaticForm
 from accesses.providers.aws_forms import AmbientForm, FederationForm, RoleForm, StaticForm
 from accesses.providers.base import Method, Obstacle, Situation
@@ -56,7 +56,7 @@ def role_arn(access: "Access | AccessDraft") -> str:
 
 
 def _service_account(access: "Access", namespace: str) -> dict[str, Any]:
-    return {"jwt": {"serviceAccountRef": {"name": access.store_name, "namespace": namespace}}}
+    return {"jwt": {"serviceAccountRef": {"name": access.service_account, "namespace": namespace}}}
 
 
 def _annotations(access: "Access | AccessDraft") -> dict[str, str]:
@@ -65,8 +65,11 @@ def _annotations(access: "Access | AccessDraft") -> dict[str, str]:
 
 @sensitive_variables()
 def _assumed(access: "Access | AccessDraft") -> aws.Keys:
-    token = tokens.token(access, AUDIENCE)
-    return aws.assume_with_token(role_arn(access), token, access.configuration["region"])
+    token, arn = tokens.token(access, AUDIENCE), role_arn(access)
+    try:
+        return aws.assume_with_token(arn, token, access.configuration["region"])
+    except errors.TrustMissing as refusal:
+        raise aws_trust.explain(access, arn, refusal) from None
 
 
 def _ambient(access: "Access | AccessDraft") -> aws.Keys:

@@ -4,22 +4,14 @@ import re
 from typing import Any
 
 from django import forms
-from django.core.validators import RegexValidator
 
 from accesses.providers.base import ConfigurationForm, SecretField, Situation, SuggestingInput
 from credentials.clouds import aws_regions
+from credentials.clouds.aws_form import header_rule, key_id_rule
 from credentials.models import CloudCredential
 
 ROLE = re.compile(
     r"arn:(?P<partition>aws[a-z-]*):iam::(?P<account>\d+):role/(?P<name>[\w+=,.@/-]{1,512})", re.ASCII
-)
-
-_key_id_rule = RegexValidator(
-    r"^[A-Z0-9]{16,128}\Z", "An access key ID has at least 16 capital letters and digits, like AKIA…."
-)
-# What cannot stand in a header would be quoted by the HTTP library when it refuses it.
-_header_rule = RegexValidator(
-    r"^[\x21-\x7e]+\Z", "There are spaces or other characters in it that no key has."
 )
 
 
@@ -72,13 +64,13 @@ class StaticForm(RegionForm):
         to_field_name="name",
         help_text="Or a cloud credential of the organization: when it is replaced, this access follows.",
     )
-    access_key_id = SecretField(label="Access key ID", max_length=128, validators=[_key_id_rule])
-    secret_access_key = SecretField(label="Secret access key", max_length=256, validators=[_header_rule])
+    access_key_id = SecretField(label="Access key ID", max_length=128, validators=[key_id_rule])
+    secret_access_key = SecretField(label="Secret access key", max_length=256, validators=[header_rule])
     session_token = SecretField(
         label="Session token",
         max_length=4096,
         required=False,
-        validators=[_header_rule],
+        validators=[header_rule],
         help_text="Only for temporary keys. They end within hours, and syncing ends with them.",
     )
     expires_at = forms.DateTimeField(

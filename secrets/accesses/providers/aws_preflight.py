@@ -44,7 +44,7 @@ def _asked(action: str, keys: aws.Keys, region: str, entries: list[Entry]) -> Pr
     service, ask = _REAL[action]
     try:
         with aws.translated(action, region, ""):
-            ask(aws.client(service, keys, region), entries[0].reference)
+            ask(aws.client(service, keys, region, hasty=True), entries[0].reference)
     except errors.PermissionMissing:
         return Probe(action, False, f"Denied on {entries[0].name}")
     except errors.ProviderError as error:
@@ -73,7 +73,7 @@ def _simulate(
     resources = [entry.reference for entry in entries if entry.reference.startswith("arn:")]
     wanted: dict[str, Any] = {"PolicySourceArn": principal, "ActionNames": actions}
     with aws.translated("iam:SimulatePrincipalPolicy", region, ""):
-        answer = aws.client("iam", keys, region).simulate_principal_policy(
+        answer = aws.client("iam", keys, region, hasty=True).simulate_principal_policy(
             **wanted, **({"ResourceArns": resources} if resources else {})
         )
         said = {one["EvalActionName"]: one["EvalDecision"] for one in answer["EvaluationResults"]}

@@ -10,6 +10,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from credentials.clouds import errors
+from credentials.fields import SecretField as SecretField
+from credentials.fields import SecretForm
 
 if TYPE_CHECKING:
     from accesses.models import Access, AccessDraft
@@ -61,14 +63,6 @@ class SecretManager(Protocol):
         """Return what would allow these actions, as text to paste."""
 
 
-class SecretField(forms.CharField):
-    """A credential: never sent back to the browser; left blank, keeps the stored one."""
-
-    widget = forms.PasswordInput(
-        render_value=False, attrs={"autocomplete": "off", "spellcheck": "false", "data-secret": "true"}
-    )
-
-
 class SuggestingInput(forms.TextInput):
     """A text field that suggests values, each with a name that people know it by, and takes others as well."""
 
@@ -89,7 +83,7 @@ class SuggestingInput(forms.TextInput):
         return format_html('{}<datalist id="{}">{}</datalist>', shown, own, options)
 
 
-class ConfigurationForm(forms.Form):
+class ConfigurationForm(SecretForm):
     """A provider's own fields for one method; `SecretField`s are credentials, all others are configuration.
 
     Fields in `ASIDE` are neither: the access has a column for each.
@@ -108,29 +102,13 @@ class ConfigurationForm(forms.Form):
         stored: Iterable[str] = (),
         situation: "Situation | None" = None,
     ) -> None:
-        super().__init__(data, files, initial=initial)
+        super().__init__(data, files, initial=initial, stored=stored)
         self.situation = situation
-        # The names of the credentials that are there already, and stay when left blank.
-        self.stored = frozenset(stored) & frozenset(self.secret_names())
-        for name in self.stored:
-            self.fields[name].required = False
-        for bound in self.fields.values():
-            label = str(bound.label)
-            bound.error_messages["required"] = f"Enter the {label[:1].lower()}{label[1:]}."
         if situation is not None:
             self.prepare(situation)
 
     def prepare(self, situation: "Situation") -> None:
         """Fill in what the cluster decides: choices and defaults."""
-
-    def add_fields(self, before: dict[str, forms.Field], after: dict[str, forms.Field]) -> None:
-        """Put fields of the page around the provider's own; they are no part of the configuration."""
-        self.fields = before | self.fields | after
-
-    @classmethod
-    def secret_names(cls) -> list[str]:
-        """Return the names of the fields that hold a credential."""
-        return [name for name, bound in cls.base_fields.items() if isinstance(bound, SecretField)]
 
     @classmethod
     def public_fields(cls) -> dict[str, forms.Field]:
@@ -155,8 +133,7 @@ class ConfigurationForm(forms.Form):
         """Return the credential: what was typed, over what is stored; nothing when one of the organization is used."""
         if self.cleaned_data.get("cloud_credential") is not None:
             return {}
-        typed = {name: self.cleaned_data.get(name, "") for name in self.secret_names()}
-        return (kept or {}) | {name: value for name, value in typed.items() if value}
+        return self.secret(kept or {})
 
     def aside(self) -> dict[str, Any]:
         """Return the access's columns that the form fills; what it does not ask for is empty."""

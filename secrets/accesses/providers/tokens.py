@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def subject(access: "Access | AccessDraft") -> str:
     """Return whom a token is for, as a cloud sees it: `system:serviceaccount:NAMESPACE:NAME`."""
-    return f"system:serviceaccount:{access.cluster.operator_namespace}:{access.store_name}"
+    return f"system:serviceaccount:{access.cluster.operator_namespace}:{access.service_account}"
 
 
 def token(access: "Access | AccessDraft", audience: str) -> str:
@@ -19,7 +19,7 @@ def token(access: "Access | AccessDraft", audience: str) -> str:
 
     :raises ProviderError: the cluster does not give one
     """
-    namespace, name = access.cluster.operator_namespace, access.store_name
+    namespace, name = access.cluster.operator_namespace, access.service_account
     try:
         return kubernetes.connect(access.cluster).token(namespace, name, audience)
     except kubernetes.NotFound:

@@ -12,6 +12,7 @@ from clusters import addons, applying, kubernetes
 from clusters.models import Cluster
 
 STORE = "ClusterSecretStore"
+_WORDS = {STORE: "store", "Secret": "credential", "ServiceAccount": "ServiceAccount"}
 # The operator puts it on the Secrets that it writes, whose labels are otherwise like ours.
 SYNCED = "reconcile.external-secrets.io/managed"
 
@@ -41,12 +42,10 @@ class Stores(addons.Step):
         accesses = accesses_of(run)
         live = _live(run)
         wanted = [one for access in accesses for one in [*_signing_in(access), manifests.store(access)]]
-        stores, behind = _gone(run, live, accesses)
-        used = _used(run) if stores else set()
+        going, _ = _gone(run, live, accesses)
         return [
             *applying.plan(run, wanted, live),
-            *(applying.deletion(STORE, name) for name in stores if name not in used),
-            *(applying.deletion(kind, name, space) for kind, space, name in behind if name not in used),
+            *(applying.deletion(kind, name, namespace) for kind, namespace, name in going),
         ]
 
     def apply(self, run: addons.Run) -> str:
@@ -131,8 +130,8 @@ def _bring(
     live: applying.Live,
     refused: dict[str, addons.StepFailed],
 ) -> None:
-    """Apply objects of accesses, which are named as their store; what was refused is kept on the access."""
-    by_name = {access.store_name: access for access in accesses}
+    """Apply objects of accesses; what was refused is kept on the access."""
+    by_name = {name: access for access in accesses for name in (access.store_name, access.service_account)}
     for outcome in applying.bring(run, wanted, live):
         access = by_name[outcome.change.name]
         if outcome.error is not None:
@@ -175,18 +174,27 @@ def _used(run: addons.Run) -> set[str]:
     return {name for item in run.door.list_all(manifests.API, "ExternalSecret") for name in _stores_in(item)}
 
 
-def _gone(run: addons.Run, live: applying.Live, accesses: list[Access]) -> tuple[list[str], list[addons.Key]]:
-    """Return our stores, and what our stores signed in by, that no access stands for."""
+def _owner(manifest: addons.Manifest) -> str:
+    return str((manifest["metadata"].get("labels") or {}).get(manifests.OWNER))
+
+
+def _gone(run: addons.Run, live: applying.Live, accesses: list[Access]) -> tuple[list[addons.Key], list[str]]:
+    """Return what no access stands for, stores first, and the stores among it that stay: they are still read from."""
     wanted = {
         addons.key_of(one) for access in accesses for one in [*_signing_in(access), manifests.store(access)]
     }
     # What somebody is just setting up has a ServiceAccount already.
     begun = {str(pk) for pk in run.cluster.access_drafts.values_list("pk", flat=True)}
-    gone = sorted(
-        key for key, one in live.items()
-        if key not in wanted and (one["metadata"].get("labels") or {}).get(manifests.OWNER) not in begun
-    )  # fmt: skip
-    return [name for kind, _, name in gone if kind == STORE], [key for key in gone if key[0] != STORE]
+    gone = {key: one for key, one in live.items() if key not in wanted and _owner(one) not in begun}
+    stores = {key[2]: _owner(one) for key, one in gone.items() if key[0] == STORE}
+    kept = stores.keys() & _used(run) if stores else set()
+    owners = {stores[name] for name in kept}
+    going = sorted((key for key, one in gone.items() if _owner(one) not in owners), key=_stores_first)
+    return going, sorted(kept)
+
+
+def _stores_first(key: addons.Key) -> tuple[bool, addons.Key]:
+    return key[0] != STORE, key
 
 
 def _prune(run: addons.Run, live: applying.Live, accesses: list[Access]) -> int:
@@ -194,17 +202,11 @@ def _prune(run: addons.Run, live: applying.Live, accesses: list[Access]) -> int:
 
     Of those the external secrets step takes the users away, later in this deploy; the store goes with the next.
     """
-    stores, behind = _gone(run, live, accesses)
-    kept = _used(run) if stores else set()
-    for name in stores:
-        if name in kept:
-            run.log(
-                "warning", f"The store {name} stays until nothing reads from it; a later deploy removes it."
-            )
-            continue
-        applying.remove(run, manifests.API, STORE, name)
-        run.log("info", f"Removed the store {name}.")
-    for kind, namespace, name in behind:
-        if name not in kept and applying.remove(run, "v1", kind, name, namespace):
-            run.log("info", f"Removed the {'credential' if kind == 'Secret' else kind} {name}.")
-    return len(set(stores) - kept)
+    going, kept = _gone(run, live, accesses)
+    for name in kept:
+        run.log("warning", f"The store {name} stays until nothing reads from it; a later deploy removes it.")
+    for kind, namespace, name in going:
+        version = manifests.API if kind == STORE else "v1"
+        if applying.remove(run, version, kind, name, namespace):
+            run.log("info", f"Removed the {_WORDS[kind]} {name}.")
+    return sum(kind == STORE for kind, _, _ in going)

@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
-from accesses import manifests, services, trials, watching
+from accesses import manifests, services, signals, trials, watching
 from accesses.models import Access
 from accesses.steps import stores
 from clusters import addons, applying, waiting
@@ -99,6 +99,8 @@ def _verified(run: addons.Run, access: Access, result: trials.Result | None) -> 
         return
     services.keep(access, result)
     if result.listed:
+        if access.verified_at is None or access.verified_error:
+            signals.access_opened.send_robust(sender=Access, access=access)
         run.log("info", f"{access.name}: names are listed with its own identity.")
     elif result.untried:
         run.log("info", f"{access.name}: {result.reason}")

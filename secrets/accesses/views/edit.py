@@ -8,6 +8,7 @@ from django.views.decorators.debug import sensitive_variables
 from accesses import forms, identities, services, situations, trials
 from accesses.models import Access
 from accesses.providers import PROVIDERS, ConfigurationForm, Method
+from accesses.setup import cards
 from accesses.views import accesses
 from accounts.access import OrgRequest, org_view
 from accounts.roles import Permission
@@ -31,7 +32,7 @@ def edit(request: OrgRequest, cluster: str, access: str) -> HttpResponse:
             return pages.go_to(request, accesses.url(request, found))
     context = accesses.facts(found) | {
         "cluster": found.cluster, "form": form, "result": result, "chosen": method,
-        "offers": _offers(found, method),
+        "offers": _offers(found, method), "setup": _setup(found, method),
         "set_at": found.credential_set_at, "set_by": found.credential_set_by,
     }  # fmt: skip
     return pages.render_page(request, "accesses/edit.html", context, status=422 if form.is_bound else 200)
@@ -47,6 +48,17 @@ def _offers(access: Access, chosen: Method) -> list[dict[str, Any]]:
     situation = situations.of(access.cluster, access.provider, but=access)
     others = [method for method in PROVIDERS[access.provider].methods if method is not chosen]
     return [{"method": method, "obstacle": method.obstacle(situation)} for method in others]
+
+
+def _setup(access: Access, method: Method) -> dict[str, Any]:
+    """Return what the cards show of another method; of its own, the access has been through them."""
+    if method.slug == access.method:
+        return {}
+    tried = Access(
+        pk=access.pk, cluster=access.cluster, provider=access.provider, name=access.name, method=method.slug,
+        configuration=access.configuration,
+    )  # fmt: skip
+    return cards.context(tried)
 
 
 @sensitive_variables()

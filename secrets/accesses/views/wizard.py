@@ -12,6 +12,7 @@ from django.views.decorators.debug import sensitive_variables
 from accesses import forms, services, situations
 from accesses.models import Access, AccessDraft
 from accesses.providers import PROVIDERS, ConfigurationForm, Method
+from accesses.setup import cards
 from accounts.access import OrgRequest, org_view
 from accounts.roles import Permission
 from clusters.models import Cluster
@@ -157,7 +158,7 @@ def _details(request: OrgRequest, draft: AccessDraft) -> HttpResponse:
     if method is None:
         raise Http404
     posted = (request.POST, request.FILES) if request.method == "POST" else (None, None)
-    form = forms.details_form(draft, method, *posted)
+    form, result = forms.details_form(draft, method, *posted), None
     if form.is_valid():
         _answer(draft, form)
         result = services.test_draft(draft)
@@ -167,8 +168,8 @@ def _details(request: OrgRequest, draft: AccessDraft) -> HttpResponse:
         form = forms.details_form(draft, method, *posted)
         form.add_error(result.about, f"{result.reason} {result.remedy}")
     context = {
-        "form": form, "set_at": draft.credential_set_at, "method": method,
-        "around": forms.namespaces_of(draft.cluster),
+        "form": form, "set_at": draft.credential_set_at, "method": method, "result": result,
+        "around": forms.namespaces_of(draft.cluster), "setup": cards.context(draft),
     }  # fmt: skip
     return _page(request, draft, "details", context)
 
@@ -188,10 +189,11 @@ def _answer(draft: AccessDraft, form: ConfigurationForm) -> None:
 
 
 def _test(request: OrgRequest, draft: AccessDraft) -> HttpResponse:
-    """Test at the first visit and on demand; what was tested and shown can be saved."""
-    if request.method == "POST" and request.POST.get("wish") == "save" and draft.result:
+    """Test on demand; what was tested, and shown to the person, can be saved."""
+    save = request.method == "POST" and request.POST.get("wish") == "save"
+    if save and draft.tested_at and request.POST.get("shown") == draft.tested_at.isoformat():
         return _save(request, draft)
-    if request.method == "POST" or not draft.result:
+    if (request.method == "POST" and not save) or not draft.result:
         services.test_draft(draft)
     if request.method == "POST":
         return pages.go_to(request, _url(request, draft, "test"))

@@ -1,0 +1,81 @@
+"""Google Cloud as a cloud of credentials: the key.json of a service account."""
+
+from typing import Any
+
+from django import forms
+from django.views.decorators.debug import sensitive_variables
+
+from credentials.clouds import errors, google, policies
+from credentials.clouds.base import Cloud, Facts, Method, Secret
+from credentials.fields import SealedTextarea, SecretField, SecretForm, pasted_or_uploaded
+
+
+class KeyForm(SecretForm):
+    """A service account's key.json, pasted or uploaded; of what is in it only what is needed is kept."""
+
+    key = SecretField(
+        label="key.json",
+        widget=SealedTextarea(
+            attrs={"rows": 8, "autocomplete": "off", "spellcheck": "false", "data-secret": "true"}
+        ),
+        help_text="The whole file, as Google made it. It is stored encrypted and never shown again.",
+    )
+    file = forms.FileField(
+        label="Or upload the file",
+        required=False,
+        widget=forms.FileInput(attrs={"accept": ".json,application/json"}),
+        error_messages={"empty": "The file is empty."},
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["key"].error_messages["required"] = "Paste a key.json, or choose its file."
+
+    @sensitive_variables()
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        text = pasted_or_uploaded(self, "key", google.LARGEST)
+        if text:
+            try:
+                cleaned["key"] = google.text_of(google.parse_key(text))
+            except google.KeyRefused as error:
+                self.add_error("key", str(error))
+        return cleaned
+
+
+@sensitive_variables()
+def _identify(secret: Secret, given: Facts) -> Facts:
+    try:
+        key = google.parse_key(secret.get("key", ""))
+    except google.KeyRefused as error:
+        raise errors.CredentialRefused(str(error)) from None
+    found = google.facts(key)
+    project, permission = found["project"], "resourcemanager.projects.get"
+    try:
+        google.Api(google.by_key(key)).call(
+            "GET", "cloudresourcemanager", f"v1/projects/{project}", permission
+        )
+    except errors.PermissionMissing:
+        # One that is denied has signed in; its address tells its project, where that is not merely said in the file.
+        if not found["email"].endswith(f"@{project}.iam.gserviceaccount.com"):
+            raise
+    return found
+
+
+CLOUD = Cloud(
+    slug="gcp",
+    label="Google Cloud",
+    methods=(
+        Method(
+            slug="key",
+            label="Service account key",
+            consequence="The key.json of a service account of its own, with the role that Keyhaven shows. You rotate it.",
+            form=KeyForm,
+            identify=_identify,
+        ),
+    ),
+    words={"email": "Service account", "project": "Project", "key_id": "Key ID"},
+    policy=lambda facts: policies.for_google(facts.get("project", "PROJECT_ID")),
+    policy_note="A custom role, as gcloud iam roles create takes it with --file. For service accounts that deploys make "
+    "and Keyhaven checks. In place of a key of an access, it also needs what that access's page lists.",
+)

@@ -1,0 +1,185 @@
+"""Making, checking, changing and removing cloud credentials. What is stored was tried first."""
+
+from typing import Any
+
+from django.db import IntegrityError, connection, transaction
+from django.db.models import ProtectedError
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
+
+from accounts.audit import services as audit
+from accounts.models import Organization, User
+from credentials import clouds, signals
+from credentials.clouds.base import Facts, Secret
+from credentials.clouds.errors import ProviderError
+from credentials.models import CloudCredential
+
+# So many of what uses a credential are named in a sentence.
+SHOWN = 3
+
+
+class NameTaken(ValueError):
+    """The organization already has a credential of that name."""
+
+
+class Changed(ValueError):
+    """Somebody else changed the credential since the form was shown."""
+
+
+class InUse(ValueError):
+    """Clusters or accesses use what would go away."""
+
+
+@sensitive_variables()
+def identify(cloud: str, method: str, secret: Secret, given: Facts) -> Facts:
+    """Sign in to the cloud and return whose credential it is.
+
+    :raises ProviderError: the cloud refuses it, or does not answer
+    """
+    _, way = clouds.known(cloud, method)
+    return way.identify(secret, given)
+
+
+@sensitive_variables()
+def create(
+    *, organization: Organization, name: str, cloud: str, method: str, secret: Secret, given: Facts, by: User
+) -> CloudCredential:
+    """Try a credential and store it.
+
+    :raises ProviderError: the cloud refuses it, or does not answer
+    :raises NameTaken: the name is in use
+    """
+    now = timezone.now()
+    credential = CloudCredential(
+        organization=organization,
+        name=name,
+        cloud=cloud,
+        method=method,
+        facts=identify(cloud, method, secret, given),
+        set_at=now,
+        set_by=str(by),
+        checked_at=now,
+        created_by=str(by),
+    )
+    credential.secret = secret
+    with transaction.atomic():
+        _save(credential)
+        _record(credential, "credential.created", by, {"secret": "set"})
+    return credential
+
+
+def _save(credential: CloudCredential) -> None:
+    try:
+        with transaction.atomic():
+            credential.save()
+    except IntegrityError as error:
+        raise NameTaken(f"There is a credential named {credential.name} already.") from error
+
+
+def _record(credential: CloudCredential, action: str, by: User, more: dict[str, Any]) -> None:
+    details = {"cloud": credential.cloud, "method": credential.method, **credential.facts, **more}
+    audit.record(
+        organization=credential.organization, by=by, action=action, target=credential, details=details
+    )
+
+
+def check(credential: CloudCredential) -> None:
+    """Try a stored credential now and keep what was found, unless it was replaced meanwhile."""
+    found: dict[str, Any] = {"check_error": "", "check_remedy": ""}
+    try:
+        found["facts"] = identify(credential.cloud, credential.method, credential.secret, credential.facts)
+    except ProviderError as error:
+        found = {"check_error": error.reason[:300], "check_remedy": error.remedy[:300]}
+    same = CloudCredential.objects.filter(pk=credential.pk, version=credential.version)
+    same.update(checked_at=timezone.now(), **found)
+
+
+@sensitive_variables()
+def change(
+    *, credential: CloudCredential, name: str, secret: Secret, given: Facts, seen_version: int, by: User
+) -> bool:
+    """Rename a credential or replace its secret, which is tried first; return whether anything differs.
+
+    :raises Changed: somebody else changed it since version `seen_version`
+    :raises ProviderError: the cloud refuses the new values, or does not answer
+    :raises InUse: something uses it, and the new values belong to another account
+    :raises NameTaken: the name is in use
+    """
+    _check_version(credential, seen_version)
+    renewed = secret != credential.secret or not given.items() <= credential.facts.items()
+    if not renewed and name == credential.name:
+        return False
+    facts = identify(credential.cloud, credential.method, secret, given) if renewed else None
+    _store(credential, name, (secret, facts) if facts else None, seen_version, by)
+    return True
+
+
+@sensitive_variables()
+@transaction.atomic
+def _store(
+    credential: CloudCredential, name: str, new: tuple[Secret, Facts] | None, seen_version: int, by: User
+) -> None:
+    # FOR UPDATE: what would begin to use it waits, so that the account cannot change under it.
+    live = CloudCredential.objects.select_for_update(of=("self",)).get(pk=credential.pk)
+    _check_version(live, seen_version)
+    before = {"name": live.name, **live.facts}
+    live.name = name
+    if new is not None:
+        secret, facts = new
+        _keep_account(live, facts)
+        live.secret, live.facts, live.set_at, live.set_by = secret, facts, timezone.now(), str(by)
+        live.checked_at, live.check_error, live.check_remedy = timezone.now(), "", ""
+    live.version += 1
+    _save(live)
+    after = {"name": live.name, **live.facts}
+    was = {f"{key} before": value for key, value in before.items() if after.get(key) != value}
+    _record(live, "credential.changed", by, was | {"secret": "changed" if new else "kept"})
+    if new is not None:
+        signals.credential_replaced.send(sender=CloudCredential, credential=live)
+
+
+def _check_version(credential: CloudCredential, seen: int) -> None:
+    if credential.version != seen:
+        raise Changed(
+            f"Somebody changed this credential while you were here. It is now {credential.name}, "
+            f"{credential.identity}. Send the form once more to replace that by what is below."
+        )
+
+
+def _keep_account(credential: CloudCredential, facts: Facts) -> None:
+    """Keep the account while something relies on it: roles are made, and looked for, in that account."""
+    new = CloudCredential(facts=facts).account
+    if new != credential.account and (users := using(credential)):
+        shown = ", ".join(users[:SHOWN]) + (f" and {len(users) - SHOWN} more" if len(users) > SHOWN else "")
+        raise InUse(
+            f"The new values are of the account {new}, but {credential.name} is used in {credential.account}: "
+            f"by {shown}. Add another credential for the other account."
+        )
+
+
+def using(credential: CloudCredential) -> list[str]:
+    """Return what uses a credential, in words."""
+    clusters = [f"the cluster {cluster.name}" for cluster in credential.clusters.order_by("name")]
+    accesses = credential.accesses.select_related("cluster").order_by("cluster__name", "name")
+    made = credential.identities.select_related("cluster").order_by("cluster__name", "access_name")
+    return [
+        *clusters,
+        *(f"the access {access.name} of {access.cluster.name}" for access in accesses),
+        *(f"what was made for {one.access_name} of {one.cluster.name}" for one in made),
+    ]
+
+
+@transaction.atomic
+def delete(*, credential: CloudCredential, by: User) -> None:
+    """Remove a credential that nothing uses.
+
+    :raises InUse: clusters or accesses use it
+    """
+    try:
+        with transaction.atomic():
+            _record(credential, "credential.deleted", by, {})
+            credential.delete()
+            # What began to use it this very moment is refused here and not at the commit.
+            connection.check_constraints()
+    except (ProtectedError, IntegrityError) as error:
+        raise InUse(f"{credential.name} is in use; take it out there first.") from error

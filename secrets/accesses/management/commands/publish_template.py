@@ -1,0 +1,158 @@
+"""Put the CloudFormation template into an S3 bucket: a quick-create link needs it at an address of S3."""
+
+import json
+import re
+from pathlib import PurePosixPath
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from accesses.models import PublishedTemplate
+from accesses.setup import cloudformation, policies
+
+# A dot would fall out of the certificate of virtual-hosted addresses.
+BUCKET = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
+KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9/_.-]{0,300}")
+SID = "KeyhavenTemplate"
+DENIED = (
+    "AWS does not allow {what}. The credentials need s3:PutObject on the bucket, with --create-bucket also "
+    "s3:CreateBucket, with --public also s3:GetBucketPolicy and s3:PutBucketPolicy; and a bucket that is to be public "
+    "may not block public policies."
+)
+REASONS = {
+    "NoSuchBucket": "There is no bucket {bucket}. Add --create-bucket to make it.",
+    "BucketAlreadyExists": "The name {bucket} belongs to somebody else. Choose another.",
+    "PermanentRedirect": "The bucket {bucket} is not in {region}. Name its own region with --region.",
+    "AuthorizationHeaderMalformed": "The bucket {bucket} is not in {region}. Name its own region with --region.",
+    "IllegalLocationConstraintException": "The bucket {bucket} cannot be in {region}. Check the credentials' partition.",
+    "InvalidAccessKeyId": "AWS does not know the access key.",
+    "SignatureDoesNotMatch": "AWS does not accept the secret access key.",
+    "ExpiredToken": "The credentials have expired. Sign in to AWS again.",
+}
+
+
+class Command(BaseCommand):
+    help = (
+        "Publish the CloudFormation template to an S3 bucket, with the AWS credentials of whoever runs this "
+        "(environment, profile or role). The console itself never uses them."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--bucket", required=True)
+        parser.add_argument("--region", required=True, help="the bucket's region, for example eu-west-3")
+        parser.add_argument("--create-bucket", action="store_true", help="make the bucket if it is missing")
+        parser.add_argument(
+            "--key",
+            default=f"keyhaven/{cloudformation.FILE}",
+            metavar="PATH",
+            help="path in the bucket; the template's checksum becomes part of it",
+        )
+        parser.add_argument(
+            "--public",
+            action="store_true",
+            help="let everybody read it; otherwise only accounts that may read the bucket can use the link",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        bucket, region, key = options["bucket"], options["region"], _key(options["key"])
+        if not BUCKET.fullmatch(bucket):
+            raise CommandError(
+                f"{bucket} is no bucket for this: 3 to 63 lower-case letters, digits and hyphens."
+            )
+        self._publish(bucket, region, key, options)
+        ending = policies.suffix(policies.partition(region))
+        url = f"https://{bucket}.s3.{region}.{ending}/{key}"
+        PublishedTemplate.objects.update_or_create(
+            region=region, defaults={"url": url, "digest": cloudformation.digest()}
+        )
+        self.stdout.write(url)
+
+    def _publish(self, bucket: str, region: str, key: str, options: dict[str, Any]) -> None:
+        from botocore import exceptions
+
+        try:
+            s3 = _client(region)
+            made = options["create_bucket"] and _make_bucket(s3, bucket, region)
+            s3.put_object(
+                Bucket=bucket, Key=key, Body=cloudformation.text().encode(), ContentType="application/yaml"
+            )
+            if options["public"]:
+                _make_public(s3, bucket, key, policies.partition(region), new=made)
+        except exceptions.ClientError as error:
+            raise CommandError(_reason(error, bucket, region)) from None
+        except (exceptions.NoCredentialsError, exceptions.PartialCredentialsError):
+            raise CommandError(
+                "There are no AWS credentials. Sign in first, for example with aws sso login."
+            ) from None
+        except (exceptions.ConnectionError, exceptions.HTTPClientError):
+            raise CommandError(f"S3 does not answer in {region}. Check the region and the network.") from None
+        except exceptions.BotoCoreError as error:
+            raise CommandError(f"The request to S3 failed ({type(error).__name__}).") from None
+
+
+def _client(region: str) -> Any:
+    """Return a client with the default chain of credentials: the one place where the console's own are not used."""
+    import boto3
+    from botocore.config import Config
+
+    config = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 2, "mode": "standard"})
+    session: Any = boto3.session.Session()
+    return session.client("s3", region_name=region, config=config)
+
+
+def _key(path: str) -> str:
+    """Return the key with the checksum in it: what was once published at an address never changes."""
+    if not KEY.fullmatch(path) or ".." in path or "//" in path or path.endswith("/"):
+        raise CommandError(
+            f"{path} is no path for the template: letters, digits and / _ . - as in keyhaven/role.yaml."
+        )
+    parts, short = PurePosixPath(path), cloudformation.digest()[:12]
+    return path if short in path else str(parts.with_stem(f"{parts.stem}-{short}"))
+
+
+def _make_bucket(s3: Any, bucket: str, region: str) -> bool:
+    """Make the bucket and tell so; one that is there already stays as it is."""
+    from botocore import exceptions
+
+    try:
+        s3.head_bucket(Bucket=bucket)
+        return False
+    except exceptions.ClientError as error:
+        if error.response["Error"]["Code"] not in ("404", "NoSuchBucket"):
+            raise
+    # us-east-1 is the one region that may not be named.
+    place = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+    s3.create_bucket(Bucket=bucket, **place)
+    return True
+
+
+def _make_public(s3: Any, bucket: str, key: str, partition: str, *, new: bool) -> None:
+    """Add a statement for this one object to the bucket's policy, and keep the others."""
+    from botocore import exceptions
+
+    try:
+        policy = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])
+    except exceptions.ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchBucketPolicy":
+            raise
+        policy = {"Version": "2012-10-17", "Statement": []}
+    # Names of earlier templates stay readable: links to them are out there.
+    sid = f"{SID}{cloudformation.digest()[:12]}"
+    others = [statement for statement in policy["Statement"] if statement.get("Sid") != sid]
+    resource = f"arn:{partition}:s3:::{bucket}/{key}"
+    own = {"Sid": sid, "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": resource}
+    if new:
+        # A new bucket blocks public policies; public ACLs stay blocked.
+        blocks = {"BlockPublicAcls": True, "IgnorePublicAcls": True}
+        blocks |= {"BlockPublicPolicy": False, "RestrictPublicBuckets": False}
+        s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=blocks)
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy | {"Statement": [*others, own]}))
+
+
+def _reason(error: Any, bucket: str, region: str) -> str:
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    if code in REASONS:
+        return REASONS[code].format(bucket=bucket, region=region)
+    if code.startswith(("AccessDenied", "AllAccessDisabled", "403")):
+        return DENIED.format(what=re.sub(r"(?<!^)(?=[A-Z])", " ", error.operation_name).lower())
+    return f"S3 answered {code or 'with an error'} to {error.operation_name}."
