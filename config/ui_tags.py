@@ -65,7 +65,7 @@ BADGES: dict[str, tuple[str, bool, str]] = {
 UNITS = ((60, 1, "s"), (3600, 60, "min"), (86400, 3600, "h"), (86400 * 60, 86400, "d"))
 TOAST_TONES = {"success": "ok", "info": "info", "debug": "idle", "warning": "warn", "error": "bad"}
 # Of long text to copy, so much stays in sight at its end however narrow the page is.
-TAIL = 12
+LONG, TAIL = 40, 12
 MARKS = frozenset(path.stem for path in (BASE_DIR / "static" / "providers").glob("*.svg"))
 
 _numbers = itertools.count(1)
@@ -194,7 +194,7 @@ def error_summary(form: Form) -> dict[str, Any]:
 def copy(text: Any, label: str) -> dict[str, Any]:
     """Render text with a button that copies it; `label` says what it is. What has no room is cut in its middle."""
     whole = str(text)
-    at = len(whole) - TAIL if len(whole) > 2 * TAIL else len(whole)
+    at = len(whole) - TAIL if len(whole) > LONG else len(whole)
     return {"head": whole[:at], "tail": whole[at:], "text": whole, "label": label}
 
 
