@@ -63,7 +63,10 @@ class _Handler(BaseHTTPRequestHandler):
                 if path == "/token"
                 else google_tokens.exchange(state, form)
             )
-        body = json.loads(sent) if sent else {}
+        try:
+            body = json.loads(sent) if sent else {}
+        except ValueError:
+            raise Refused(400, "INVALID_ARGUMENT", "Invalid JSON payload received.") from None
         if path.startswith("/sandbox/"):
             return _planted(state, path, body)
         members = google_tokens.caller(state, self.headers.get("Authorization", ""))

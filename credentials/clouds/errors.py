@@ -61,3 +61,10 @@ class NotThere(ProviderError):
     """What was asked for does not exist."""
 
     remedy_text = "Check the name and the region."
+
+
+class Raced(ProviderError):
+    """Somebody else changed the same at the same time."""
+
+    remedy_text = "Try again in a moment."
+    retryable = True

@@ -182,9 +182,7 @@ _STATUSES: dict[int, Maker] = {
     401: _is(errors.CredentialRefused, "Google does not accept this credential.", _NEW_KEY),
     403: _denied,
     404: _is(errors.NotThere, "Google does not have it.", "Check the project and the region."),
-    409: _is(
-        errors.ProviderError, "Somebody else changed it at Google at the same time.", "Try again in a moment."
-    ),
+    409: _is(errors.Raced, "Somebody else changed it at Google at the same time."),
     429: _is(errors.Throttled, "Google asks to slow down."),
 }
 

@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import uuid
 from io import StringIO
 from types import SimpleNamespace
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -39,30 +40,28 @@ def template(project):
 
 
 @pytest.fixture
-def aws(monkeypatch):
-    """An AWS account of the administrator's, and their credentials where boto3 looks for them."""
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAADMINISTRATOR123")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "administrators-own")
+def aws(sandbox_cloud, aws_endpoint, monkeypatch):
+    """The administrator's credentials, where boto3 looks for them; and their clients."""
+    key, secret = sandbox_cloud.keys["administrator"]
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", key)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret)
 
     def client(service, region="eu-west-3"):
-        import boto3
+        return sandbox_cloud.client(service, "administrator", region)
 
-        return boto3.client(service, region_name=region)
+    return SimpleNamespace(client=client)
 
-    client("sts").get_caller_identity()
-    yield SimpleNamespace(client=client, url=f"http://{host}:{port}")
-    server.stop()
-    import moto.backends
 
-    moto.backends.get_backend("s3").reset()
-    for service in ("s3", "iam", "cloudformation"):
-        moto.backends.get_backend(service).reset()
+@pytest.fixture
+def bucket():
+    """A name that no other test has."""
+    return f"templates-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture
+def name():
+    """The name of a stack and of its role."""
+    return f"keyhaven-{uuid.uuid4().hex[:8]}"
 
 
 def publish(**options):
@@ -131,26 +130,22 @@ def test_the_linter_would_say_something(tmp_path):
     assert lint_file(file, config=ManualArgs(regions=["eu-west-3"]))
 
 
-def test_the_link_leads_to_a_role_that_the_cluster_can_use(aws):
+def test_the_link_leads_to_a_role_that_the_cluster_can_use(aws, bucket, name):
     """As a person goes: publish, click, create, copy from the outputs."""
-    publish(create_bucket=True)
+    publish(bucket=bucket, create_bucket=True)
     row = cloudformation.published("eu-west-3")
+    given = parameters(role_name=name, prefix="a/b+c=d")
     url = cloudformation.quick_create_url(
-        template_url=row.url,
-        region="eu-west-3",
-        stack_name="keyhaven-aws",
-        parameters=parameters(prefix="a/b+c=d"),
+        template_url=row.url, region="eu-west-3", stack_name=name, parameters=given
     )
 
     link = taken_apart(url)
     made = create(aws, link.parameters, region=link.region, stack=link.stack, TemplateURL=link.template)
 
-    assert (link.host, link.page, link.region) == (
-        "eu-west-3.console.aws.amazon.com", "/stacks/quickcreate", "eu-west-3",
-    )  # fmt: skip
-    assert link.template == row.url
-    assert link.parameters == parameters(prefix="a/b+c=d")
-    assert made.arn == f"arn:aws:iam::{ACCOUNT}:role/keyhaven-secrets-manager-role"
+    assert link.host == "eu-west-3.console.aws.amazon.com"
+    assert (link.page, link.region) == ("/stacks/quickcreate", "eu-west-3")
+    assert (link.template, link.parameters) == (row.url, given)
+    assert made.arn == f"arn:aws:iam::{ACCOUNT}:role/{name}"
 
 
 def test_every_value_of_the_link_is_encoded():
@@ -181,42 +176,51 @@ def test_the_link_goes_to_the_console_of_the_partition(region, host):
     assert url.startswith(f"https://{host}/cloudformation/home?region={region}#/stacks/quickcreate?")
 
 
-@pytest.mark.parametrize("region", ["eu-west-3", "cn-north-1", "us-gov-west-1"])
 @pytest.mark.parametrize("prefix", ["", "staging", "/prod/payments/"])
 @pytest.mark.parametrize("provider", [SECRETS_MANAGER, PARAMETER_STORE])
-def test_the_stack_has_the_policy_that_the_generator_gives(aws, provider, prefix, region):
-    place = Place(ACCOUNT, region)
+def test_the_stack_has_the_policy_that_the_generator_gives(aws, name, provider, prefix):
+    given = parameters(provider=provider, prefix=prefix, role_name=name)
 
-    made = create(aws, parameters(provider=provider, prefix=prefix), region=region)
+    made = create(aws, given, stack=name, region="us-east-1")
 
+    place = Place(ACCOUNT, "us-east-1")
     assert made.policy == policies.document(provider, place=place, prefixes=[prefix] if prefix else [])
-    assert made.arn.startswith(f"arn:{place.partition}:iam::{ACCOUNT}:role/")
 
 
 @pytest.mark.parametrize("issuer", [ISSUER, "https://oic.example.com/tenant/id/"])
-@pytest.mark.parametrize("region", ["eu-west-3", "cn-north-1"])
-def test_the_role_trusts_that_issuer_and_that_serviceaccount_alone(aws, region, issuer):
-    made = create(aws, parameters(issuer=issuer, namespace="eso", service_account="gcp-9"), region=region)
+def test_the_role_trusts_that_issuer_and_that_serviceaccount_alone(aws, name, issuer):
+    given = parameters(issuer=issuer, namespace="eso", service_account="aws-9", role_name=name)
 
-    arn = policies.provider_arn(Place(ACCOUNT, region), issuer)
-    wanted = policies.trust(arn, issuer, "system:serviceaccount:eso:gcp-9")
+    made = create(aws, given, stack=name)
+
+    arn = policies.provider_arn(Place(ACCOUNT, "eu-west-3"), issuer)
+    wanted = policies.trust(arn, issuer, "system:serviceaccount:eso:aws-9")
     assert made.role["AssumeRolePolicyDocument"] == wanted
     assert made.role["Tags"] == [{"Key": "managed-by", "Value": "keyhaven"}]
 
 
-def test_the_provider_is_made_only_when_asked_for(template):
-    """moto knows no such resource, so this reads the template."""
-    provider = template["Resources"]["OIDCProvider"]
-    trust = template["Resources"]["Role"]["Properties"]["AssumeRolePolicyDocument"]["Fn::Sub"][1]
+def test_no_arn_is_of_one_partition_only():
+    """The stand-in has one partition; AWS China and GovCloud have others."""
+    assert set(re.findall(r"arn:([^:]+(?:::[^:}]+})?)", cloudformation.text())) == {"${AWS::Partition}"}
 
-    assert template["Parameters"]["CreateOIDCProvider"]["Default"] == "no"
-    assert template["Conditions"][provider["Condition"]] == {
-        "Fn::Equals": [{"Ref": "CreateOIDCProvider"}, "yes"]
-    }
-    assert provider["Properties"]["ClientIdList"] == ["sts.amazonaws.com"]
-    # The role waits for the provider that it trusts.
-    assert trust["Provider"]["Fn::If"][:2] == [provider["Condition"], {"Ref": "OIDCProvider"}]
-    assert parameters(create_provider=True)["CreateOIDCProvider"] == "yes"
+
+@pytest.mark.parametrize("create_provider", [True, False])
+def test_the_provider_is_made_only_when_asked_for(aws, name, create_provider):
+    issuer = f"https://oidc.example.com/{name}"
+    given = parameters(issuer=issuer, role_name=name, create_provider=create_provider)
+
+    made = create(aws, given, stack=name)
+
+    iam = aws.client("iam")
+    arn = policies.provider_arn(Place(ACCOUNT, "eu-west-3"), issuer)
+    known = [entry["Arn"] for entry in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]]
+    (statement,) = made.role["AssumeRolePolicyDocument"]["Statement"]
+    assert (arn in known) is create_provider
+    assert statement["Principal"] == {"Federated": arn}
+    if create_provider:
+        provider = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=arn)
+        assert provider["ClientIDList"] == ["sts.amazonaws.com"]
+        assert provider["Tags"] == [{"Key": "managed-by", "Value": "keyhaven"}]
 
 
 @pytest.mark.parametrize(
@@ -269,16 +273,16 @@ def test_the_command_survives_a_shell(tmp_path):
     assert list(tmp_path.iterdir()) == [stub]
 
 
-def test_publishing_says_where_and_never_changes_an_address(aws):
-    url = publish(create_bucket=True)
-    again = publish()
+def test_publishing_says_where_and_never_changes_an_address(aws, bucket):
+    url = publish(bucket=bucket, create_bucket=True)
+    again = publish(bucket=bucket)
 
     row = PublishedTemplate.objects.get()
     short = cloudformation.digest()[:12]
+    body = aws.client("s3").get_object(Bucket=bucket, Key=urlsplit(url).path[1:])["Body"].read()
     assert url == again == row.url
-    assert url == f"https://acme-templates.s3.eu-west-3.amazonaws.com/keyhaven/keyhaven-role-{short}.yaml"
+    assert url == f"https://{bucket}.s3.eu-west-3.amazonaws.com/keyhaven/keyhaven-role-{short}.yaml"
     assert cloudformation.is_current(row)
-    body = aws.client("s3").get_object(Bucket="acme-templates", Key=urlsplit(url).path[1:])["Body"].read()
     assert body.decode() == cloudformation.text()
 
 
@@ -293,44 +297,40 @@ def test_an_older_template_is_not_current_and_another_partition_has_its_own():
     assert cloudformation.published("us-gov-west-1") is None
 
 
-def test_a_public_template_is_that_object_alone_and_other_statements_stay(aws):
-    publish(create_bucket=True)
+def test_a_public_template_is_that_object_alone_and_other_statements_stay(aws, bucket):
+    publish(bucket=bucket, create_bucket=True)
     s3 = aws.client("s3")
     theirs = {
         "Sid": "Theirs", "Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
-        "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::acme-templates",
+        "Action": "s3:ListBucket", "Resource": f"arn:aws:s3:::{bucket}",
     }  # fmt: skip
-    s3.put_bucket_policy(
-        Bucket="acme-templates", Policy=json.dumps({"Version": "2012-10-17", "Statement": [theirs]})
-    )
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [theirs]}))
 
-    publish(public=True, key="t/role.yaml")
-    publish(public=True, key="t/role.yaml")
+    publish(bucket=bucket, public=True, key="t/role.yaml")
+    publish(bucket=bucket, public=True, key="t/role.yaml")
 
-    kept, ours = json.loads(s3.get_bucket_policy(Bucket="acme-templates")["Policy"])["Statement"]
+    kept, ours = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])["Statement"]
     assert kept == theirs
-    assert ours["Resource"] == f"arn:aws:s3:::acme-templates/t/role-{cloudformation.digest()[:12]}.yaml"
+    assert ours["Resource"] == f"arn:aws:s3:::{bucket}/t/role-{cloudformation.digest()[:12]}.yaml"
     assert (ours["Principal"], ours["Action"]) == ("*", "s3:GetObject")
 
 
-def test_only_a_new_bucket_is_opened_for_public_policies(aws):
+def test_only_a_new_bucket_is_opened_for_public_policies(aws, bucket):
     s3 = aws.client("s3")
     place = {"LocationConstraint": "eu-west-3"}
-    closed = dict.fromkeys(
-        ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True
-    )
-    s3.create_bucket(Bucket="acme-theirs", CreateBucketConfiguration=place)
-    s3.put_public_access_block(Bucket="acme-theirs", PublicAccessBlockConfiguration=closed)
+    names = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+    closed = dict.fromkeys(names, True)
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=place)
+    s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=closed)
 
-    publish(bucket="acme-theirs", create_bucket=True)
-    publish(bucket="acme-new", create_bucket=True, public=True)
+    publish(bucket=bucket, create_bucket=True)
+    publish(bucket=f"{bucket}-new", create_bucket=True, public=True)
 
-    blocks = {
-        name: s3.get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"]
-        for name in ("acme-theirs", "acme-new")
-    }
-    assert blocks["acme-theirs"] == closed
-    assert blocks["acme-new"] == closed | {"BlockPublicPolicy": False, "RestrictPublicBuckets": False}
+    def blocks(name):
+        return s3.get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"]
+
+    assert blocks(bucket) == closed
+    assert blocks(f"{bucket}-new") == closed | {"BlockPublicPolicy": False, "RestrictPublicBuckets": False}
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,10 @@
 """What automatic mode makes in a cloud, so that a cluster can sign in without keys: one module a cloud."""
 
-from accesses.identities import aws
+from accesses.identities import aws, google
 from accesses.identities.base import Maker
 from accesses.models import Access, Identity
 
-MAKERS: dict[str, Maker] = {maker.cloud: maker for maker in (aws.MAKER,)}
+MAKERS: dict[str, Maker] = {maker.cloud: maker for maker in (aws.MAKER, google.MAKER)}
 
 
 def are_made(access: Access) -> bool:

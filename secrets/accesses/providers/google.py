@@ -164,6 +164,15 @@ def _only_on_gke(situation: Situation) -> Obstacle | None:
     return None
 
 
+def _ambient_obstacle(situation: Situation) -> Obstacle | None:
+    if situation.cluster.cloud == "gcp":
+        return None
+    return Obstacle(
+        f"{situation.cluster} is not a GKE cluster: its pods have no identity at Google.",
+        "Use workload identity federation, or a service account's key.",
+    )
+
+
 def _automatic_obstacle(situation: Situation) -> Obstacle | None:
     found, credential = _only_on_gke(situation), situation.cluster.credential
     if found is None and (credential is None or credential.cloud != "gcp"):
@@ -234,20 +243,24 @@ METHODS = (
         "workload-identity", "Workload identity", "No keys stored: a service account of yours trusts this cluster.",
         WorkloadIdentityForm, _workload_identity_auth, _by_workload_identity, annotations=_annotations,
         obstacle=_only_on_gke, fields=_PLACE | {"trust": "email"},
+        setup="accesses/setup/gcp_workload_identity.html",
     ),
     Method(
         "key", "Service account key", "A key.json, stored encrypted here and in the cluster; you rotate it.",
         KeyForm, _key_auth, _by_key, secret_data=_key_data, fields=_PLACE | {"credential": "key"},
+        setup="accesses/setup/gcp_key.html",
     ),
     Method(
         "federation", "Workload identity federation",
         "No keys stored: a workload identity pool that trusts this cluster's issuer.",
         FederationForm, _federation_auth, _by_federation, annotations=lambda access: {},
         obstacle=_federation_obstacle, fields=_PLACE | {"trust": "audience"},
+        setup="accesses/setup/gcp_federation.html",
     ),
     Method(
         "ambient", "The operator's own identity",
         "No keys stored: the application default credentials of its pods. One identity for the whole cluster.",
-        AmbientForm, lambda access, namespace: None, _ambient, fields=_PLACE,
+        AmbientForm, lambda access, namespace: None, _ambient, obstacle=_ambient_obstacle, fields=_PLACE,
+        setup="accesses/setup/gcp_ambient.html",
     ),
 )  # fmt: skip

@@ -7,8 +7,8 @@ from typing import Any
 from django import forms
 
 from accesses.providers.base import ConfigurationForm, SecretField, Situation, SuggestingInput
-from credentials.fields import SealedTextarea
 from credentials.clouds import google, google_regions
+from credentials.fields import SealedTextarea
 from credentials.models import CloudCredential
 
 AUDIENCE = re.compile(

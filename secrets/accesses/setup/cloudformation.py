@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 
 from accesses.models import PublishedTemplate
 from accesses.setup import policies
+from credentials.clouds import aws_regions
 
 FILE = "keyhaven-role.yaml"
 ROLE_NAME = "keyhaven-secrets-manager-role"
@@ -70,7 +71,7 @@ def stack_name(service_account: str) -> str:
 
 def console(region: str) -> str:
     """Return the host of the AWS console for a region, in the region's partition."""
-    return f"{region}.{_CONSOLES[policies.partition(region)]}"
+    return f"{region}.{_CONSOLES[aws_regions.partition_of(region)]}"
 
 
 def quick_create_url(
@@ -120,9 +121,9 @@ def pod_identity_command(*, region: str, cluster: str, namespace: str, service_a
 
 def published(region: str) -> PublishedTemplate | None:
     """Return where the template was last published for the partition of `region`; it may be an older one."""
-    here = policies.partition(region)
+    here = aws_regions.partition_of(region)
     found = (row for row in PublishedTemplate.objects.order_by("-published_at", "-pk"))
-    return next((row for row in found if policies.partition(row.region) == here), None)
+    return next((row for row in found if aws_regions.partition_of(row.region) == here), None)
 
 
 def is_current(row: PublishedTemplate) -> bool:

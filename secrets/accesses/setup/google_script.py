@@ -79,7 +79,7 @@ def grants(project: str, member: str, *, number: str = "", prefixes: Sequence[st
         if not number.isdigit():
             raise ValidationError("A condition on names needs the project's number.", code="number")
         condition = f"expression={_expression(number, found)},title=keyhaven-names"
-    return _granted(shlex.quote(project), shlex.quote(member), condition)
+    return _granted(_project(project), shlex.quote(member), condition)
 
 
 def clean_prefixes(prefixes: Iterable[str]) -> list[str]:
@@ -141,7 +141,7 @@ def workload_identity_listing(
     return "\n".join(
         [
             "gcloud services enable secretmanager.googleapis.com iamcredentials.googleapis.com \\",
-            f"  --project={shlex.quote(project)}",
+            f"  --project={_project(project)}",
             f"gcloud iam service-accounts add-iam-policy-binding {shlex.quote(account)} \\",
             "  --role=roles/iam.workloadIdentityUser --condition=None \\",
             f"  --member={shlex.quote(f'serviceAccount:{cluster_project}.svc.id.goog[{namespace}/{service_account}]')}",
@@ -154,8 +154,8 @@ def ambient_listing(project: str, cluster_project: str, namespace: str, service_
     """Return the gcloud lines that let the operator's own ServiceAccount on GKE read, without a service account."""
     rest = f"/locations/global/workloadIdentityPools/{cluster_project}.svc.id.goog/subject"
     member = _of_project("principal:", f"{rest}/ns/{namespace}/sa/{service_account}")
-    described = f"gcloud projects describe {shlex.quote(cluster_project)} --format='value(projectNumber)'"
-    return f"NUMBER=$({described})\n{_granted(shlex.quote(project), member)}"
+    described = f"gcloud projects describe {_project(cluster_project)} --format='value(projectNumber)'"
+    return f"NUMBER=$({described})\n{_granted(_project(project), member)}"
 
 
 def _project(project: str) -> str:

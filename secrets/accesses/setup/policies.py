@@ -8,6 +8,8 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 
+from credentials.clouds import aws_regions
+
 type Document = dict[str, Any]
 
 # What IAM takes: all inline policies of a role together, and of a user, without whitespace.
@@ -56,7 +58,6 @@ _NOUNS = {SECRETS_MANAGER: "secret", PARAMETER_STORE: "parameter"}
 _KEY = re.compile(r"arn:(aws[a-z-]*):kms:([a-z0-9-]+):\d{12}:key/[A-Za-z0-9-]{1,64}")
 _WHOLE = re.compile(r".*-[A-Za-z0-9]{6}")
 _SUFFIXES = {"aws-cn": "amazonaws.com.cn", "aws-eusc": "amazonaws.eu"}
-_PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov", "eusc-": "aws-eusc"}
 
 
 class TooLarge(ValueError):
@@ -72,12 +73,7 @@ class Place:
 
     @property
     def partition(self) -> str:
-        return partition(self.region)
-
-
-def partition(region: str) -> str:
-    """Return `aws`, or the partition of a region of China, of GovCloud or of the European Sovereign Cloud."""
-    return next((found for start, found in _PARTITIONS.items() if region.startswith(start)), "aws")
+        return aws_regions.partition_of(self.region)
 
 
 def suffix(of: str) -> str:

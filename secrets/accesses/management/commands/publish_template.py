@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accesses.models import PublishedTemplate
 from accesses.setup import cloudformation, policies
+from credentials.clouds import aws_regions
 
 # A dot would fall out of the certificate of virtual-hosted addresses.
 BUCKET = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
@@ -60,7 +61,7 @@ class Command(BaseCommand):
                 f"{bucket} is no bucket for this: 3 to 63 lower-case letters, digits and hyphens."
             )
         self._publish(bucket, region, key, options)
-        ending = policies.suffix(policies.partition(region))
+        ending = policies.suffix(aws_regions.partition_of(region))
         url = f"https://{bucket}.s3.{region}.{ending}/{key}"
         PublishedTemplate.objects.update_or_create(
             region=region, defaults={"url": url, "digest": cloudformation.digest()}
@@ -77,7 +78,7 @@ class Command(BaseCommand):
                 Bucket=bucket, Key=key, Body=cloudformation.text().encode(), ContentType="application/yaml"
             )
             if options["public"]:
-                _make_public(s3, bucket, key, policies.partition(region), new=made)
+                _make_public(s3, bucket, key, aws_regions.partition_of(region), new=made)
         except exceptions.ClientError as error:
             raise CommandError(_reason(error, bucket, region)) from None
         except (exceptions.NoCredentialsError, exceptions.PartialCredentialsError):
