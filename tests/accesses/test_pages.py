@@ -298,8 +298,8 @@ class TestDetail:
 
         assert arn in text
         assert '<dt>Account</dt><dd class="mono">123456789012</dd>' in text
-        assert f"system:serviceaccount:external-secrets:{access.store_name}" in text
-        assert "Copy the ServiceAccount&#x27;s subject" in text
+        assert f"system:serviceaccount:external-secrets:{access.service_account}" in text
+        assert "Copy the ServiceAccount's subject" in text
         assert "None is stored" in text
         assert "Europe (Paris), eu-west-3" in text
 
@@ -456,6 +456,6 @@ class TestDelete:
         role = show(devops, f"{AWS}delete/".replace("/aws/", "/role/"))
 
         assert re.search(r"<dt>Its IAM role</dt><dd>.*role/keyhaven-auto", automatic)
-        assert f"external-secrets/{auto.store_name}" in automatic
+        assert f"external-secrets/{auto.service_account}" in automatic
         assert f'<span class="mono">{arn}</span>, which was not made by Keyhaven' in role
         assert "Its IAM role" not in role
