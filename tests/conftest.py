@@ -134,21 +134,28 @@ def sandbox_cluster(sandbox_cloud: Any) -> Any:
 
 
 @pytest.fixture
-def make_sandbox_cluster(sandbox_cloud: Any) -> Any:
-    """Return a function that starts a sandbox cluster of a kind, whose issuer the AWS stand-in can reach."""
+def make_sandbox_cluster(sandbox_cloud: Any, request: pytest.FixtureRequest) -> Any:
+    """Return a function that starts a sandbox cluster of a kind, whose issuer the clouds can reach.
+
+    The Google stand-in is there for tests that ask for it themselves.
+    """
     import contextlib
 
     from sandbox import world
     from sandbox.kubernetes import Cluster
     from sandbox.reconciler import Reconciler
 
+    google = request.getfixturevalue("sandbox_google") if "google_endpoint" in request.fixturenames else None
     with contextlib.ExitStack() as stack:
 
         def make(kind: str, issuer: str = "") -> Any:
             cluster = stack.enter_context(Cluster(kind=kind, issuer=issuer))
             cluster.load(list(world.manifests(kind)))
             sandbox_cloud.trust(cluster)
-            reconciler = Reconciler(cluster, sandbox_cloud.url)
+            if google is not None:
+                gke = cluster.issuer if kind == "gke" else ""
+                google.trust(cluster.issuer, cluster.jwks(), gke)
+            reconciler = Reconciler(cluster, sandbox_cloud.url, google.url if google else "")
             reconciler.start()
             stack.callback(reconciler.stop)
             return cluster

@@ -12,6 +12,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from accesses import manifests, providers, trials
 from accesses.providers import Situation, gcp_secret_manager, google, google_forms
+from accesses.setup import cards
 from clusters import kubeconfig
 from clusters.models import Cluster
 from credentials.clouds import google as cloud
@@ -257,6 +258,7 @@ PUBLIC = "https://oidc.eks.eu-west-3.amazonaws.com/id/ABC"
         ("automatic", {"kind": "eks"}, "is not a GKE cluster"),
         ("automatic", GKE, "no cloud credential for the Google project"),
         ("workload-identity", {"kind": "kubeconfig"}, "is not a GKE cluster"),
+        ("ambient", {"kind": "eks"}, "have no identity at Google"),
         ("workload-identity", GKE | {"cloud_name": ""}, "is not known"),
         ("federation", GKE, "Google trusts already"),
         ("federation", {"issuer": ""}, "does not tell who issues"),
@@ -279,7 +281,7 @@ def test_what_is_not_possible_says_why_and_what_to_do(method, cluster, words):
         ("key", {"kind": "eks"}),
         ("key", GKE),
         ("key", {}),
-        ("ambient", {}),
+        ("ambient", GKE),
     ],
 )
 def test_what_is_possible_has_no_obstacle(method, cluster):
@@ -340,7 +342,7 @@ class TestManifests:
                     "clusterProjectID": "acme-prod",
                     "clusterLocation": "europe-west9",
                     "clusterName": "prod",
-                    "serviceAccountRef": {"name": one.store_name, "namespace": "external-secrets"},
+                    "serviceAccountRef": {"name": one.service_account, "namespace": "external-secrets"},
                 }
             },
         }
@@ -357,7 +359,7 @@ class TestManifests:
         assert auth == {
             "audience": POOL,
             "serviceAccountRef": {
-                "name": one.store_name,
+                "name": one.service_account,
                 "namespace": "external-secrets",
                 "audiences": [f"https:{POOL}"],
             },
@@ -594,11 +596,19 @@ class TestClusterTokens:
         result = trials.try_access(access)
 
         assert google.principal(access).startswith(
-            "serviceAccount:acme-prod.svc.id.goog[external-secrets/gcp-"
+            "serviceAccount:acme-prod.svc.id.goog[external-secrets/keyhaven-"
         )
         assert result.listed, result.reason
         assert result.facts[0].text == f"As {READER}"
         assert result.names == world.google_names(300)[:5]
+
+    def test_the_listing_that_makes_the_trust_names_both(self, gke):
+        access = make("workload-identity", self.connected(gke, **GKE), email=READER)
+
+        listing = cards.context(access)["listing"]
+
+        assert READER in listing
+        assert f"acme-prod.svc.id.goog[external-secrets/{access.service_account}]" in listing
 
     def test_a_service_account_that_does_not_trust_it_is_said(self, gke):
         access = make("workload-identity", self.connected(gke, **GKE), email=READER)
@@ -631,7 +641,7 @@ class TestClusterTokens:
         assert result.listed, result.reason
         assert result.facts[0].text == f"As {who}"
         assert who.endswith(
-            f"workloadIdentityPools/direct/subject/system:serviceaccount:external-secrets:{access.store_name}"
+            f"workloadIdentityPools/direct/subject/system:serviceaccount:external-secrets:{access.service_account}"
         )
 
     def test_or_as_a_service_account(self, eks, sandbox_google):

@@ -30,12 +30,12 @@ def _manifest(kind: str, name: str, spec: dict[str, Any]) -> Manifest:
 
 def issuer_name(issuer: str) -> str:
     """Return an issuer as IAM and trust policies name it: without its scheme."""
-    return issuer.removeprefix("https://").rstrip("/")
+    return issuer.removeprefix("https://")
 
 
 def provider_arn(access: Access) -> str:
     place = policies.Place(access.cluster.account, access.configuration["region"])
-    return policies.provider_arn(place, access.cluster.issuer.rstrip("/"))
+    return policies.provider_arn(place, access.cluster.issuer)
 
 
 def trust(access: Access) -> dict[str, Any]:

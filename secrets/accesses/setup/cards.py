@@ -180,9 +180,7 @@ def _gcp_federation(access: "Access | AccessDraft") -> Setup:
 
 def _gcp_workload_identity(access: "Access | AccessDraft") -> Setup:
     cluster, project = access.cluster, _project(access)
-    account = str(
-        access.configuration.get("service_account") or f"SERVICE_ACCOUNT@{project}.iam.gserviceaccount.com"
-    )
+    account = str(access.configuration.get("email") or f"SERVICE_ACCOUNT@{project}.iam.gserviceaccount.com")
     return {
         **_common(access),
         "project": project,

@@ -105,7 +105,8 @@ def deploy_command(*, region: str, stack_name: str, parameters: Mapping[str, str
 def output_command(*, region: str, stack_name: str) -> str:
     """Return the command that prints the role's ARN."""
     return (
-        f"aws cloudformation describe-stacks --region {shlex.quote(region)} --stack-name {shlex.quote(stack_name)} \\\n"
+        "aws cloudformation describe-stacks \\\n"
+        f"  --region {shlex.quote(region)} --stack-name {shlex.quote(stack_name)} \\\n"
         "  --query \"Stacks[0].Outputs[?OutputKey=='RoleARN'].OutputValue\" --output text"
     )
 
