@@ -61,7 +61,8 @@ def _judge(source: Access, others: list[Access], links: ExternalSecretQuerySet) 
         read = state if state is not None and state.read_at is not None else None
         unknown = sorted(keys - known.get(access.pk, set())) if read else []
         why = _shut(access, namespaces) or _foreign(source, access, read, unknown, pinned)
-        found.append(Target(access, *why, unknown=unknown, read=read))
+        obstacle, remedy = why or ("", "")
+        found.append(Target(access, obstacle, remedy, unknown, read))
     return found
 
 
@@ -78,10 +79,10 @@ def _known(others: list[Access], keys: set[str]) -> dict[uuid.UUID, set[str]]:
     return found
 
 
-def _shut(access: Access, namespaces: set[str]) -> tuple[str, str] | tuple[()]:
+def _shut(access: Access, namespaces: set[str]) -> tuple[str, str] | None:
     shut = sorted(namespaces - set(access.namespaces))
     if not shut:
-        return ()
+        return None
     word, them = ("namespace", "it") if len(shut) == 1 else ("namespaces", "them")
     return (
         f"{access} is not open to the {word} {', '.join(shut)}.",
@@ -91,10 +92,10 @@ def _shut(access: Access, namespaces: set[str]) -> tuple[str, str] | tuple[()]:
 
 def _foreign(
     source: Access, access: Access, read: InventoryState | None, unknown: list[str], pinned: int
-) -> tuple[str, str] | tuple[()]:
+) -> tuple[str, str] | None:
     """Say why names and versions of one provider are none of another's; of the same provider they are."""
     if access.provider == source.provider:
-        return ()
+        return None
     label = PROVIDERS[access.provider].label
     if read is None:
         return (
@@ -112,7 +113,7 @@ def _foreign(
             f"{words} of {PROVIDERS[source.provider].label}, which {label} does not know.",
             "Link it anew instead.",
         )
-    return ()
+    return None
 
 
 def listed(names: Collection[str]) -> str:
