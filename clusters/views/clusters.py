@@ -153,6 +153,7 @@ def settings_page(
     context = page_context(request, cluster, "settings") | shown
     context |= {
         "accesses": cluster.accesses.order_by("name"),
+        "identities": cluster.identities.order_by("made_at"),
         "linked": cluster.services.aggregate(count=Count("external_secrets"))["count"],
         "seen": cluster.updated_at.isoformat(),
     }

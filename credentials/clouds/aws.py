@@ -36,7 +36,8 @@ def _denied(permission: str, policy: str) -> errors.ProviderError:
 def _token_refused(permission: str, policy: str) -> errors.ProviderError:
     return errors.TrustMissing(
         "The AWS account has no IAM OIDC provider for this cluster's issuer, or not with this audience.",
-        "Add an IAM OIDC provider for the issuer, with the audience sts.amazonaws.com.",
+        "Deploy the stack with CreateOIDCProvider=yes, or add an IAM OIDC provider for the issuer "
+        "with the audience sts.amazonaws.com.",
     )
 
 

@@ -64,6 +64,9 @@ def try_access(access: Access | AccessDraft, *, made: bool = True) -> Result:
             return _rehearsed(method.rehearse(access))
         ensure_service_account(access)
         manager = connect(access)
+    except providers.ProviderError as error:
+        return _failed(method, error)
+    try:
         page = manager.page()
     except providers.PermissionMissing as error:
         return _not_listed(manager, error)

@@ -289,7 +289,7 @@ class TestWhatIsInTheWay:
         page = self.page(here, provider)
 
         assert "has no cloud credential for the" in page
-        assert 'href="/o/acme/clusters/prod/settings/"' in page
+        assert 'href="/o/acme/clusters/prod/settings/#cloud-h"' in page
 
 
 class TestWrongIdentities:

@@ -1,0 +1,165 @@
+"""The rules of identity hold on the server, over both AWS managers together, whoever comes first or at the same time."""
+
+import threading
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from accesses import services, situations
+from accesses.models import Access, AccessDraft
+from clusters.models import Cluster
+from tests import factories
+
+ISSUER = "https://oidc.eks.eu-west-3.amazonaws.com/id/ABC"
+SM, PS = "aws-secrets-manager", "aws-parameter-store"
+CONFIGURATION = {
+    "automatic": {"region": "eu-west-3", "scope": "all", "prefixes": "", "kms_keys": ""},
+    "role": {"region": "eu-west-3", "role_arn": "arn:aws:iam::123456789012:role/x"},
+    "static": {"region": "eu-west-3"},
+}
+
+
+def make_cluster(organization: Any) -> Cluster:
+    credential = factories.make_cloud_credential(organization=organization)
+    return factories.make_cluster(
+        organization=organization, kind="eks", account="123456789012", issuer=ISSUER, credential=credential
+    )
+
+
+def make_draft(cluster: Cluster, by: Any, provider: str, method: str, name: str) -> AccessDraft:
+    """Return a draft that was tested well."""
+    return AccessDraft.objects.create(
+        cluster=cluster, by=by, provider=provider, method=method, name=name, namespaces=["shop"],
+        configuration=CONFIGURATION[method], tested_at=timezone.now(),
+        result={"facts": [], "usable": True, "listed": True, "untried": False, "reason": "", "remedy": ""},
+    )  # fmt: skip
+
+
+@pytest.fixture
+def cluster(organization):
+    return make_cluster(organization)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("first", [SM, PS])
+@pytest.mark.parametrize("second", [SM, PS])
+@pytest.mark.parametrize(("one", "other"), [("automatic", "role"), ("role", "automatic")])
+def test_automatic_and_role_exclude_each_other_in_any_order(cluster, devops, first, second, one, other):
+    services.create(draft=make_draft(cluster, devops, first, one, "first"), by=devops)
+
+    with pytest.raises(situations.NotPossible, match="on one cluster the two exclude each other"):
+        services.create(draft=make_draft(cluster, devops, second, other, "second"), by=devops)
+
+    assert [access.name for access in Access.objects.all()] == ["first"]
+    assert AccessDraft.objects.filter(name="second").exists(), "what was entered stays"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("method", ["automatic", "role"])
+def test_of_the_chosen_one_there_may_be_several_and_static_always(cluster, devops, method):
+    for number, (provider, how) in enumerate([(SM, method), (PS, method), (SM, method), (PS, "static")]):
+        services.create(draft=make_draft(cluster, devops, provider, how, f"access-{number}"), by=devops)
+
+    assert Access.objects.count() == 4
+
+
+@pytest.mark.django_db
+def test_another_cluster_is_free_to_choose(cluster, devops, organization):
+    services.create(draft=make_draft(cluster, devops, SM, "role", "one"), by=devops)
+
+    services.create(draft=make_draft(make_cluster(organization), devops, SM, "automatic", "one"), by=devops)
+
+    assert Access.objects.count() == 2
+
+
+def change(access: Access, by: Any, **values: Any) -> bool:
+    wanted = {
+        "method": access.method, "configuration": access.configuration, "credential": access.credential or {},
+        "namespaces": access.namespaces, "cloud_credential": access.cloud_credential,
+    } | values  # fmt: skip
+    return services.change(
+        access=access, values=services.Values(**wanted), result=None, seen_version=access.version, by=by
+    )
+
+
+@pytest.mark.django_db
+class TestEditing:
+    def test_does_not_stand_in_its_own_way(self, cluster, devops):
+        access = services.create(draft=make_draft(cluster, devops, SM, "role", "one"), by=devops)
+
+        assert change(access, devops, method="automatic", configuration=CONFIGURATION["automatic"])
+
+    def test_keeps_the_rule(self, cluster, devops):
+        services.create(draft=make_draft(cluster, devops, SM, "role", "one"), by=devops)
+        static = services.create(draft=make_draft(cluster, devops, PS, "static", "two"), by=devops)
+
+        with pytest.raises(situations.NotPossible):
+            change(static, devops, method="automatic", configuration=CONFIGURATION["automatic"])
+
+        static.refresh_from_db()
+        assert static.method == "static"
+
+    def test_something_else_goes_on_while_the_method_stays(self, cluster, devops):
+        access = services.create(draft=make_draft(cluster, devops, SM, "automatic", "one"), by=devops)
+        Cluster.objects.update(credential=None)
+
+        assert change(access, devops, namespaces=["shop", "jobs"])
+
+    def test_a_dropped_credential_does_not_stay_behind(self, cluster, devops):
+        access = factories.make_access(cluster=cluster)
+
+        change(access, devops, method="role", configuration=CONFIGURATION["role"], credential={})
+
+        access.refresh_from_db()
+        assert access.credential == {}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_at_the_same_moment_one_is_refused():
+    organization = factories.make_organization()
+    devops = factories.make_member(organization, "devops")
+    for _ in range(8):
+        cluster = make_cluster(organization)
+        drafts = [
+            make_draft(cluster, devops, SM, "automatic", "one"), make_draft(cluster, devops, PS, "role", "two"),
+        ]  # fmt: skip
+        gate, ends = threading.Barrier(2), []
+
+        def act(draft: AccessDraft, gate: threading.Barrier = gate, ends: list[str] = ends) -> None:
+            try:
+                gate.wait(timeout=10)
+                services.create(draft=draft, by=devops)
+                ends.append("made")
+            except situations.NotPossible:
+                ends.append("refused")
+            finally:
+                connection.close()
+
+        threads = [threading.Thread(target=act, args=(draft,)) for draft in drafts]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        assert sorted(ends) == ["made", "refused"]
+        assert cluster.accesses.count() == 1
+
+
+@pytest.mark.django_db
+def test_one_that_is_not_possible_any_more_cannot_be_saved_and_the_page_says_so(cluster, devops, sign_in):
+    draft = make_draft(cluster, devops, SM, "role", "late")
+    factories.make_access(
+        cluster=cluster, name="early", method="automatic", configuration=CONFIGURATION["automatic"]
+    )
+    browser = sign_in(devops)
+
+    answer = browser.post(
+        f"/o/acme/clusters/{cluster.name}/secret-managers/new/{draft.pk}/test/",
+        {"wish": "save", "shown": draft.tested_at.isoformat()},
+    )
+
+    assert answer.status_code == 422
+    assert "The access early uses automatic" in answer.content.decode()
+    assert AccessDraft.objects.filter(pk=draft.pk).exists()
