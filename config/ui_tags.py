@@ -53,6 +53,9 @@ BADGES: dict[str, tuple[str, bool, str]] = {
     "refused": ("bad", False, "Refused"),
     "throttled": ("warn", False, "Throttled"),
     "draft": ("idle", False, "Draft"),
+    "ends": ("idle", False, "Ends"),
+    "ending": ("warn", False, "Ends soon"),
+    "ended": ("bad", False, "Ended"),
     # external secrets
     "in sync": ("ok", False, "In sync"),
     "waiting": ("idle", False, "Waiting"),
@@ -61,7 +64,8 @@ BADGES: dict[str, tuple[str, bool, str]] = {
 }
 UNITS = ((60, 1, "s"), (3600, 60, "min"), (86400, 3600, "h"), (86400 * 60, 86400, "d"))
 TOAST_TONES = {"success": "ok", "info": "info", "debug": "idle", "warning": "warn", "error": "bad"}
-LONGEST = 48
+# Of long text to copy, so much stays in sight at its end however narrow the page is.
+LONG, TAIL = 40, 12
 MARKS = frozenset(path.stem for path in (BASE_DIR / "static" / "providers").glob("*.svg"))
 
 _numbers = itertools.count(1)
@@ -188,11 +192,10 @@ def error_summary(form: Form) -> dict[str, Any]:
 
 @register.inclusion_tag("components/copy.html")
 def copy(text: Any, label: str) -> dict[str, Any]:
-    """Render text with a button that copies it; `label` says what it is. Long text is cut in its middle, not in the copy."""
+    """Render text with a button that copies it; `label` says what it is. What has no room is cut in its middle."""
     whole = str(text)
-    half = LONGEST // 2
-    shown = f"{whole[:half]}…{whole[-half:]}" if len(whole) > LONGEST else whole
-    return {"text": whole, "shown": shown, "label": label}
+    at = len(whole) - TAIL if len(whole) > LONG else len(whole)
+    return {"head": whole[:at], "tail": whole[at:], "text": whole, "label": label}
 
 
 @register.inclusion_tag("components/code.html")

@@ -47,7 +47,7 @@
   on("click", "[data-copy]", (event, button) => {
     const named = button.dataset.copy && document.querySelector(button.dataset.copy);
     const source = named || button.parentElement.querySelector("code");
-    copy(button, source.dataset.whole ?? source.value ?? source.textContent.trim());
+    copy(button, source.value ?? source.textContent.trim());
   });
 
   // -- dialogs, palette, menus, drawer

@@ -10,10 +10,10 @@ from django.utils import timezone
 from accesses import services as accesses
 from accesses import trials
 from accesses.models import Access, AccessDraft
-from clusters import deploys, kubeconfig, runner
+from clusters import deploys, kubeconfig, looks, runner
 from clusters import services as clusters
-from clusters.models import Cluster, ConnectDraft, Deploy
-from external_secrets import inventory
+from clusters.models import Cluster, ConnectDraft, Deploy, Look
+from external_secrets import inventory, moving
 from external_secrets import services as external_secrets
 from external_secrets.models import ExternalSecret
 
@@ -164,6 +164,32 @@ def test_a_removed_access_takes_its_store_away(access, devops, sandbox_cluster):
 
     assert sandbox_cluster.get("ClusterSecretStore", name) is None
     assert sandbox_cluster.get("Secret", name, "external-secrets") is None
+
+
+def test_what_used_an_access_moves_and_the_access_goes_with_one_deploy(
+    access, devops, sandbox_cluster, sandbox_cloud
+):
+    cluster, store = access.cluster, access.store_name
+    other = make_access(cluster, sandbox_cloud.keys["reader"], devops, name="aws-2")
+    one = link(access, devops)
+    deploy(cluster, devops)
+    secret = sandbox_cluster.get("Secret", one.object_name, "shop")
+    moving.move(source=access, target=other, by=devops)
+    accesses.delete(access=access, by=devops)
+    looks.take(str(cluster.pk))
+    planned = Look.objects.get(cluster=cluster).changes
+
+    made = deploy(cluster, devops)
+
+    one.refresh_from_db()
+    assert made.status == "succeeded", lines(made)
+    assert store in {change["name"] for change in planned if change["action"] == "delete"}
+    spec = sandbox_cluster.get("ExternalSecret", one.object_name, "shop")["spec"]
+    assert spec["secretStoreRef"]["name"] == other.store_name
+    assert (one.status, one.refused) == ("in sync", False)
+    assert sandbox_cluster.get("ClusterSecretStore", store) is None
+    assert sandbox_cluster.get("Secret", store, "external-secrets") is None
+    assert sandbox_cluster.get("Secret", one.object_name, "shop")["data"] == secret["data"]
 
 
 def test_a_name_that_vanished_upstream_is_said_and_nothing_is_broken(

@@ -52,6 +52,8 @@ PAGES: dict[str, P] = {
     "external_secrets:linked": P.EXTERNAL_SECRET_VIEW,
     "external_secrets:unlink": P.EXTERNAL_SECRET_MANAGE,
     "external_secrets:service": P.EXTERNAL_SECRET_VIEW,
+    "external_secrets:usage": P.EXTERNAL_SECRET_VIEW,
+    "external_secrets:move": P.EXTERNAL_SECRET_MANAGE,
     "clusters:all_deploys": P.DEPLOY_VIEW,
     "clusters:deploys": P.DEPLOY_VIEW,
     "clusters:deploy": P.DEPLOY_VIEW,
@@ -88,10 +90,10 @@ class World:
     arguments: dict[str, Any]
 
     def url(self, name: str) -> str:
-        wanted = set(VIEWS[name].pattern.converters)
-        return reverse(
-            name, kwargs={"org": "acme"} | {key: self.arguments[name.split(":")[0], key] for key in wanted}
-        )
+        """Return a page's address; what a page calls an argument is looked up before what its app does."""
+        wanted, app = set(VIEWS[name].pattern.converters), name.split(":")[0]
+        given = {key: self.arguments.get((name, key)) or self.arguments[app, key] for key in wanted}
+        return reverse(name, kwargs={"org": "acme"} | given)
 
 
 @pytest.fixture
@@ -120,6 +122,8 @@ def world(organization: Any, owner: Any) -> World:
         ("external_secrets", "service"): service.pk,
         ("external_secrets", "link"): link.pk,
         ("external_secrets", "access"): access.pk,
+        ("external_secrets:usage", "access"): access.name,
+        ("external_secrets:move", "access"): access.name,
         ("credentials", "credential"): credential.name,
     }
     return World(arguments)

@@ -11,7 +11,7 @@ class AccessesConfig(AppConfig):
         from clusters import addons
         from credentials import signals
 
-        for step in (steps.Identities(), steps.Operator(), steps.Stores(), steps.Verify()):
+        for step in (steps.Identities(), steps.Operator(), steps.Stores(), steps.Verify(), steps.Leftovers()):
             addons.register(step)
         addons.register(steps.Uninstall(), "uninstall")
         addons.register_watch("accesses", watching.watch)

@@ -195,6 +195,8 @@ def change(
     :raises InUse: a service of a namespace that would be shut out has a linked secret
     :raises situations.NotPossible: the new method is not possible on the cluster
     """
+    # The cluster first, as everywhere, so that no two changes wait for each other.
+    Cluster.objects.select_for_update(no_key=True).get(pk=access.cluster_id)
     found = Access.objects.select_for_update(of=("self",)).select_related("cluster", "cloud_credential")
     live = found.get(pk=access.pk)
     check_version(live, seen_version)
@@ -272,6 +274,8 @@ def delete(*, access: Access, by: User) -> None:
     :raises InUse: linked secrets use it
     """
     cluster: Cluster = access.cluster
+    # The cluster first, as everywhere, so that no two changes wait for each other.
+    clusters.changed(cluster)
     try:
         with transaction.atomic():
             _record(access, "access.deleted", by, {})
@@ -281,10 +285,9 @@ def delete(*, access: Access, by: User) -> None:
     except ProtectedError as error:
         linked = len(error.protected_objects)
         words = f"{linked} linked secret uses" if linked == 1 else f"{linked} linked secrets use"
-        raise InUse(f"{words} {access.name}; unlink them first.") from error
+        raise InUse(f"{words} {access.name}; move or unlink them first.") from error
     except IntegrityError as error:
-        raise InUse(f"A linked secret uses {access.name}; unlink them first.") from error
-    clusters.changed(cluster)
+        raise InUse(f"A linked secret uses {access.name}; move or unlink them first.") from error
 
 
 def follow(credential: CloudCredential) -> None:

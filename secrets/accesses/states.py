@@ -3,7 +3,13 @@
 import datetime
 from dataclasses import dataclass
 
+from django.utils import timezone
+
 from accesses.models import Access
+
+# A token that ends sooner than this wants somebody to act now.
+SOON = datetime.timedelta(hours=2)
+_UNITS = ((60, 1, "s"), (3600, 60, "min"), (86400 * 2, 3600, "h"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +87,27 @@ def _verified(access: Access) -> State:
     if access.verified_at is None:
         return State(label, "unknown", "Not tested yet", None, "The console has not listed names with it.")
     return State(label, "verified", label, access.verified_at, "The console listed names with its identity.")
+
+
+def expiry(access: Access) -> State | None:
+    """Return how long its session token still holds, or None when nobody said that it ends."""
+    if access.expires_at is None:
+        return None
+    label, left = "Session token", access.expires_at - timezone.now()
+    exact = f"{access.expires_at.astimezone(datetime.UTC):%Y-%m-%d %H:%M} UTC"
+    remedy = "Edit the access and enter new keys, then deploy."
+    if left <= datetime.timedelta():
+        text = f"It ended at {exact}: nothing is read with it any more. Values that the cluster has stay."
+        return State(label, "ended", f"Ended {_span(-left)} ago", None, text, remedy)
+    soon = left < SOON
+    text = f"It ends at {exact}, and syncing ends with it."
+    return State(
+        label, "ending" if soon else "ends", f"Ends in {_span(left)}", None, text, remedy if soon else ""
+    )
+
+
+def _span(time: datetime.timedelta) -> str:
+    """Return a length of time in words: `3 h`."""
+    seconds = int(time.total_seconds())
+    unit, name = next(((unit, name) for limit, unit, name in _UNITS if seconds < limit), (86400, "d"))
+    return f"{seconds // unit} {name}"

@@ -6,7 +6,7 @@ from django import forms
 
 from accesses.models import Access
 from clusters.models import Cluster, Service
-from external_secrets import services
+from external_secrets import moving, services
 from external_secrets.models import ExternalSecret, variable_rule
 
 REFRESH = (
@@ -158,3 +158,22 @@ class LinkedFilter(forms.Form):
     def __init__(self, clusters: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["cluster"].queryset = clusters  # type: ignore[attr-defined]
+
+
+class MoveForm(forms.Form):
+    """To which other access links go. The clean value is a `moving.Target` that can have them."""
+
+    target = forms.CharField(label="Move to", error_messages={"required": "Choose where they go."})
+
+    def __init__(self, targets: list[moving.Target], *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.targets = targets
+
+    def clean_target(self) -> moving.Target:
+        wanted = self.cleaned_data["target"]
+        found = next((one for one in self.targets if one.access.name == wanted), None)
+        if found is None:
+            raise forms.ValidationError("This access is not on the cluster any more; choose another.")
+        if found.obstacle:
+            raise forms.ValidationError(f"{found.obstacle} {found.remedy}")
+        return found

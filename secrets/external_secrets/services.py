@@ -76,12 +76,13 @@ def link(*, service: Service, access: Access, by: User, values: dict[str, Any]) 
             made = ExternalSecret.objects.create(service=service, access=access, **values)
     except IntegrityError as error:
         raise Clash(clash_text(values, "another link, made a moment ago")) from error
+    # The cluster before the audit log, as everywhere, so that no two wait for each other.
+    cluster_services.changed(service.cluster)
     organization = service.cluster.organization
     details = {**values, "access": access.name, "cluster": service.cluster.name}
     audit.record(
         organization=organization, by=by, action="external_secret.linked", target=made, details=details
     )
-    cluster_services.changed(service.cluster)
     return made
 
 
@@ -94,6 +95,7 @@ def clash_text(values: dict[str, Any], source: str) -> str:
 def unlink(*, link: ExternalSecret, by: User) -> None:
     """Remove a link; the cluster's next deploy takes the variable and the Secret away."""
     cluster = link.service.cluster
+    cluster_services.changed(cluster)
     details = {
         "key": link.key,
         "variable": link.variable,
@@ -109,7 +111,6 @@ def unlink(*, link: ExternalSecret, by: User) -> None:
         details=details,
     )
     link.delete()
-    cluster_services.changed(cluster)
 
 
 def read_names(access: Access) -> None:

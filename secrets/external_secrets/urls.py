@@ -1,6 +1,6 @@
 from django.urls import path
 
-from external_secrets.views import browse, linked, linking, service
+from external_secrets.views import browse, linked, linking, service, usage
 
 app_name = "external_secrets"
 urlpatterns = [
@@ -10,4 +10,6 @@ urlpatterns = [
     path("secrets/linked/", linked.linked, name="linked"),
     path("secrets/linked/<uuid:link>/delete/", linking.unlink, name="unlink"),
     path("clusters/<slug:cluster>/services/<uuid:service>/", service.show, name="service"),
+    path("clusters/<slug:cluster>/secret-managers/<slug:access>/usage/", usage.usage, name="usage"),
+    path("clusters/<slug:cluster>/secret-managers/<slug:access>/move/", usage.move, name="move"),
 ]

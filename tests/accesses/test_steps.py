@@ -7,7 +7,7 @@ import pytest
 
 from accesses import manifests, services, watching
 from accesses.models import Access, OperatorState
-from accesses.steps import Operator, Stores, Verify, operator, stores, verify
+from accesses.steps import Leftovers, Operator, Stores, Verify, operator, stores, verify
 from clusters import addons, helm, kubeconfig, kubernetes, waiting
 from clusters.leases import LeaseLost
 from tests import factories
@@ -298,10 +298,12 @@ class TestStores:
         one = run()
 
         Stores().apply(one)
+        said = Leftovers().apply(one)
 
         assert kube.get(STORE, name, "")
         assert kube.get("Secret", name, "external-secrets")
         assert f"The store {name} stays" in one.log.of("warning")
+        assert said == "Nothing is left over"
 
     def test_what_is_not_ours_is_left_alone(self, run, access, kube, cluster):
         Stores().apply(run())

@@ -132,7 +132,7 @@ def writes(kube, since):
 def test_the_steps_run_after_the_stores_in_their_order():
     slugs = [step.slug for step in addons.steps()]
 
-    assert slugs[-3:] == ["external-secrets", "inject", "observe"]
+    assert slugs[-4:] == ["external-secrets", "inject", "leftovers", "observe"]
 
 
 class TestHappy:

@@ -118,8 +118,12 @@ class ConfigurationForm(SecretForm):
 
     @classmethod
     def describe(cls, configuration: dict[str, str]) -> list[tuple[str, str]]:
-        """Return a stored configuration as (label, value), in the form's order."""
-        return [(str(f.label), configuration.get(name, "")) for name, f in cls.public_fields().items()]
+        """Return a stored configuration as (label, value), in the form's order; a choice by its label."""
+        return [
+            (str(f.label), str(dict(getattr(f, "choices", ())).get(value, value)))
+            for name, f in cls.public_fields().items()
+            for value in (configuration.get(name, ""),)
+        ]
 
     def configuration(self) -> dict[str, str]:
         """Return what is not secret."""

@@ -8,6 +8,7 @@ from accesses import identities, trials
 from accesses.identities import Maker
 from accesses.models import Access, Identity
 from accesses.providers import PROVIDERS
+from accesses.steps import stores
 from clusters import addons, applying, waiting
 from clusters.kubernetes import comparing
 from clusters.models import Cluster
@@ -63,7 +64,7 @@ class Identities(addons.Step):
                 cause = f"The identity of {access.name}: {error.reason}"
                 first = first or addons.StepFailed(cause, error.remedy)
                 run.log("error", cause)
-        removed = sum(_removed(run, identity, maker) for identity, maker in _leftover(run.cluster))
+        removed = remove_leftovers(run)
         if first is not None:
             raise first
         if not made and not removed:
@@ -81,6 +82,13 @@ def _automatic(cluster: Cluster) -> Iterator[tuple[Access, Maker]]:
         if provider and method and method.rehearse is not None:
             access.cluster = cluster
             yield access, identities.MAKERS[provider.cloud]
+
+
+def remove_leftovers(run: addons.Run) -> int:
+    """Remove the identities that no access stands for, but those by which something in the cluster still reads."""
+    left = _leftover(run.cluster)
+    kept = stores.still_read(run) if left else set()
+    return sum(_removed(run, one, maker) for one, maker in left if str(one.access_id) not in kept)
 
 
 def _leftover(cluster: Cluster) -> list[tuple[Identity, Maker]]:

@@ -1,7 +1,7 @@
 """The step that makes a store of each access, with what it signs in by, and removes those of accesses that are gone."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.utils import timezone
@@ -12,6 +12,8 @@ from clusters import addons, applying, kubernetes
 from clusters.models import Cluster
 
 STORE = "ClusterSecretStore"
+# Of a run's facts: the stores that no access stands for and that something reads from.
+KEPT = "accesses.kept"
 _WORDS = {STORE: "store", "Secret": "credential", "ServiceAccount": "ServiceAccount"}
 # The operator puts it on the Secrets that it writes, whose labels are otherwise like ours.
 SYNCED = "reconcile.external-secrets.io/managed"
@@ -42,11 +44,8 @@ class Stores(addons.Step):
         accesses = accesses_of(run)
         live = _live(run)
         wanted = [one for access in accesses for one in [*_signing_in(access), manifests.store(access)]]
-        going, _ = _gone(run, live, accesses)
-        return [
-            *applying.plan(run, wanted, live),
-            *(applying.deletion(kind, name, namespace) for kind, namespace, name in going),
-        ]
+        going, run.facts[KEPT] = _gone(run, live, accesses, _used(run))
+        return [*applying.plan(run, wanted, live), *_deletions(going)]
 
     def apply(self, run: addons.Run) -> str:
         accesses = accesses_of(run)
@@ -63,7 +62,10 @@ class Stores(addons.Step):
                 _accepted(access)
         if refused:
             raise together(list(refused.values()))
-        removed = _prune(run, live, accesses)
+        going, run.facts[KEPT] = _gone(run, live, accesses, _used(run))
+        for name in run.facts[KEPT]:
+            run.log("info", f"The store {name} stays while something reads from it; the end looks again.")
+        removed = _remove(run, going)
         count = f"{len(accesses)} store{'' if len(accesses) == 1 else 's'} in place"
         return count + (f", {removed} removed" if removed else "")
 
@@ -169,44 +171,88 @@ def _stores_in(item: dict[str, Any]) -> Iterator[str]:
             yield str(reference.get("name"))
 
 
-def _used(run: addons.Run) -> set[str]:
-    """Return the names of the stores that an external secret reads from, whoever made it."""
-    return {name for item in run.door.list_all(manifests.API, "ExternalSecret") for name in _stores_in(item)}
+def _used(run: addons.Run, *, but: str = "") -> Callable[[], set[str]]:
+    """Return what tells the stores that an external secret reads from, whoever made it; it asks only when called.
+
+    `but` leaves out those that this console made for the cluster of that id.
+    """
+
+    def names() -> set[str]:
+        found = run.door.list_all(manifests.API, "ExternalSecret")
+        kept = [one for one in found if not but or _label(one, manifests.CLUSTER) != but]
+        return {name for item in kept for name in _stores_in(item)}
+
+    return names
 
 
-def _owner(manifest: addons.Manifest) -> str:
-    return str((manifest["metadata"].get("labels") or {}).get(manifests.OWNER))
+def _label(manifest: addons.Manifest, name: str) -> str:
+    return str((manifest["metadata"].get("labels") or {}).get(name))
 
 
-def _gone(run: addons.Run, live: applying.Live, accesses: list[Access]) -> tuple[list[addons.Key], list[str]]:
+def _gone(
+    run: addons.Run, live: applying.Live, accesses: list[Access], used: Callable[[], set[str]]
+) -> tuple[list[addons.Key], list[str]]:
     """Return what no access stands for, stores first, and the stores among it that stay: they are still read from."""
     wanted = {
         addons.key_of(one) for access in accesses for one in [*_signing_in(access), manifests.store(access)]
     }
     # What somebody is just setting up has a ServiceAccount already.
     begun = {str(pk) for pk in run.cluster.access_drafts.values_list("pk", flat=True)}
-    gone = {key: one for key, one in live.items() if key not in wanted and _owner(one) not in begun}
-    stores = {key[2]: _owner(one) for key, one in gone.items() if key[0] == STORE}
-    kept = stores.keys() & _used(run) if stores else set()
+    gone = {
+        key: one for key, one in live.items()
+        if key not in wanted and _label(one, manifests.OWNER) not in begun
+    }  # fmt: skip
+    stores = {key[2]: _label(one, manifests.OWNER) for key, one in gone.items() if key[0] == STORE}
+    kept = stores.keys() & used() if stores else set()
     owners = {stores[name] for name in kept}
-    going = sorted((key for key, one in gone.items() if _owner(one) not in owners), key=_stores_first)
-    return going, sorted(kept)
+    going = (key for key, one in gone.items() if _label(one, manifests.OWNER) not in owners)
+    return sorted(going, key=_stores_first), sorted(kept)
 
 
 def _stores_first(key: addons.Key) -> tuple[bool, addons.Key]:
     return key[0] != STORE, key
 
 
-def _prune(run: addons.Run, live: applying.Live, accesses: list[Access]) -> int:
-    """Remove our stores that are not configured any more, except those that an external secret still names.
+def _deletions(going: list[addons.Key]) -> list[addons.Change]:
+    return [applying.deletion(kind, name, namespace) for kind, namespace, name in going]
 
-    Of those the external secrets step takes the users away, later in this deploy; the store goes with the next.
-    """
-    going, kept = _gone(run, live, accesses)
-    for name in kept:
-        run.log("warning", f"The store {name} stays until nothing reads from it; a later deploy removes it.")
+
+def _remove(run: addons.Run, going: list[addons.Key]) -> int:
     for kind, namespace, name in going:
         version = manifests.API if kind == STORE else "v1"
         if applying.remove(run, version, kind, name, namespace):
             run.log("info", f"Removed the {_WORDS[kind]} {name}.")
     return sum(kind == STORE for kind, _, _ in going)
+
+
+# -- at a deploy's end -----------------------------------------------------------------------------------
+def goes_later(run: addons.Run) -> list[addons.Change]:
+    """Return what the deploy's end removes: this deploy itself takes away what still reads from it."""
+    if not run.facts.get(KEPT, True):
+        return []
+    accesses, live = accesses_of(run), _live(run)
+    now, _ = _gone(run, live, accesses, _used(run))
+    later, _ = _gone(run, live, accesses, _used(run, but=str(run.cluster.pk)))
+    return _deletions([key for key in later if key not in now])
+
+
+def prune(run: addons.Run) -> int:
+    """Remove the stores that stayed because something read from them, as far as nothing does by now."""
+    if not run.facts.get(KEPT, True):
+        return 0
+    going, kept = _gone(run, _live(run), accesses_of(run), _used(run))
+    for name in kept:
+        run.log("warning", f"The store {name} stays until nothing reads from it; a later deploy removes it.")
+    return _remove(run, going)
+
+
+def still_read(run: addons.Run) -> set[str]:
+    """Return the ids of the accesses that are gone while something reads from their stores."""
+    accesses = accesses_of(run)
+    with contextlib.suppress(kubernetes.KindMissing):
+        found = run.door.list_all(manifests.API, STORE, label_selector=manifests.selector(run.cluster))
+        names = {access.store_name for access in accesses}
+        gone = [one for one in found if one["metadata"]["name"] not in names]
+        used = _used(run)() if gone else set()
+        return {_label(one, manifests.OWNER) for one in gone if one["metadata"]["name"] in used}
+    return set()
