@@ -111,6 +111,8 @@ def create(*, draft: AccessDraft, by: User) -> Access:
     draft = AccessDraft.objects.select_for_update(of=("self",)).select_related("cluster").get(pk=draft.pk)
     if not draft.result.get("usable") or draft.tested_at is None:
         raise NotUsable(draft.result.get("reason") or "Test the access first.")
+    if not trials.has_keys(draft):
+        raise NotUsable("The cloud credential that was tested is gone. Choose another in the details.")
     access = Access(
         id=draft.pk,
         cluster=draft.cluster,

@@ -53,6 +53,12 @@ def connect(access: Access | AccessDraft) -> providers.SecretManager:
     return provider.connect(access, provider.method_of(access).sign_in(access))
 
 
+def has_keys(access: Access | AccessDraft) -> bool:
+    """Tell whether there is what its method signs in with; a draft's cloud credential may be deleted after its test."""
+    needed = providers.PROVIDERS[access.provider].method_of(access).form.secret_names()
+    return not needed or bool(access.credential) or access.cloud_credential is not None
+
+
 def try_access(access: Access | AccessDraft, *, made: bool = True) -> Result:
     """List names with the access's own identity; a failure is a result, not an exception. Touches no database.
 
