@@ -75,7 +75,7 @@ def _verification(result: dict[str, Any], at: Any) -> dict[str, Any]:
     """Return what an access keeps of a test: not the names, which not everybody who sees it may see."""
     quiet = result["listed"] or result["untried"]
     found = {
-        "result": result | {"names": []},
+        "result": result | {"names": [], "facts": [fact | {"on": ""} for fact in result["facts"]]},
         "tested_at": at,
         "verified_error": "" if quiet else result["reason"],
         "verified_remedy": "" if quiet else result["remedy"],

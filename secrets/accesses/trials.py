@@ -13,11 +13,12 @@ SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One line of a test's result: `ok` None is “could not be tried”."""
+    """One line of a test's result: `ok` None is “could not be tried”, `on` the secret's name that it was tried on."""
 
     label: str
     ok: bool | None
     text: str
+    on: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,7 @@ def _signed_in(manager: providers.SecretManager) -> Fact:
 def _probes(manager: providers.SecretManager, page: providers.Page) -> list[Fact]:
     """Return which of the needed actions the identity has, as far as that can be told without reading a value."""
     with contextlib.suppress(providers.ProviderError):
-        return [Fact(one.action, one.ok, one.text) for one in manager.probe(page.entries[:1])]
+        return [Fact(one.action, one.ok, one.text, one.on) for one in manager.probe(page.entries)]
     return []
 
 
