@@ -97,6 +97,8 @@ class StaticForm(RegionForm):
         """Keep one key's parts together: another ID brings its own secret, and a temporary one its token."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         key_id = cleaned.get("access_key_id", "")
+        if not self._ends(cleaned):
+            cleaned["expires_at"] = None
         if cleaned.get("cloud_credential") is not None:
             if any(cleaned.get(name) for name in self.secret_names()):
                 self.add_error("cloud_credential", "Choose a cloud credential or type keys, not both.")
@@ -108,6 +110,13 @@ class StaticForm(RegionForm):
                 "session_token", "A key that begins with ASIA is temporary and has a session token."
             )
         return cleaned
+
+    def _ends(self, cleaned: dict[str, Any]) -> bool:
+        """Tell whether there will be a session token; without one, an end that was said before is of keys that are gone."""
+        if cleaned.get("cloud_credential") is not None:
+            return False
+        kept = "session_token" in self.stored and not cleaned.get("access_key_id")
+        return kept or bool(cleaned.get("session_token")) or "session_token" in self.errors
 
     def credential(self, kept: dict[str, str] | None) -> dict[str, str]:
         # A token of the key before would make AWS refuse the new one.
