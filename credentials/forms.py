@@ -57,7 +57,8 @@ def _name_field(organization: Organization, credential: CloudCredential | None) 
         others = CloudCredential.objects.owned_by(organization)
         if credential is not None:
             others = others.exclude(pk=credential.pk)
-        if others.filter(name=name).exists():
+        # Every validator is asked, also after the one that refuses NUL, which PostgreSQL does not take.
+        if "\x00" not in name and others.filter(name=name).exists():
             raise forms.ValidationError(f"There is a credential named {name} already.")
 
     return forms.CharField(

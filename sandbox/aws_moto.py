@@ -3,6 +3,7 @@ resources, policy simulation, pages of parameters, and AWS::IAM::OIDCProvider in
 """
 
 import json
+import re
 from typing import Any
 
 from moto.cloudformation import responses as cloudformation
@@ -29,7 +30,7 @@ def teach() -> None:
     for ours, theirs in (
         (_Tokens, TokenResponse), (_Iam, IamResponse), (_Secrets, SecretsManagerResponse),
         (_Parameters, SimpleSystemManagerResponse), (_Role, iam.Role), (_Stacks, cloudformation.CloudFormationResponse),
-        (_Signed, access_control.IAMRequestBase),
+        (_Signed, access_control.IAMRequestBase), (_Statement, access_control.IAMPolicyStatement),
     ):  # fmt: skip
         for name, value in vars(ours).items():
             if callable(value) and not name.startswith("__"):
@@ -54,6 +55,14 @@ class _Signed(access_control.IAMRequestBase):
             return _create_aws_request(self)
         finally:
             self._data = kept
+
+
+class _Statement(access_control.IAMPolicyStatement):
+    @staticmethod
+    def _match(pattern: str, string: str) -> re.Match[str] | None:
+        # moto takes the rest of a pattern for a regular expression, and a question mark in it for an error.
+        wild = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
+        return re.fullmatch(wild, string)
 
 
 class _Tokens(TokenResponse):

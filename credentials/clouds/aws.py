@@ -48,6 +48,13 @@ def _issuer_silent(permission: str, policy: str) -> errors.ProviderError:
     )
 
 
+def _wrong_time(permission: str, policy: str) -> errors.ProviderError:
+    return errors.ProviderError(
+        "AWS refuses the time that the request was signed at: the console's clock is wrong.",
+        "Set the clock of the console's machine.",
+    )
+
+
 def _throttled(permission: str, policy: str) -> errors.ProviderError:
     return errors.Throttled("AWS asks to slow down.")
 
@@ -66,7 +73,8 @@ def _not_there(permission: str, policy: str) -> errors.ProviderError:
 # How an error code begins → what it means; the first that fits counts.
 _CODES: tuple[tuple[str, Maker], ...] = (
     ("ExpiredToken", _expired),
-    ("RequestExpired", _expired),
+    ("RequestExpired", _wrong_time),
+    ("RequestTimeTooSkewed", _wrong_time),
     ("UnrecognizedClient", _refused),
     ("InvalidClientTokenId", _refused),
     ("InvalidAccessKeyId", _refused),
@@ -91,6 +99,8 @@ _CODES: tuple[tuple[str, Maker], ...] = (
     ("NoSuchEntity", _not_there),
     ("LimitExceeded", _full),
 )
+# The same codes stand for a wrong signature.
+_SKEWED = re.compile(r"^Signature (?:expired|not yet current)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +207,10 @@ def translated(permission: str, region: str, policy: str) -> Iterator[None]:
     try:
         yield
     except exceptions.ClientError as error:
-        raise _from_code(str(error.response.get("Error", {}).get("Code", "")), permission, policy) from None
+        said = error.response.get("Error", {})
+        if _SKEWED.search(str(said.get("Message", ""))):
+            raise _wrong_time(permission, policy) from None
+        raise _from_code(str(said.get("Code", "")), permission, policy) from None
     except (exceptions.ConnectionError, exceptions.HTTPClientError):
         raise errors.NotReachable(f"AWS does not answer in {region}.") from None
     except (parsers.ResponseParserError, LookupError):

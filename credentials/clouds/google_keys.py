@@ -38,7 +38,8 @@ def parse_key(text: str) -> dict[str, str]:
     if len(text.encode(errors="replace")) > LARGEST:
         raise KeyRefused("The file is larger than 64 KB; a key.json has about 2 KB.")
     try:
-        found: Any = json.loads(text)
+        # Editors of Windows put a byte order mark in front.
+        found: Any = json.loads(text.removeprefix("\ufeff"))
     except (ValueError, RecursionError):
         raise KeyRefused("This is not JSON. Give the whole key.json as Google made it.") from None
     if not isinstance(found, dict):

@@ -79,7 +79,8 @@ def _name_field(cluster: Cluster) -> forms.Field:
     def free(name: str) -> None:
         if name == "new":
             raise forms.ValidationError("The name new is taken by a page; choose another.")
-        if Access.objects.filter(cluster=cluster, name=name).exists():
+        # Every validator is asked, also after the one that refuses NUL, which PostgreSQL does not take.
+        if "\x00" not in name and Access.objects.filter(cluster=cluster, name=name).exists():
             raise forms.ValidationError(f"{cluster} already has an access named {name}.")
 
     return forms.CharField(

@@ -64,7 +64,7 @@ def _verification(result: dict[str, Any], at: Any) -> dict[str, Any]:
     """Return what an access keeps of a test: not the names, which not everybody who sees it may see."""
     quiet = result["listed"] or result["untried"]
     found = {
-        "result": result | {"names": []},
+        "result": result | {"names": [], "facts": [fact | {"on": ""} for fact in result["facts"]]},
         "tested_at": at,
         "verified_error": "" if quiet else result["reason"],
         "verified_remedy": "" if quiet else result["remedy"],
@@ -90,6 +90,8 @@ def create(*, draft: AccessDraft, by: User) -> Access:
     draft = AccessDraft.objects.select_for_update(of=("self",)).select_related("cluster").get(pk=draft.pk)
     if not draft.result.get("usable") or draft.tested_at is None:
         raise NotUsable(draft.result.get("reason") or "Test the access first.")
+    if not trials.has_keys(draft):
+        raise NotUsable("The cloud credential that was tested is gone. Choose another in the details.")
     access = Access(
         id=draft.pk,
         cluster=draft.cluster,

@@ -13,11 +13,12 @@ SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One line of a test's result: `ok` None is “could not be tried”."""
+    """One line of a test's result: `ok` None is “could not be tried”, `on` the secret's name that it was tried on."""
 
     label: str
     ok: bool | None
     text: str
+    on: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,12 @@ def connect(access: Access | AccessDraft) -> providers.SecretManager:
     """
     provider = providers.PROVIDERS[access.provider]
     return provider.connect(access, provider.method_of(access).sign_in(access))
+
+
+def has_keys(access: Access | AccessDraft) -> bool:
+    """Tell whether there is what its method signs in with; a draft's cloud credential may be deleted after its test."""
+    needed = providers.PROVIDERS[access.provider].method_of(access).form.secret_names()
+    return not needed or bool(access.credential) or access.cloud_credential is not None
 
 
 def try_access(access: Access | AccessDraft, *, made: bool = True) -> Result:
@@ -125,7 +132,7 @@ def _signed_in(manager: providers.SecretManager) -> Fact:
 def _probes(manager: providers.SecretManager, page: providers.Page) -> list[Fact]:
     """Return which of the needed actions the identity has, as far as that can be told without reading a value."""
     with contextlib.suppress(providers.ProviderError):
-        return [Fact(one.action, one.ok, one.text) for one in manager.probe(page.entries[:1])]
+        return [Fact(one.action, one.ok, one.text, one.on) for one in manager.probe(page.entries)]
     return []
 
 

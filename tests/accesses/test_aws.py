@@ -48,6 +48,23 @@ def test_codes_are_translated_by_table(code, error):
     assert "canary-value" not in refusal.value.reason + refusal.value.remedy
 
 
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("SignatureDoesNotMatch", "Signature expired: 20261121T100000Z is now earlier than 20261121T100500Z"),
+        ("InvalidSignatureException", "Signature not yet current: 20261121T110000Z is still later than …"),
+        ("RequestExpired", "Request has expired."),
+    ],
+)
+def test_a_wrong_clock_is_not_taken_for_wrong_keys(code, message):
+    answer = {"Error": {"Code": code, "Message": message}}
+    with pytest.raises(providers.ProviderError) as refusal, aws.translated(LIST, "eu-west-3", "{}"):
+        raise ClientError(answer, "ListSecrets")
+
+    assert "the console's clock is wrong" in refusal.value.reason
+    assert not isinstance(refusal.value, providers.CredentialRefused)
+
+
 def test_a_code_that_is_a_text_is_not_passed_on():
     answer = {"Error": {"Code": "the key canary-value is wrong"}}
     with pytest.raises(providers.ProviderError) as refusal, aws.translated(LIST, "eu-west-3", "{}"):
@@ -243,6 +260,18 @@ def test_new_keys_leave_no_token_of_the_old_ones_behind():
 
     assert form.is_valid()
     assert set(form.credential(kept)) == {"access_key_id", "secret_access_key"}
+
+
+def test_new_keys_leave_no_end_of_the_old_ones_behind():
+    kept = {"access_key_id": "ASIA" + "A" * 16, "secret_access_key": "old", "session_token": "old"}
+    end = {"expires_at": "2026-11-21T22:00"}
+    permanent = aws_forms.StaticForm(GOOD | end, stored=kept)
+    temporary = aws_forms.StaticForm({"region": "eu-west-3"} | end, stored=kept)
+
+    assert permanent.is_valid()
+    assert permanent.aside()["expires_at"] is None
+    assert temporary.is_valid()
+    assert temporary.aside()["expires_at"].hour == 22
 
 
 @pytest.mark.sandbox

@@ -4,13 +4,16 @@ import json
 from typing import Any
 
 import pytest
+from botocore import exceptions
 
 from accesses import drafts, services, trials
 from accesses.models import Access, Identity
+from accesses.providers import PROVIDERS
 from accesses.steps import Identities
 from clusters import addons, kubeconfig, waiting
 from clusters import services as clusters
 from clusters.models import Cluster
+from credentials.clouds import aws
 from credentials.models import CloudCredential
 from tests import factories
 from tests.runs import make_run
@@ -141,6 +144,31 @@ class TestReach:
             == "arn:aws:secretsmanager:eu-west-3:123456789012:secret:prod/db-password-??????"
         )
         assert (listing["Action"], listing["Resource"]) == (["secretsmanager:ListSecrets"], "*")
+
+    def test_what_is_linked_can_be_read_by_it_and_nothing_else(self, cluster, access, sandbox_cloud):
+        service = factories.make_service(cluster=cluster)
+        factories.make_link(service=service, access=access, key="prod/billing/api-key")
+        apply(cluster)
+        keys = PROVIDERS[access.provider].method_of(access).sign_in(access)
+
+        manager = aws.client("secretsmanager", keys, "eu-west-3")
+
+        read = manager.get_secret_value(SecretId="prod/billing/api-key")["SecretString"]
+        assert read == sandbox_cloud.value("prod/billing/api-key")
+        with pytest.raises(exceptions.ClientError, match="AccessDenied"):
+            manager.get_secret_value(SecretId="dev/billing/api-key")
+
+    @pytest.mark.parametrize(
+        ("scope", "tried"), [({"scope": "linked"}, None), ({"scope": "prefixes", "prefixes": "prod/"}, True)]
+    )
+    def test_that_it_is_narrow_is_no_missing_permission(self, cluster, scope, tried):
+        access = make(cluster, **scope)
+        apply(cluster)
+
+        result = trials.try_access(access)
+
+        assert {fact.ok for fact in result.facts if fact.label.startswith("secretsmanager:")} == {tried}
+        assert result.policy == ""
 
     def test_a_new_link_is_in_the_next_plan_and_deploy(self, cluster, access, iam):
         apply(cluster)

@@ -6,7 +6,7 @@ import pytest
 
 from accesses import services, trials
 from accesses.models import Access, Identity
-from accesses.steps import Identities
+from accesses.steps import Identities, Leftovers
 from clusters import addons, kubeconfig, waiting
 from clusters import services as clusters
 from clusters.models import Cluster
@@ -54,6 +54,10 @@ def apply(cluster: Cluster) -> Any:
     run = make_run(Cluster.objects.get(pk=cluster.pk))
     Identities().apply(run)
     return run
+
+
+def leave(cluster: Cluster) -> None:
+    Leftovers().apply(make_run(Cluster.objects.get(pk=cluster.pk)))
 
 
 def plan(cluster: Cluster) -> list[addons.Change]:
@@ -148,6 +152,67 @@ def test_with_the_access_it_all_goes(cluster, access, api, devops, sandbox_googl
     assert roles_of(api, f"serviceAccount:{address}") == set()
     with pytest.raises(errors.NotThere):
         api.call("GET", "iam", f"v1/projects/acme-prod/serviceAccounts/{address}", "x")
+    assert not Identity.objects.exists()
+
+
+class TestAnotherProject:
+    """The secrets are in another project now: what was granted on the former one goes, once the store is brought."""
+
+    def move(self, access: Access, project: str = "acme-prod") -> None:
+        access.configuration = {"project": project, "region": ""}
+        access.save()
+
+    def test_the_roles_on_the_former_project_go_at_the_end_of_the_deploy(self, cluster, access, api):
+        apply(cluster)
+        self.move(access)
+
+        planned = {change.name for change in plan(cluster) if change.action == "delete"}
+        apply(cluster)
+        during = roles_of(api, f"serviceAccount:{email(access)}")
+        leave(cluster)
+
+        assert planned == {"secretAccessor on acme-secrets", "viewer on acme-secrets"}
+        assert during == ROLES
+        assert roles_of(api, f"serviceAccount:{email(access)}") == set()
+        assert trials.try_access(access).listed
+        assert {change.action for change in plan(cluster)} == {"unchanged"}
+
+    def test_also_when_the_access_is_deleted_before_that(self, cluster, access, api, devops):
+        apply(cluster)
+        self.move(access)
+        apply(cluster)
+        member = f"serviceAccount:{email(access)}"
+        services.delete(access=access, by=devops)
+
+        apply(cluster)
+
+        assert roles_of(api, member) == set()
+        assert not Identity.objects.exists()
+
+    def test_back_again_in_time_nothing_goes(self, cluster, access, api):
+        apply(cluster)
+        self.move(access)
+        apply(cluster)
+        self.move(access, "acme-secrets")
+
+        apply(cluster)
+        leave(cluster)
+
+        assert roles_of(api, f"serviceAccount:{email(access)}") == ROLES
+        assert trials.try_access(access).listed
+
+
+def test_another_method_keeps_the_identity_until_the_stores_are_brought(cluster, access, api):
+    apply(cluster)
+    access.method = "key"
+    access.save()
+
+    apply(cluster)
+    during = roles_of(api, f"serviceAccount:{email(access)}")
+    leave(cluster)
+
+    assert during == ROLES
+    assert roles_of(api, f"serviceAccount:{email(access)}") == set()
     assert not Identity.objects.exists()
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from accesses import trials
+from accesses import services, trials
 from tests import factories
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.django_db]
@@ -69,6 +69,22 @@ def test_what_is_there_and_what_is_missing_is_told_action_by_action(cluster, use
     assert set(json.loads(result.policy)["Statement"][0]["Action"]) == {
         name for name, ok in found.items() if ok is False
     }
+
+
+def test_the_name_that_it_was_tried_on_is_not_kept_for_those_who_may_not_browse(
+    cluster, user, viewer, sign_in
+):
+    access = factories.make_access(
+        cluster=cluster, credential=user("secretsmanager:ListSecrets", "secretsmanager:DescribeSecret")
+    )
+
+    result = services.verify(access)
+    page = sign_in(viewer).get(f"/o/acme/clusters/{cluster.name}/secret-managers/{access.name}/")
+
+    (name,) = {fact.on for fact in result.facts if fact.on}
+    assert name == result.names[0]
+    assert "secretsmanager:DescribeSecret: OK" in page.content.decode()
+    assert name not in page.content.decode()
 
 
 def test_the_policy_of_the_seeds_misses_nothing(cluster, user):

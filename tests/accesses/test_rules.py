@@ -34,6 +34,7 @@ def make_draft(cluster: Cluster, by: Any, provider: str, method: str, name: str)
         cluster=cluster, by=by, provider=provider, method=method, name=name, namespaces=["shop"],
         configuration=CONFIGURATION[method], tested_at=timezone.now(),
         result={"facts": [], "usable": True, "listed": True, "untried": False, "reason": "", "remedy": ""},
+        credential={"access_key_id": "A" * 20, "secret_access_key": "s" * 40} if method == "static" else None,
     )  # fmt: skip
 
 
@@ -82,6 +83,22 @@ def change(access: Access, by: Any, **values: Any) -> bool:
     return services.change(
         access=access, values=services.Values(**wanted), result=None, seen_version=access.version, by=by
     )
+
+
+@pytest.mark.django_db
+def test_a_cloud_credential_that_is_deleted_after_the_test_leaves_nothing_to_save(
+    cluster, devops, organization
+):
+    draft = make_draft(cluster, devops, SM, "static", "one")
+    draft.credential = {}
+    draft.cloud_credential = factories.make_cloud_credential(organization=organization)
+    draft.save()
+    draft.cloud_credential.delete()
+
+    with pytest.raises(services.NotUsable, match="cloud credential that was tested is gone"):
+        services.create(draft=draft, by=devops)
+
+    assert not Access.objects.exists()
 
 
 @pytest.mark.django_db

@@ -106,6 +106,11 @@ class TestKeys:
 
         assert key["private_key"] == pem(RSA)
 
+    def test_the_mark_that_editors_of_windows_put_in_front_is_no_part_of_it(self, sandbox_google):
+        text = sandbox_google.keys["reader"].replace("\n", "\r\n")
+
+        assert google.parse_key("\ufeff" + text) == google.parse_key(text)
+
     def test_the_projects_of_old_domains_are_projects(self):
         key = google.parse_key(text(project_id="example.com:acme-secrets"))
 

@@ -95,11 +95,20 @@ class StaticForm(RegionForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if not self._ends(cleaned):
+            cleaned["expires_at"] = None
         if cleaned.get("cloud_credential") is None:
             aws_form.check_parts(self, cleaned)
         elif any(cleaned.get(name) for name in self.secret_names()):
             self.add_error("cloud_credential", "Choose a cloud credential or type keys, not both.")
         return cleaned
+
+    def _ends(self, cleaned: dict[str, Any]) -> bool:
+        """Tell whether there will be a session token; without one, an end that was said before is of keys that are gone."""
+        if cleaned.get("cloud_credential") is not None:
+            return False
+        kept = "session_token" in self.stored and not cleaned.get("access_key_id")
+        return kept or bool(cleaned.get("session_token")) or "session_token" in self.errors
 
     def credential(self, kept: dict[str, str] | None) -> dict[str, str]:
         # A token of the key before would make AWS refuse the new one.

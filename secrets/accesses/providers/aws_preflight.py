@@ -26,12 +26,18 @@ _REAL: dict[str, tuple[str, Callable[[Any, str], Any]]] = {
 }
 _LISTING = {"secretsmanager:ListSecrets", "ssm:DescribeParameters"}
 _NOT_READ = "Not tried: the console never reads a value. The operator tells after a deploy."
+_NARROWED = "Not tried: of the names that were listed first, the role is for none. That is as it should be."
 
 
 def probe(slug: str, access: "Access | AccessDraft", keys: aws.Keys, entries: list[Entry]) -> list[Probe]:
     """Return a probe for each action of the policy but the one that listed; never asks for a value."""
-    region = access.configuration["region"]
+    region, narrowed = access.configuration["region"], _reach(access)
     wanted = [action for action in policies.ACTIONS[slug] if action not in _LISTING]
+    if narrowed is not None:
+        entries = [one for one in entries if one.name.lstrip("/").startswith(narrowed)]
+        if not entries:
+            return [Probe(action, None, _NARROWED) for action in wanted]
+    entries = entries[:1]
     found = {
         action: _asked(action, keys, region, entries) for action in wanted if action in _REAL and entries
     }
@@ -40,16 +46,28 @@ def probe(slug: str, access: "Access | AccessDraft", keys: aws.Keys, entries: li
     return [found.get(action) or simulated.get(action) or Probe(action, None, _NOT_READ) for action in wanted]
 
 
+def _reach(access: "Access | AccessDraft") -> tuple[str, ...] | None:
+    """Return what names begin with that a role of ours is for, as far as it is known here; None is all names.
+
+    A role for linked secrets alone is for no prefix: asking it about any other would advise to widen it.
+    """
+    scope = access.configuration.get("scope", "linked") if access.method == "automatic" else "all"
+    if scope == "all":
+        return None
+    prefixes = access.configuration.get("prefixes", "").split() if scope == "prefixes" else []
+    return tuple(prefix.lstrip("/") for prefix in prefixes)
+
+
 def _asked(action: str, keys: aws.Keys, region: str, entries: list[Entry]) -> Probe:
     service, ask = _REAL[action]
     try:
         with aws.translated(action, region, ""):
             ask(aws.client(service, keys, region, hasty=True), entries[0].reference)
     except errors.PermissionMissing:
-        return Probe(action, False, f"Denied on {entries[0].name}")
+        return Probe(action, False, "Denied", entries[0].name)
     except errors.ProviderError as error:
         return Probe(action, None, error.reason)
-    return Probe(action, True, f"Tried on {entries[0].name}")
+    return Probe(action, True, "Tried", entries[0].name)
 
 
 def _simulated(

@@ -40,11 +40,15 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Whether the identity has one of the needed actions; `ok` None is “could not be told”, `text` says why or how."""
+    """Whether the identity has one of the needed actions; `ok` None is “could not be told”, `text` says why or how.
+
+    `on` is the name of the secret that it was tried on, which not everybody may see.
+    """
 
     action: str
     ok: bool | None
     text: str = ""
+    on: str = ""
 
 
 class SecretManager(Protocol):
@@ -57,7 +61,7 @@ class SecretManager(Protocol):
         """Return the identity that the credential signs in as, for example an ARN; only to be shown."""
 
     def probe(self, entries: list[Entry]) -> list[Probe]:
-        """Return which of the needed actions the identity has, tried on these entries without reading a value."""
+        """Return which of the needed actions the identity has, tried on one of these entries without reading a value."""
 
     def statement(self, actions: list[str]) -> str:
         """Return what would allow these actions, as text to paste."""

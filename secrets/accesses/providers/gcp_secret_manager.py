@@ -105,8 +105,8 @@ class Client:
         with cloud.translated(GET, self._statement(READ)):
             answer = self._manager.test_iam_permissions(asked, timeout=google_wire.READ, retry=None)
             held = set(answer.permissions)
-        words = {True: "Tested on", False: "Denied on"}
-        return [Probe(one, one in held, f"{words[one in held]} {entries[0].name}") for one in wanted]
+        words = {True: "Tested", False: "Denied"}
+        return [Probe(one, one in held, words[one in held], entries[0].name) for one in wanted]
 
     def statement(self, actions: list[str]) -> str:
         return self._statement(*actions)

@@ -1,6 +1,7 @@
 """The step that makes the identities of automatic mode, and removes those of accesses that are gone."""
 
 import contextlib
+import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,11 @@ from credentials.clouds import errors
 
 # So long a cloud takes at most to know everywhere what was just made.
 SETTLING = 40
+# Of an identity's facts: those that it had before its access was edited.
+FORMER = "former"
+
+# What is to be removed, and what of it stays because its access wants it today.
+type _Gone = tuple[Identity, Maker, frozenset[addons.Key]]
 
 
 class Identities(addons.Step):
@@ -45,9 +51,11 @@ class Identities(addons.Step):
                     "change", "Identity", access.store_name, problem=f"{error.reason} {error.remedy}"
                 )
                 changes[change.key] = change
-        for identity, maker in _leftover(run.cluster):
+        for identity, maker, kept in [*_leftover(run.cluster), *_former(run.cluster)]:
             with contextlib.suppress(errors.ProviderError):
                 for left in maker.left(maker.open(identity.credential, _region(identity)), identity):
+                    if addons.key_of(left) in kept:
+                        continue
                     change = applying.deletion(left["kind"], left["metadata"]["name"])
                     changes[change.key] = change
         return list(changes.values())
@@ -65,7 +73,7 @@ class Identities(addons.Step):
                 cause = f"The identity of {access.name}: {error.reason}"
                 first = first or addons.StepFailed(cause, error.remedy)
                 run.log("error", cause)
-        removed = remove_leftovers(run)
+        removed = remove_leftovers(run, early=True)
         if first is not None:
             raise first
         if not made and not removed:
@@ -85,18 +93,74 @@ def _automatic(cluster: Cluster) -> Iterator[tuple[Access, Maker]]:
             yield access, identities.MAKERS[provider.cloud]
 
 
-def remove_leftovers(run: addons.Run) -> int:
-    """Remove the identities that no access stands for, but those by which something in the cluster still reads."""
+def remove_leftovers(run: addons.Run, *, early: bool = False) -> int:
+    """Remove the identities that no access stands for, but those by which something in the cluster still reads.
+
+    `early` says that the stores are not brought yet: an access that signs in otherwise by now still reads by its own.
+    """
     left = _leftover(run.cluster)
     kept = stores.still_read(run) if left else set()
-    return sum(_removed(run, one, maker) for one, maker in left if str(one.access_id) not in kept)
+    if early:
+        kept |= {str(pk) for pk in run.cluster.accesses.values_list("pk", flat=True)}
+    going = [one for one in left if str(one[0].access_id) not in kept]
+    stay = {one.access_id for one, maker, but in going if not _taken_away(run, one, maker, but)}
+    ended = {one.access_id for one, _, _ in going} - stay
+    run.cluster.identities.filter(access_id__in=ended).delete()
+    return len(ended)
 
 
-def _leftover(cluster: Cluster) -> list[tuple[Identity, Maker]]:
-    """Return the identities that no automatic access stands for any more."""
+def remove_former(run: addons.Run) -> int:
+    """Remove what identities were before their accesses were edited: roles on another project, another issuer's trust."""
+    removed = 0
+    for identity, maker, kept in _former(run.cluster):
+        if _taken_away(run, identity, maker, kept):
+            _forget(identity)
+            removed += 1
+    return removed
+
+
+def _former(cluster: Cluster) -> list[_Gone]:
+    """Return each other place where the identity of an access of today was or still is, as rows that are never saved."""
+    found: list[_Gone] = []
+    rows = {row.access_id: row for row in cluster.identities.select_related("credential")}
+    for access, maker in _automatic(cluster):
+        row = rows.get(access.pk)
+        places = _places(row, maker.facts(access)) if row else []
+        if row is None or not places:
+            continue
+        with contextlib.suppress(errors.ProviderError):
+            wanted = frozenset(addons.key_of(one) for one in maker.wanted(access))
+            found += [(_at(row, facts), maker, wanted) for facts in places]
+    return found
+
+
+def _at(identity: Identity, facts: dict[str, Any]) -> Identity:
+    was = copy.copy(identity)
+    was.facts = facts
+    return was
+
+
+def _places(identity: Identity, facts: dict[str, str]) -> list[dict[str, Any]]:
+    """Return where an identity was, oldest first, but not where `facts` say that it is."""
+    last = {name: value for name, value in identity.facts.items() if name != FORMER}
+    return [one for one in [*identity.facts.get(FORMER, []), last] if one != facts]
+
+
+def _forget(former: Identity) -> None:
+    """Keep no longer that an identity was somewhere, which nothing is left of."""
+    row = Identity.objects.get(access_id=former.access_id)
+    row.facts[FORMER] = [one for one in row.facts.get(FORMER, []) if one != former.facts]
+    row.save()
+
+
+def _leftover(cluster: Cluster) -> list[_Gone]:
+    """Return the identities that no automatic access stands for any more, each at every place where it was."""
     wanted = {access.pk for access, _ in _automatic(cluster)}
     gone = cluster.identities.exclude(access_id__in=wanted).select_related("credential")
-    return [(one, identities.MAKERS[one.cloud]) for one in gone.order_by("made_at")]
+    found: list[_Gone] = []
+    for one in gone.order_by("made_at"):
+        found += [(_at(one, facts), identities.MAKERS[one.cloud], frozenset()) for facts in _places(one, {})]
+    return found
 
 
 def _region(identity: Identity) -> str:
@@ -147,11 +211,15 @@ def _keep(cluster: Cluster, access: Access, maker: Maker) -> None:
     """Keep what is made, and with which credential; whoever comes after a lost worker removes it by that."""
     if cluster.credential is None:
         return
+    facts: dict[str, Any] = dict(maker.facts(access))
+    known = Identity.objects.filter(access_id=access.pk).first()
+    if known is not None and (places := _places(known, facts)):
+        facts[FORMER] = places
     Identity.objects.update_or_create(
         access_id=access.pk,
         defaults={
             "cluster": cluster, "access_name": access.name, "cloud": maker.cloud,
-            "credential": cluster.credential, "facts": maker.facts(access),
+            "credential": cluster.credential, "facts": facts,
         },
     )  # fmt: skip
 
@@ -173,11 +241,13 @@ def _settle(run: addons.Run, access: Access) -> None:
         run.log("warning", f"{access.name}: {said[0].reason} Going on; the store's state will tell.")
 
 
-def _removed(run: addons.Run, identity: Identity, maker: Maker) -> bool:
-    """Remove what is left of an identity, and forget it when nothing is."""
+def _taken_away(run: addons.Run, identity: Identity, maker: Maker, kept: frozenset[addons.Key]) -> bool:
+    """Remove what is left of an identity, but what is kept, and tell whether nothing else is."""
     try:
         way = maker.open(identity.credential, _region(identity))
         for left in maker.left(way, identity):
+            if addons.key_of(left) in kept:
+                continue
             run.checkpoint()
             change = applying.deletion(left["kind"], left["metadata"]["name"])
             run.record.intend([change])
@@ -192,5 +262,4 @@ def _removed(run: addons.Run, identity: Identity, maker: Maker) -> bool:
             "warning", f"The identity of {identity.access_name} stays for now: {error.reason} {error.remedy}"
         )
         return False
-    identity.delete()
     return True

@@ -19,6 +19,7 @@ class Leftovers(addons.Step):
 
     def apply(self, run: addons.Run) -> str:
         removed, identities = stores.prune(run), identity.remove_leftovers(run)
+        identities += identity.remove_former(run)
         if not removed and not identities:
             return "Nothing is left over"
         parts = [f"{removed} store{'' if removed == 1 else 's'}"] if removed else []
