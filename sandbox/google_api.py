@@ -198,7 +198,15 @@ def get_project_policy(request: Request) -> dict[str, Any]:
 def set_project_policy(request: Request) -> dict[str, Any]:
     permission = "resourcemanager.projects.setIamPolicy"
     found = request.state.require(request.members, permission, request.names["project"])
+    _know_members(request.state)
     return found.policy.replace(request.body.get("policy") or {})
+
+
+def _know_members(state: State) -> None:
+    """Refuse as many times as a test wants, as Google does while it does not know a new service account everywhere."""
+    if left := int(state.faults.get("unknown_members", 0)):
+        state.faults["unknown_members"] = left - 1
+        raise Refused(400, "INVALID_ARGUMENT", "Service account does not exist.")
 
 
 # -- IAM ------------------------------------------------------------------------------------------------------
@@ -247,6 +255,7 @@ def get_account_policy(request: Request) -> dict[str, Any]:
 @route("POST", "/v1/projects/{project}/serviceAccounts/{email}:setIamPolicy")
 def set_account_policy(request: Request) -> dict[str, Any]:
     policy: Policy = _account(request, "iam.serviceAccounts.setIamPolicy").policy
+    _know_members(request.state)
     return policy.replace(request.body.get("policy") or {})
 
 

@@ -165,13 +165,13 @@ def _session() -> Any:
     return boto3.session.Session()
 
 
-def caller(keys: Keys, region: str) -> Caller:
+def caller(keys: Keys, region: str, *, hasty: bool = False) -> Caller:
     """Return whose keys they are; AWS needs no permission for that.
 
     :raises ProviderError: AWS refuses the keys, or does not answer
     """
     with translated("sts:GetCallerIdentity", region, ""):
-        said = client("sts", keys, region).get_caller_identity()
+        said = client("sts", keys, region, hasty=hasty).get_caller_identity()
         return Caller(str(said["Arn"]), str(said["Account"]))
 
 

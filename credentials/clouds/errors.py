@@ -68,3 +68,7 @@ class Raced(ProviderError):
 
     remedy_text = "Try again in a moment."
     retryable = True
+
+
+class NotValid(ProviderError):
+    """The cloud does not take the request; of what was made a moment ago, perhaps because it does not know it yet."""

@@ -177,7 +177,7 @@ _REASONS: dict[str, Maker] = {
 
 _STATUSES: dict[int, Maker] = {
     400: _is(
-        errors.ProviderError, "Google refuses the request as not valid.", "Check the project and the region."
+        errors.NotValid, "Google refuses the request as not valid.", "Check the project and the region."
     ),
     401: _is(errors.CredentialRefused, "Google does not accept this credential.", _NEW_KEY),
     403: _denied,

@@ -6,7 +6,7 @@ import pytest
 
 from accesses import services, trials
 from accesses.models import Access, Identity
-from accesses.steps import Identities, Leftovers
+from accesses.steps import Identities, Leftovers, identity
 from clusters import addons, kubeconfig, waiting
 from clusters import services as clusters
 from clusters.models import Cluster
@@ -103,6 +103,24 @@ def test_the_cluster_can_then_sign_in_and_nothing_is_done_twice(cluster, access)
     assert result.listed, result
     assert {change.action for change in plan(cluster)} == {"unchanged"}
     assert "Made" not in run.log.of("info")
+
+
+def test_a_service_account_that_google_does_not_know_everywhere_yet_is_waited_for(
+    cluster, access, api, sandbox_google
+):
+    sandbox_google.plant("faults", unknown_members=3)
+
+    apply(cluster)
+
+    assert roles_of(api, f"serviceAccount:{email(access)}") == ROLES
+
+
+def test_what_google_never_takes_fails_in_the_end(cluster, access, sandbox_google, monkeypatch):
+    monkeypatch.setattr(identity, "SETTLING", 0.2)
+    sandbox_google.plant("faults", unknown_members=1000)
+
+    with pytest.raises(addons.StepFailed, match="not valid"):
+        apply(cluster)
 
 
 def test_a_role_that_somebody_took_away_is_shown_and_given_back(cluster, access, api):

@@ -459,3 +459,26 @@ class TestDelete:
         assert f"external-secrets/{auto.service_account}" in automatic
         assert f'<span class="mono">{arn}</span>, which was not made by Keyhaven' in role
         assert "Its IAM role" not in role
+
+
+@pytest.mark.parametrize(
+    ("cloud", "facts", "shown"),
+    [
+        ("aws", {"role_arn": "arn:aws:iam::123456789012:role/keyhaven-aws"}, "role/keyhaven-aws"),
+        ("gcp", {"email": "keyhaven-1@acme-prod.iam.gserviceaccount.com"}, "keyhaven-1@acme-prod"),
+    ],
+)
+def test_who_would_disconnect_a_cluster_is_told_what_stays_in_its_cloud(
+    organization, devops, sign_in, cloud, facts, shown
+):
+    access = factories.make_access(cluster=factories.make_cluster(organization=organization, name="stays"))
+    credential = factories.make_cloud_credential(organization=organization)
+    Identity.objects.create(
+        cluster=access.cluster, access_id=access.pk, access_name=access.name, cloud=cloud, credential=credential,
+        facts=facts,
+    )  # fmt: skip
+
+    page = sign_in(devops).get("/o/acme/clusters/stays/settings/")
+
+    assert page.status_code == 200
+    assert shown in page.content.decode()

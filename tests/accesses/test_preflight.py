@@ -1,6 +1,8 @@
 """The permission preflight: what an AWS identity may do is told without reading one value."""
 
 import json
+import socket
+import time
 from typing import Any
 
 import pytest
@@ -145,3 +147,24 @@ def test_no_value_is_asked_for(cluster, user, monkeypatch):
         "GetParameters",
         "GetParametersByPath",
     } & set(asked)
+
+
+def test_what_is_only_nice_to_know_does_not_keep_anybody_waiting(
+    user, organization, sandbox_cloud, monkeypatch
+):
+    """Names are listed; who asked and what is allowed are not told while STS and IAM hang."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", sandbox_cloud.url)
+    access = factories.make_access(
+        cluster=factories.make_cluster(organization=organization),
+        credential=user("secretsmanager:ListSecrets"),
+    )
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        for service in ("STS", "IAM"):
+            monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        began = time.monotonic()
+
+        result = trials.try_access(access)
+
+    assert result.listed
+    assert result.usable
+    assert time.monotonic() - began < 12

@@ -363,7 +363,7 @@ class TestRefusedKeys:
 
 
 STATUSES = [
-    (400, errors.ProviderError), (401, errors.CredentialRefused), (403, errors.PermissionMissing),
+    (400, errors.NotValid), (401, errors.CredentialRefused), (403, errors.PermissionMissing),
     (404, errors.NotThere), (409, errors.Raced), (418, errors.ProviderError), (429, errors.Throttled),
     (500, errors.NotReachable), (503, errors.NotReachable),
 ]  # fmt: skip

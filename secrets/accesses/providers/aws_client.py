@@ -26,7 +26,7 @@ class Client:
 
     def whoami(self) -> str:
         """Return the ARN that signs the requests."""
-        return aws.caller(self._keys, self._region).arn
+        return aws.caller(self._keys, self._region, hasty=True).arn
 
     def probe(self, entries: list[Entry]) -> list[Probe]:
         return aws_preflight.probe(self._access.provider, self._access, self._keys, entries)

@@ -76,7 +76,7 @@ def _simulated(
     """Ask IAM what it would say: as the cluster's cloud credential, or as the identity itself."""
     if not actions:
         return {}
-    principal = _principal(aws.caller(keys, region).arn)
+    principal = _principal(aws.caller(keys, region, hasty=True).arn)
     own = access.cluster.credential
     ways = [aws.Keys.of(own.secret)] if own is not None and own.cloud == "aws" else []
     for signing in [*ways, keys]:

@@ -2,7 +2,8 @@
 
 import contextlib
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from accesses import identities, installed, trials
@@ -188,23 +189,51 @@ def _bring(run: addons.Run, access: Access, maker: Maker) -> None:
     """Bring what an access needs; what was changed is waited for until the cluster can sign in by it."""
     way, touched = _open(run.cluster, maker, access), False
     for wanted in maker.wanted(access):
-        live = maker.live(way, wanted)
-        change = _change(wanted, live)
-        run.record.settle([change])
-        if change.action == "unchanged":
-            continue
-        run.checkpoint()
-        run.record.intend([change])
-        # Before the cloud has it: whoever comes after a lost worker knows what to look for.
-        _keep(run.cluster, access, maker)
-        maker.bring(way, wanted, live)
-        run.record.done([change])
-        done = "Made" if change.action == "create" else "Changed"
-        run.log("info", f"{access.name}: {done} the {change.path}.")
-        touched = True
+        act = partial(_bring_one, run, access, maker, way, wanted)
+        # What comes next may name what was made a moment ago, and which the cloud does not know everywhere yet.
+        touched = (_once_known(run, act) if touched else act()) or touched
     _keep(run.cluster, access, maker)
     if touched:
         _settle(run, access)
+
+
+def _bring_one(run: addons.Run, access: Access, maker: Maker, way: Any, wanted: addons.Manifest) -> bool:
+    """Bring one object and tell whether there was anything to do."""
+    live = maker.live(way, wanted)
+    change = _change(wanted, live)
+    run.record.settle([change])
+    if change.action == "unchanged":
+        return False
+    run.checkpoint()
+    run.record.intend([change])
+    # Before the cloud has it: whoever comes after a lost worker knows what to look for.
+    _keep(run.cluster, access, maker)
+    maker.bring(way, wanted, live)
+    run.record.done([change])
+    done = "Made" if change.action == "create" else "Changed"
+    run.log("info", f"{access.name}: {done} the {change.path}.")
+    return True
+
+
+def _once_known(run: addons.Run, act: Callable[[], bool]) -> bool:
+    """Return what `act` returns, which is called again while the cloud does not know what was just made.
+
+    :raises ProviderError: it still does not, or something else is wrong
+    """
+    said: list[errors.ProviderError] = []
+    found: list[bool] = []
+
+    def went() -> bool:
+        said.clear()
+        try:
+            found.append(act())
+        except (errors.NotThere, errors.NotValid) as error:
+            said.append(error)
+        return not said
+
+    if not waiting.until(run, SETTLING, went):
+        raise said[0]
+    return found[0]
 
 
 def _keep(cluster: Cluster, access: Access, maker: Maker) -> None:
