@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from accesses.setup import policies
+from accesses.setup import generator, policies
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -35,7 +35,7 @@ def test_without_prefixes_it_is_the_policy_for_everything(browser, provider):
     assert page.status_code == 200
     assert page.context["made"].text == policies.text(policies.document(provider))
     for action, why in policies.ACTIONS[provider].items():
-        assert (action, ["*"], why) in page.context["made"].lines
+        assert generator.Line(action, ["*"], why) in page.context["made"].lines
 
 
 def test_prefixes_and_keys_narrow_it_to_the_clusters_own_account_and_region(browser):
@@ -47,7 +47,7 @@ def test_prefixes_and_keys_narrow_it_to_the_clusters_own_account_and_region(brow
         prefixes=["prod/shop/", "prod/web/"],
         kms_keys=[KEY],
     )
-    on = {action: resources for action, resources, _ in page.context["made"].lines}
+    on = {line.what: line.on for line in page.context["made"].lines}
     assert page.context["made"].text == policies.text(expected)
     assert on["secretsmanager:ListSecrets"] == ["*"]
     assert on["secretsmanager:GetSecretValue"] == [
@@ -102,7 +102,7 @@ def test_google_is_told_by_gcloud_with_a_condition_on_the_names(browser):
 
     made = page.context["made"]
     assert 'resource.name.startsWith("projects/42/secrets/prod-")' in made.text
-    assert [(role, on) for role, on, _ in made.lines] == [
+    assert [(line.what, line.on) for line in made.lines] == [
         ("roles/secretmanager.secretAccessor", ["prod-*"]),
         ("roles/secretmanager.viewer", ["*"]),
     ]
@@ -148,5 +148,6 @@ def test_htmx_gets_the_part_alone(browser):
 
     part = browser.get(url, {"prefixes": "prod/"}, headers={"HX-Request": "true"}).content.decode()
 
-    assert part.lstrip().startswith('<div class="generator" id="generator">')
+    assert part.lstrip().startswith("<title>Policy · prod")
+    assert "<h1>" not in part
     assert "secret:prod/*" in part

@@ -28,13 +28,22 @@ _ROLES = {
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """One action or role: what is allowed, on which names, and why."""
+
+    what: str
+    on: list[str]
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Made:
-    """What was generated: the text, the file it is downloaded as, and (what is allowed, on what, why) line by line."""
+    """What was generated: the text, the file it is downloaded as, and what each line of it is for."""
 
     text: str
     file: str
     kind: str
-    lines: list[tuple[str, list[str], str]]
+    lines: list[Line]
     note: str
     size: int = 0
 
@@ -128,7 +137,7 @@ class AwsForm(GeneratorForm):
             policies.text(document),
             f"keyhaven-{self.provider}-policy.json",
             "application/json",
-            [(action, resources, why[action]) for action, resources in on.items()],
+            [Line(action, resources, why[action]) for action, resources in on.items()],
             policies.note(self.provider),
             policies.size(document),
         )
@@ -167,6 +176,14 @@ class GoogleForm(GeneratorForm):
     )
     field_order = ("project", "member", "prefixes", "number")
 
+    def __init__(self, provider: str, data: Any) -> None:
+        super().__init__(provider, data)
+        self.fields[
+            "prefixes"
+        ].help_text = (
+            "What the secrets' names begin with, one a line, for example prod-shop-. Empty is every secret."
+        )
+
     def clean_prefixes(self) -> str:
         return "\n".join(google_script.clean_prefixes(self.cleaned_data["prefixes"].splitlines()))
 
@@ -183,7 +200,7 @@ class GoogleForm(GeneratorForm):
             cleaned["project"], cleaned["member"], number=cleaned["number"], prefixes=prefixes
         )
         on = {google_script.READS: [f"{one}*" for one in prefixes] or ["*"], google_script.LISTS: ["*"]}
-        lines = [(role, on[role], why) for role, why in _ROLES.items()]
+        lines = [Line(role, on[role], why) for role, why in _ROLES.items()]
         note = google_script.NARROWED if prefixes else ""
         return Made(f"{text}\n", "keyhaven-grants.sh", "text/x-shellscript", lines, note)
 
