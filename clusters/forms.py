@@ -7,7 +7,7 @@ from django import forms
 from django.utils import timezone
 
 from accounts.models import User
-from accounts.naming import name_rule
+from accounts.naming import TypedNameForm, name_rule
 from clusters import deploys, kubeconfig
 from clusters.models import Cluster, Deploy
 from credentials.fields import SealedTextarea, pasted_or_uploaded
@@ -126,22 +126,8 @@ class CloudForm(forms.Form):
         return account
 
 
-class DisconnectForm(forms.Form):
-    """The cluster's name, typed by somebody who means it."""
-
-    name = forms.CharField(
-        label="Type the cluster's name", widget=forms.TextInput(attrs={"autocomplete": "off"})
-    )
-
-    def __init__(self, data: Any, expected: str) -> None:
-        super().__init__(data)
-        self.expected = expected
-
-    def clean_name(self) -> str:
-        name: str = self.cleaned_data["name"]
-        if name != self.expected:
-            raise forms.ValidationError(f"This cluster is called {self.expected}.")
-        return name
+class DisconnectForm(TypedNameForm):
+    noun, act = "cluster", "disconnect"
 
 
 def _plain(text: str) -> str:

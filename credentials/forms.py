@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 
 from accounts.models import Organization
-from accounts.naming import name_rule
+from accounts.naming import TypedNameForm, name_rule
 from credentials import clouds
 from credentials.clouds.base import Method
 from credentials.fields import SecretForm
@@ -70,21 +70,5 @@ def _name_field(organization: Organization, credential: CloudCredential | None) 
     )
 
 
-class DeleteForm(forms.Form):
-    """The credential's name, typed by somebody who means it."""
-
-    name = forms.CharField(
-        label="Type the credential's name",
-        error_messages={"required": "Type the name of the credential to delete it."},
-        widget=forms.TextInput(attrs={"autocomplete": "off"}),
-    )
-
-    def __init__(self, expected: str, data: Any = None) -> None:
-        super().__init__(data)
-        self.expected = expected
-
-    def clean_name(self) -> str:
-        name: str = self.cleaned_data["name"]
-        if name != self.expected:
-            raise forms.ValidationError(f"This credential is called {self.expected}.")
-        return name
+class DeleteForm(TypedNameForm):
+    noun = "credential"

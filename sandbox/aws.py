@@ -8,15 +8,14 @@ import contextlib
 import json
 import logging
 import signal
-import subprocess
-import sys
 import threading
 import urllib.request
 from collections.abc import Iterable
-from typing import Any, Self
+from typing import Any
 
 from sandbox import world
 from sandbox.kubernetes import Cluster
+from sandbox.standin import StandIn
 
 
 def _client(service: str, url: str, key: tuple[str, str], region: str = "eu-west-3") -> Any:
@@ -64,42 +63,15 @@ def serve(port: int, count: int) -> None:
     server.shutdown()
 
 
-class Cloud:
-    """The AWS stand-in in a process of its own; use it as a context manager."""
+class Cloud(StandIn):
+    """The AWS stand-in."""
 
-    def __init__(self, port: int = 0, count: int = 1000) -> None:
-        command = [sys.executable, "-m", "sandbox.aws", "--port", str(port), "--count", str(count)]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        line = self._process.stdout.readline() if self._process.stdout else ""
-        if not line:
-            errors = self._process.stderr.read() if self._process.stderr else ""
-            raise RuntimeError(f"The AWS stand-in did not start: {errors[-500:]}")
-        said = json.loads(line)
-        self.url: str = said["url"]
+    module = "sandbox.aws"
+
+    def hear(self, said: dict[str, Any]) -> None:
         self.keys: dict[str, tuple[str, str]] = {name: (key[0], key[1]) for name, key in said["keys"].items()}
         self.access_key_id, self.secret_access_key = self.keys["reader"]
         self.limited = self.keys["limited"]
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    def poll(self) -> int | None:
-        return self._process.poll()
-
-    def stop(self) -> None:
-        self._process.terminate()
-        try:
-            self._process.communicate(timeout=5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.communicate()
 
     def client(self, service: str, user: str = "admin", region: str = "eu-west-3") -> Any:
         """Return a boto3 client of one of the users."""

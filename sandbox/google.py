@@ -8,18 +8,17 @@ public reference. Its faults and what tests plant in it go through `POST /sandbo
 import argparse
 import json
 import signal
-import subprocess
-import sys
 import threading
 import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from typing import Any
 
 from sandbox import google_api, google_tokens, world
 from sandbox.google_state import OAuthRefused, Refused, State
+from sandbox.standin import StandIn
 
 
 class _Server(ThreadingHTTPServer):
@@ -139,46 +138,18 @@ def serve(port: int, count: int) -> None:
     server.shutdown()
 
 
-class Google:
-    """The Google stand-in in a process of its own; use it as a context manager.
+class Google(StandIn):
+    """The Google stand-in.
 
     `keys` are key.json texts: `reader` (reads and lists), `limited` (may not list), `admin`, and `other`, which is of
     another project.
     """
 
+    module = "sandbox.google"
     project, number = world.GOOGLE_PROJECT, world.GOOGLE_NUMBER
 
-    def __init__(self, port: int = 0, count: int = 1000) -> None:
-        command = [sys.executable, "-m", "sandbox.google", "--port", str(port), "--count", str(count)]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        line = self._process.stdout.readline() if self._process.stdout else ""
-        if not line:
-            errors = self._process.stderr.read() if self._process.stderr else ""
-            raise RuntimeError(f"The Google stand-in did not start: {errors[-500:]}")
-        said = json.loads(line)
-        self.url: str = said["url"]
+    def hear(self, said: dict[str, Any]) -> None:
         self.keys: dict[str, str] = said["keys"]
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    def poll(self) -> int | None:
-        return self._process.poll()
-
-    def stop(self) -> None:
-        self._process.terminate()
-        try:
-            self._process.communicate(timeout=5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.communicate()
 
     def plant(self, what: str, **body: Any) -> dict[str, Any]:
         """Send something to `/sandbox/…`: faults, issuers, pools, bindings, accounts, put, delete, value."""

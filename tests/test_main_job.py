@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from accesses import drafts, trials
 from accesses import services as accesses
-from accesses import trials
 from accesses.models import Access, AccessDraft
 from clusters import deploys, kubeconfig, looks, runner
 from clusters import services as clusters
@@ -44,7 +44,7 @@ def make_access(cluster: Cluster, keys: tuple[str, str], by: Any, **fields: Any)
         "credential_set_at": timezone.now(),
     }  # fmt: skip
     draft = AccessDraft.objects.create(cluster=cluster, by=by, **(values | fields))
-    accesses.test_draft(draft)
+    drafts.test_draft(draft)
     return accesses.create(draft=draft, by=by)
 
 

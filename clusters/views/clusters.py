@@ -123,7 +123,7 @@ def settings(request: OrgRequest, cluster: str) -> HttpResponse:
 def disconnect(request: OrgRequest, cluster: str) -> HttpResponse:
     """Forget a cluster whose name was typed."""
     found = find(request, cluster)
-    form = DisconnectForm(request.POST, found.name)
+    form = DisconnectForm(found.name, request.POST)
     if form.is_valid():
         try:
             services.disconnect(cluster=found, by=request.user)
@@ -147,7 +147,7 @@ def settings_page(
     shown: dict[str, Any] = {
         "form": form or ReplaceForm(),
         "cloud_form": cloud_form or CloudForm(cluster),
-        "disconnect_form": disconnect_form or DisconnectForm(None, cluster.name),
+        "disconnect_form": disconnect_form or DisconnectForm(cluster.name),
     }
     wrong = any(one.is_bound for one in shown.values())
     context = page_context(request, cluster, "settings") | shown

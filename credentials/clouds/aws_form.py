@@ -27,6 +27,15 @@ header_rule = RegexValidator(
 )
 
 
+def check_parts(form: forms.Form, cleaned: dict[str, Any]) -> None:
+    """Keep one key's parts together: another ID brings its own secret, and a temporary one its token."""
+    key_id = cleaned.get("access_key_id", "")
+    if key_id and "secret_access_key" in cleaned and not cleaned["secret_access_key"]:
+        form.add_error("secret_access_key", "Another access key ID has its own secret access key.")
+    if key_id.startswith("ASIA") and "session_token" in cleaned and not cleaned["session_token"]:
+        form.add_error("session_token", "A key that begins with ASIA is temporary and has a session token.")
+
+
 class KeysForm(SecretForm):
     """An access key of an IAM user."""
 
@@ -47,15 +56,8 @@ class KeysForm(SecretForm):
     )
 
     def clean(self) -> dict[str, Any]:
-        """Keep one key's parts together: another ID brings its own secret, and a temporary one its token."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        key_id = cleaned.get("access_key_id", "")
-        if key_id and "secret_access_key" in cleaned and not cleaned["secret_access_key"]:
-            self.add_error("secret_access_key", "Another access key ID has its own secret access key.")
-        if key_id.startswith("ASIA") and "session_token" in cleaned and not cleaned["session_token"]:
-            self.add_error(
-                "session_token", "A key that begins with ASIA is temporary and has a session token."
-            )
+        check_parts(self, cleaned)
         return cleaned
 
     def secret(self, kept: dict[str, str]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from django import forms
 from accesses import situations
 from accesses.models import Access, AccessDraft
 from accesses.providers import PROVIDERS, ConfigurationForm, Method, Provider, Situation
-from accounts.naming import name_rule
+from accounts.naming import TypedNameForm, name_rule
 from clusters.models import Cluster
 
 
@@ -135,21 +135,5 @@ def edit_form(access: Access, method: Method, data: Any = None, files: Any = Non
     return form
 
 
-class DeleteForm(forms.Form):
-    """The access's name, typed by somebody who means it."""
-
-    name = forms.CharField(
-        label="Type the access's name",
-        error_messages={"required": "Type the name of the access to delete it."},
-        widget=forms.TextInput(attrs={"autocomplete": "off"}),
-    )
-
-    def __init__(self, expected: str, data: Any = None) -> None:
-        super().__init__(data)
-        self.expected = expected
-
-    def clean_name(self) -> str:
-        name: str = self.cleaned_data["name"]
-        if name != self.expected:
-            raise forms.ValidationError(f"This access is called {self.expected}.")
-        return name
+class DeleteForm(TypedNameForm):
+    noun = "access"

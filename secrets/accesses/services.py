@@ -18,8 +18,6 @@ from clusters import services as clusters
 from clusters.models import Cluster
 from credentials.models import CloudCredential
 
-FORGOTTEN = datetime.timedelta(days=7)
-
 
 class NameTaken(ValueError):
     """The cluster already has an access of that name."""
@@ -50,15 +48,6 @@ def connect(access: Access) -> providers.SecretManager:
     return trials.connect(access)
 
 
-def test_draft(draft: AccessDraft) -> trials.Result:
-    """Test a draft and keep the result on it, unless the draft was changed meanwhile."""
-    result = trials.try_access(draft, made=False)
-    same, at = AccessDraft.objects.filter(pk=draft.pk, updated_at=draft.updated_at), timezone.now()
-    if same.update(result=result.as_json(), tested_at=at):
-        draft.result, draft.tested_at = result.as_json(), at
-    return result
-
-
 def verify(access: Access) -> trials.Result:
     """Test an access and keep on it what was found."""
     return keep(access, trials.try_access(access, made=identities.are_made(access)))
@@ -86,16 +75,6 @@ def _verification(result: dict[str, Any], at: Any) -> dict[str, Any]:
 def _announce(access: Access) -> None:
     # Robust: what listens must not turn a change that is made into an error page.
     transaction.on_commit(partial(signals.access_saved.send_robust, sender=Access, access=access))
-
-
-def begin(*, cluster: Cluster, by: User) -> AccessDraft:
-    """Return a draft for the wizard: the person's own that is still empty, or a new one.
-
-    Drafts that nobody touched for a week end here: they hold credentials.
-    """
-    AccessDraft.objects.filter(updated_at__lt=timezone.now() - FORGOTTEN).delete()
-    empty = AccessDraft.objects.filter(cluster=cluster, by=by, provider="").first()
-    return empty or AccessDraft.objects.create(cluster=cluster, by=by)
 
 
 @sensitive_variables()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from accesses import services, trials
+from accesses import drafts, services, trials
 from accesses.models import Access, Identity
 from accesses.steps import Identities
 from clusters import addons, kubeconfig, waiting
@@ -308,3 +308,28 @@ class TestWithoutTheRight:
             apply(cluster)
 
         assert "settings" in failure.value.remedy
+
+
+def test_an_operator_of_others_elsewhere_is_known_before_anything_is_trusted(
+    cluster, access, iam, kube, devops
+):
+    labels = {"app.kubernetes.io/name": "external-secrets"}
+    container = {"name": "c", "image": "ghcr.io/external-secrets/external-secrets:v2.9.0"}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
+    kube.load([
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "eso"}},
+        {
+            "apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"name": "eso", "namespace": "eso", "labels": labels},
+            "spec": {"selector": {"matchLabels": labels}, "template": template},
+        },
+    ])  # fmt: skip
+
+    draft = drafts.begin(cluster=Cluster.objects.get(pk=cluster.pk), by=devops)
+    apply(cluster)
+
+    trust = role_of(iam, access)["AssumeRolePolicyDocument"]["Statement"][0]
+    assert draft.cluster.operator_namespace == "eso"
+    assert (
+        f"system:serviceaccount:eso:{access.service_account}" in trust["Condition"]["StringEquals"].values()
+    )

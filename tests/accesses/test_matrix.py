@@ -21,6 +21,7 @@ from accesses.providers import PROVIDERS
 from clusters import addons, kubeconfig, waiting
 from clusters import services as clusters
 from clusters.models import Cluster
+from credentials.clouds import aws
 from external_secrets import inventory
 from external_secrets.models import InventoryEntry
 from sandbox import world
@@ -313,6 +314,29 @@ class TestWrongIdentities:
         assert 'value="way-in"' in page
         draft.refresh_from_db()
         assert draft.configuration == {"region": "eu-west-3"}
+
+    def test_temporary_keys_that_have_ended(self, place):
+        here = place("gke")
+        account = {
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": {"name": "ci", "namespace": "shop"},
+        }
+        here.kube.load([account])
+        arn = here.aws.role(
+            "m-ended", here.kube.issuer, "system:serviceaccount:shop:ci", ["secretsmanager:*"]
+        )
+        token = here.kube.service_account_token("shop", "ci", "sts.amazonaws.com")
+        found = aws.assume_with_token(arn, token, "eu-west-3")
+        here.aws.expire(found.access_key_id)
+
+        page, _ = self.refused(
+            here, "aws-secrets-manager", "static", region="eu-west-3", access_key_id=found.access_key_id,
+            secret_access_key=found.secret_access_key, session_token=found.session_token,
+        )  # fmt: skip
+
+        assert "The session token has expired." in page
+        assert found.session_token not in page
 
     def test_a_role_that_trusts_another_serviceaccount(self, place):
         here = place("eks")

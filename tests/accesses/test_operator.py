@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from accesses import chart, manifests, operators, releases
+from accesses import chart, installed, manifests, operators, releases
 from accesses.models import OperatorState
-from accesses.steps import Operator, Uninstall, installed, operator, proof, readiness
+from accesses.steps import Operator, Uninstall, operator, proof, readiness
 from accounts.audit.models import AuditEvent
 from clusters import addons, deploys, helm, kubeconfig, runner, waiting
 from clusters.leases import LeaseLost

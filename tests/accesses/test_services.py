@@ -4,7 +4,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from accesses import providers, services, signals, trials
+from accesses import drafts, providers, services, signals, trials
 from accesses.models import Access, AccessDraft
 from accounts.models import AuditEvent
 from tests import factories
@@ -83,7 +83,7 @@ class TestTry:
     def test_at_most_five_names_are_kept(self, answers, draft):
         answers(*(f"name-{number}" for number in range(8)))
 
-        result = services.test_draft(draft)
+        result = drafts.test_draft(draft)
 
         assert result.names == [f"name-{number}" for number in range(5)]
         assert result.more
@@ -127,7 +127,7 @@ class TestTry:
         draft.credential = KEYS | {"secret_access_key": "another"}
         draft.save()
 
-        services.test_draft(old)
+        drafts.test_draft(old)
 
         assert AccessDraft.objects.get().result == {}
 
@@ -136,7 +136,7 @@ class TestCreate:
     def test_the_access_is_what_was_tested(
         self, answers, draft, devops, cluster, heard, django_capture_on_commit_callbacks
     ):
-        services.test_draft(draft)
+        drafts.test_draft(draft)
 
         with django_capture_on_commit_callbacks(execute=True):
             access = services.create(draft=draft, by=devops)
@@ -168,13 +168,13 @@ class TestCreate:
     )
     def test_what_does_not_work_is_not_made(self, answers, draft, devops, error):
         answers(page=error)
-        services.test_draft(draft)
+        drafts.test_draft(draft)
 
         with pytest.raises(services.NotUsable, match=error.reason):
             services.create(draft=draft, by=devops)
 
     def test_a_second_click_makes_no_second_one(self, answers, draft, devops):
-        services.test_draft(draft)
+        drafts.test_draft(draft)
         again = AccessDraft.objects.get()
         services.create(draft=draft, by=devops)
 
@@ -191,7 +191,7 @@ class TestCreate:
             raise RuntimeError("the broker is away")
 
         signals.access_saved.connect(broken)
-        services.test_draft(draft)
+        drafts.test_draft(draft)
         try:
             with django_capture_on_commit_callbacks(execute=True):
                 services.create(draft=draft, by=devops)

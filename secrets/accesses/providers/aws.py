@@ -75,10 +75,7 @@ def _assumed(access: "Access | AccessDraft") -> aws.Keys:
 def _ambient(access: "Access | AccessDraft") -> aws.Keys:
     if access.cloud_credential is not None:
         return aws.Keys.of(access.cloud_credential.secret)
-    raise errors.NotPossibleHere(
-        "The identity belongs to the operator's pods; the console cannot sign in as it.",
-        "Names are typed instead of browsed. Whether they are read, the operator tells after a deploy.",
-    )
+    raise tokens.of_the_operator()
 
 
 # -- what stands in the way ------------------------------------------------------------------------------
@@ -132,14 +129,7 @@ def _federation_obstacle(situation: Situation) -> Obstacle | None:
         return Obstacle(
             f"{situation.cluster} is an AWS cluster.", "Use a role ARN: it is the same, and simpler."
         )
-    why = issuers.public(situation.cluster.issuer)
-    if not why:
-        return None
-    return Obstacle(
-        why,
-        "Give the API server a public HTTPS address as --service-account-issuer, and publish its keys there; "
-        "or use an access key.",
-    )
+    return issuers.obstacle(situation.cluster.issuer, "an access key")
 
 
 def _rehearsed(access: "Access | AccessDraft") -> list[tuple[str, str]]:

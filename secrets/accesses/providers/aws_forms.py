@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 
 from accesses.providers.base import ConfigurationForm, SecretField, Situation, SuggestingInput
-from credentials.clouds import aws_regions
+from credentials.clouds import aws_form, aws_regions
 from credentials.clouds.aws_form import header_rule, key_id_rule
 from credentials.models import CloudCredential
 
@@ -98,19 +98,11 @@ class StaticForm(RegionForm):
                 self.fields[name].required = False
 
     def clean(self) -> dict[str, Any]:
-        """Keep one key's parts together: another ID brings its own secret, and a temporary one its token."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        key_id = cleaned.get("access_key_id", "")
-        if cleaned.get("cloud_credential") is not None:
-            if any(cleaned.get(name) for name in self.secret_names()):
-                self.add_error("cloud_credential", "Choose a cloud credential or type keys, not both.")
-            return cleaned
-        if key_id and "secret_access_key" in cleaned and not cleaned["secret_access_key"]:
-            self.add_error("secret_access_key", "Another access key ID has its own secret access key.")
-        if key_id.startswith("ASIA") and not cleaned.get("session_token"):
-            self.add_error(
-                "session_token", "A key that begins with ASIA is temporary and has a session token."
-            )
+        if cleaned.get("cloud_credential") is None:
+            aws_form.check_parts(self, cleaned)
+        elif any(cleaned.get(name) for name in self.secret_names()):
+            self.add_error("cloud_credential", "Choose a cloud credential or type keys, not both.")
         return cleaned
 
     def credential(self, kept: dict[str, str] | None) -> dict[str, str]:

@@ -1,16 +1,13 @@
 """AWS Systems Manager Parameter Store."""
 
 import re
-from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
-from accesses.providers import aws, aws_preflight
-from accesses.providers.base import Entry, Page, Probe, Provider
+from accesses.providers import aws, aws_client
+from accesses.providers.base import Entry, Page, Provider
 from accesses.setup import policies
 from credentials.clouds import aws as cloud
-
-if TYPE_CHECKING:
-    from accesses.models import Access, AccessDraft
 
 SLUG = "aws-parameter-store"
 DESCRIBE = "ssm:DescribeParameters"
@@ -22,16 +19,8 @@ PAGE = 50
 ASKED = 10
 
 
-class Client:
-    """Lists names with the access's own identity; never asks for a value."""
-
-    def __init__(self, access: "Access | AccessDraft", keys: cloud.Keys) -> None:
-        self._access, self._keys = access, keys
-        self._region = access.configuration["region"]
-
-    @cached_property
-    def _names(self) -> Any:
-        return cloud.client("ssm", self._keys, self._region)
+class Client(aws_client.Client):
+    service = "ssm"
 
     def page(self, prefix: str = "", cursor: str = "") -> Page:
         """Return some entries, in AWS's order; an empty page without a cursor is the end."""
@@ -46,16 +35,6 @@ class Client:
                 if not cursor or len(entries) > PAGE:
                     break
         return Page([entry for entry in entries if entry.name.startswith(prefix)], cursor)
-
-    def whoami(self) -> str:
-        """Return the ARN that signs the requests."""
-        return cloud.caller(self._keys, self._region).arn
-
-    def probe(self, entries: list[Entry]) -> list[Probe]:
-        return aws_preflight.probe(SLUG, self._access, self._keys, entries)
-
-    def statement(self, actions: list[str]) -> str:
-        return cloud.policy({"Effect": "Allow", "Action": actions, "Resource": "*"})
 
 
 def _wanted(prefix: str, cursor: str) -> dict[str, Any]:

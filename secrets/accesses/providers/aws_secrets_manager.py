@@ -1,16 +1,13 @@
 """AWS Secrets Manager."""
 
 import re
-from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
-from accesses.providers import aws, aws_preflight
-from accesses.providers.base import Entry, Page, Probe, Provider
+from accesses.providers import aws, aws_client
+from accesses.providers.base import Entry, Page, Provider
 from accesses.setup import policies
 from credentials.clouds import aws as cloud
-
-if TYPE_CHECKING:
-    from accesses.models import Access, AccessDraft
 
 SLUG = "aws-secrets-manager"
 LIST = "secretsmanager:ListSecrets"
@@ -20,16 +17,8 @@ LISTING_POLICY = cloud.policy({"Effect": "Allow", "Action": [LIST], "Resource": 
 NAME = re.compile(r"(?!!)[\w/+=.@!-]*", re.ASCII)
 
 
-class Client:
-    """Lists names with the access's own identity; never asks for a value."""
-
-    def __init__(self, access: "Access | AccessDraft", keys: cloud.Keys) -> None:
-        self._access, self._keys = access, keys
-        self._region = access.configuration["region"]
-
-    @cached_property
-    def _names(self) -> Any:
-        return cloud.client("secretsmanager", self._keys, self._region)
+class Client(aws_client.Client):
+    service = "secretsmanager"
 
     def page(self, prefix: str = "", cursor: str = "") -> Page:
         """Return at most 100 entries, by name."""
@@ -46,16 +35,6 @@ class Client:
             entries = [_entry(found) for found in answer["SecretList"]]
         kept = [entry for entry in entries if entry.name.startswith(prefix)]
         return Page(kept, answer.get("NextToken", ""))
-
-    def whoami(self) -> str:
-        """Return the ARN that signs the requests."""
-        return cloud.caller(self._keys, self._region).arn
-
-    def probe(self, entries: list[Entry]) -> list[Probe]:
-        return aws_preflight.probe(SLUG, self._access, self._keys, entries)
-
-    def statement(self, actions: list[str]) -> str:
-        return cloud.policy({"Effect": "Allow", "Action": actions, "Resource": "*"})
 
 
 def _entry(found: dict[str, Any]) -> Entry:

@@ -141,10 +141,7 @@ def _by_federation(access: "Access | AccessDraft") -> Any:
 def _ambient(access: "Access | AccessDraft") -> Any:
     if access.cloud_credential is not None:
         return _by_key(access)
-    raise errors.NotPossibleHere(
-        "The identity belongs to the operator's pods; the console cannot sign in as it.",
-        "Names are typed instead of browsed. Whether they are read, the operator tells after a deploy.",
-    )
+    raise tokens.of_the_operator()
 
 
 # -- what stands in the way ------------------------------------------------------------------------------
@@ -190,14 +187,7 @@ def _federation_obstacle(situation: Situation) -> Obstacle | None:
             f"{situation.cluster} is a GKE cluster, which Google trusts already.",
             "Use workload identity: it is the same, and simpler.",
         )
-    why = issuers.public(situation.cluster.issuer)
-    if not why:
-        return None
-    return Obstacle(
-        why,
-        "Give the API server a public HTTPS address as --service-account-issuer, and publish its keys there; "
-        "or use a service account's key.",
-    )
+    return issuers.obstacle(situation.cluster.issuer, "a service account's key")
 
 
 def _rehearsed(access: "Access | AccessDraft") -> list[tuple[str, str]]:

@@ -3,6 +3,8 @@
 import ipaddress
 from urllib.parse import urlsplit
 
+from accesses.providers.base import Obstacle
+
 _LOCAL = (".local", ".internal", ".svc", ".localhost", ".lan", ".home.arpa")
 
 
@@ -19,3 +21,15 @@ def public(issuer: str) -> str:
     except ValueError:
         inside = "." not in host or host.endswith(_LOCAL)
     return f"The cluster's issuer is {issuer}, which no cloud can reach." if inside else ""
+
+
+def obstacle(issuer: str, otherwise: str) -> Obstacle | None:
+    """Return what stands in federation's way; `otherwise` is the way that is left."""
+    why = public(issuer)
+    if not why:
+        return None
+    return Obstacle(
+        why,
+        "Give the API server a public HTTPS address as --service-account-issuer, and publish its keys there; "
+        f"or use {otherwise}.",
+    )

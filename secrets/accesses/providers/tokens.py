@@ -37,3 +37,11 @@ def token(access: "Access | AccessDraft", audience: str) -> str:
         raise errors.NotReachable(
             f"The cluster does not give a token: {error.reason}", error.remedy
         ) from None
+
+
+def of_the_operator() -> errors.NotPossibleHere:
+    """Return why the console cannot sign in where the operator uses its own identity."""
+    return errors.NotPossibleHere(
+        "The identity belongs to the operator's pods; the console cannot sign in as it.",
+        "Names are typed instead of browsed. Whether they are read, the operator tells after a deploy.",
+    )

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from accesses import identities, trials
+from accesses import identities, installed, trials
 from accesses.identities import Maker
 from accesses.models import Access, Identity
 from accesses.providers import PROVIDERS
@@ -53,6 +53,7 @@ class Identities(addons.Step):
         return list(changes.values())
 
     def apply(self, run: addons.Run) -> str:
+        installed.settle_namespace(run.cluster, run.door)
         made = failures = 0
         first: addons.StepFailed | None = None
         for access, maker in _automatic(run.cluster):

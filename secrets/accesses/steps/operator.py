@@ -6,10 +6,10 @@ from django.conf import settings
 from django.utils import timezone
 
 from accesses import chart, releases
+from accesses.installed import CONFIGURATIONS, CONTROLLER, NAME_LABEL, Installed, annotations, find
 from accesses.models import OperatorState
 from accesses.releases import Release
 from accesses.steps import proof, readiness
-from accesses.steps.installed import CONFIGURATIONS, CONTROLLER, NAME_LABEL, Installed, annotations, find
 from clusters import addons, helm, kubernetes
 from clusters.kubernetes.comparing import Field
 from clusters.models import Cluster

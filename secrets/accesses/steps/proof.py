@@ -6,7 +6,7 @@ from typing import Any
 from django.utils import timezone
 
 from accesses import causes, manifests
-from accesses.steps.installed import Installed
+from accesses.installed import Installed
 from clusters import addons, kubernetes, waiting
 from clusters.kubernetes import conditions
 from clusters.models import Cluster

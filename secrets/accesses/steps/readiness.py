@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 
 from accesses import manifests
-from accesses.steps.installed import (
+from accesses.installed import (
     CONFIGURATIONS,
     NAME_LABEL,
     PARTS,

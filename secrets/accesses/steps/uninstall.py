@@ -5,9 +5,9 @@ from typing import Any
 from django.conf import settings
 
 from accesses import chart, manifests
+from accesses.installed import Installed, annotations, find
 from accesses.models import OperatorState
 from accesses.steps import proof
-from accesses.steps.installed import Installed, annotations, find
 from accesses.steps.stores import SYNCED
 from clusters import addons, helm, kubernetes
 from clusters.models import Cluster

@@ -137,7 +137,7 @@ def prove(request: OrgRequest, cluster: str) -> HttpResponse:
 def uninstall(request: OrgRequest, cluster: str) -> HttpResponse:
     """Show what would stop without the operator; with the cluster's name typed, uninstall it."""
     found = clusters.find(request, cluster)
-    form = DisconnectForm(request.POST if request.method == "POST" else None, found.name)
+    form = DisconnectForm(found.name, request.POST if request.method == "POST" else None)
     stops, refusal = _stops(found)
     if form.is_valid() and not refusal:
         try:

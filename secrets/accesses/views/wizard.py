@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from accesses import forms, services, situations
+from accesses import drafts, forms, services, situations
 from accesses.models import Access, AccessDraft
 from accesses.providers import PROVIDERS, ConfigurationForm, Method
 from accesses.setup import cards
@@ -28,7 +28,7 @@ def new(request: OrgRequest, cluster: str) -> HttpResponse:
     found = get_object_or_404(Cluster.objects.owned_by(request.organization), name=cluster)
     if request.method != "POST":
         return _to_add_ons(request, cluster)
-    draft = services.begin(cluster=found, by=request.user)
+    draft = drafts.begin(cluster=found, by=request.user)
     return pages.go_to(request, _url(request, draft, "provider"))
 
 
@@ -161,7 +161,7 @@ def _details(request: OrgRequest, draft: AccessDraft) -> HttpResponse:
     form, result = forms.details_form(draft, method, *posted), None
     if form.is_valid():
         _answer(draft, form)
-        result = services.test_draft(draft)
+        result = drafts.test_draft(draft)
         if result.usable or result.about not in form.fields:
             return pages.go_to(request, _url(request, draft, "test"))
         # Once more: what was typed is stored by now, and need not be typed again.
@@ -194,7 +194,7 @@ def _test(request: OrgRequest, draft: AccessDraft) -> HttpResponse:
     if save and draft.tested_at and request.POST.get("shown") == draft.tested_at.isoformat():
         return _save(request, draft)
     if (request.method == "POST" and not save) or not draft.result:
-        services.test_draft(draft)
+        drafts.test_draft(draft)
     if request.method == "POST":
         return pages.go_to(request, _url(request, draft, "test"))
     return _page(request, draft, "test", {"result": draft.result})

@@ -6,6 +6,7 @@ from typing import Any
 
 from accesses import chart, releases
 from clusters import kubernetes
+from clusters.models import Cluster
 
 NAME_LABEL = "app.kubernetes.io/name"
 CONTROLLER, WEBHOOK = "external-secrets", "external-secrets-webhook"
@@ -34,6 +35,21 @@ def find(door: kubernetes.Door) -> list[Installed]:
         Installed(item["metadata"]["namespace"], _version(item), labels(item).get(chart.OURS) == "true")
         for item in found
     ]
+
+
+def settle_namespace(cluster: Cluster, door: kubernetes.Door) -> None:
+    """Note the namespace of an operator that somebody else installed, before anything is told to trust ours.
+
+    Roles name the namespace of the access's ServiceAccount, which is the operator's.
+
+    :raises ClusterError: the cluster does not answer
+    """
+    if cluster.operator_version:
+        return
+    there = find(door)
+    if len(there) == 1 and there[0].namespace != cluster.operator_namespace:
+        cluster.operator_namespace = there[0].namespace
+        Cluster.objects.filter(pk=cluster.pk).update(operator_namespace=cluster.operator_namespace)
 
 
 def labels(item: dict[str, Any]) -> dict[str, str]:

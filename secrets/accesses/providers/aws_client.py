@@ -1,0 +1,35 @@
+"""What the clients of the AWS providers share."""
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from accesses.providers import aws_preflight
+from accesses.providers.base import Entry, Probe
+from credentials.clouds import aws
+
+if TYPE_CHECKING:
+    from accesses.models import Access, AccessDraft
+
+
+class Client:
+    """Signs in with an access's own identity and never asks for a value; `service` is AWS's name of the manager."""
+
+    service: ClassVar[str]
+
+    def __init__(self, access: "Access | AccessDraft", keys: aws.Keys) -> None:
+        self._access, self._keys = access, keys
+        self._region = access.configuration["region"]
+
+    @cached_property
+    def _names(self) -> Any:
+        return aws.client(self.service, self._keys, self._region)
+
+    def whoami(self) -> str:
+        """Return the ARN that signs the requests."""
+        return aws.caller(self._keys, self._region).arn
+
+    def probe(self, entries: list[Entry]) -> list[Probe]:
+        return aws_preflight.probe(self._access.provider, self._access, self._keys, entries)
+
+    def statement(self, actions: list[str]) -> str:
+        return aws.policy({"Effect": "Allow", "Action": actions, "Resource": "*"})

@@ -1,0 +1,113 @@
+"""What the console asks the cluster to be allowed is enough for a whole deploy, and no more than is listed."""
+
+from typing import Any
+
+import pytest
+
+from clusters import addons, kubeconfig, kubernetes, permissions, waiting
+from clusters import services as clusters
+from clusters.models import Cluster
+from tests import factories
+from tests.runs import make_run
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.django_db]
+
+SPACE = "external-secrets"
+
+
+def rules() -> list[dict[str, Any]]:
+    """Return the permissions page's list as rules of a role."""
+    found = []
+    for need in permissions.NEEDS:
+        rule: dict[str, Any] = {"apiGroups": [need.group], "resources": [need.resource], "verbs": [need.verb]}
+        if need.in_operator_namespace:
+            rule["namespaces"] = [SPACE]
+        found.append(rule)
+    return found
+
+
+@pytest.fixture
+def kube(make_sandbox_cluster, settings, project, monkeypatch):
+    monkeypatch.setattr(waiting, "LONGEST", 0.1)
+    settings.OPERATOR_CHART = str(project / "sandbox" / "chart" / "external-secrets")
+    return make_sandbox_cluster("eks")
+
+
+@pytest.fixture
+def cluster(organization, kube, aws_endpoint, sandbox_cloud) -> Cluster:
+    """A cluster whose operator is there already: installing it is Helm's, and needs what its chart holds."""
+    made = factories.make_cluster(
+        organization=organization, name="prod", kubeconfig=kubeconfig.reduce(kube.kubeconfig())
+    )
+    clusters.check(made)
+    deploy(made)
+    kube.add_user("keyhaven", rules())
+    Cluster.objects.filter(pk=made.pk).update(operator_namespace=SPACE)
+    found = Cluster.objects.get(pk=made.pk)
+    found.kubeconfig = kubeconfig.reduce(kube.kubeconfig("keyhaven"))
+    found.save()
+    return clusters.check(found)
+
+
+def deploy(cluster: Cluster) -> None:
+    for step in addons.steps():
+        step.apply(make_run(Cluster.objects.get(pk=cluster.pk)))
+
+
+def test_every_listed_permission_is_seen_as_given(cluster):
+    assert [entry["label"] for entry in cluster.permissions if not entry["allowed"]] == []
+
+
+def test_they_are_enough_for_a_deploy_with_keys_and_with_a_role(cluster, kube, sandbox_cloud):
+    clusters.refresh_services(cluster)
+    key = sandbox_cloud.keys["reader"]
+    service = cluster.services.get(namespace="shop", name="api")
+    static = factories.make_access(
+        cluster=cluster, name="static", credential={"access_key_id": key[0], "secret_access_key": key[1]}
+    )
+    role = factories.make_access(cluster=cluster, name="role", method="role", credential=None)
+    arn = sandbox_cloud.role(
+        f"least-{role.id.hex[:8]}", kube.issuer, f"system:serviceaccount:{SPACE}:{role.service_account}",
+        ["secretsmanager:*"],
+    )  # fmt: skip
+    role.configuration = {"region": "eu-west-3", "role_arn": arn}
+    role.save()
+    links = [
+        factories.make_link(
+            service=service, access=access, key="prod/db-password", variable=access.name.upper()
+        )
+        for access in (static, role)
+    ]
+    kube.requests.clear()
+
+    deploy(cluster)
+
+    refused = {(method, path.split("?")[0]) for method, path, status in kube.requests if status in (401, 403)}
+    # These two say whether something of others is there; not being allowed to look is no failure.
+    assert all(method == "GET" and "/secrets/" in path for method, path in refused), refused
+    for link in links:
+        assert kube.get("Secret", link.object_name, "shop")
+        link.delete()
+    for access in (static, role):
+        access.delete()
+    deploy(cluster)
+    assert [one["metadata"]["name"] for one in kube.list("ClusterSecretStore")] == []
+    assert [
+        one["metadata"]["name"]
+        for one in kube.list("ServiceAccount", SPACE)
+        if "keyhaven" in one["metadata"]["name"]
+    ] == []
+
+
+@pytest.mark.parametrize(
+    ("verb", "resource", "namespace"),
+    [
+        ("get", "secrets", ""), ("get", "secrets", "shop"), ("get", "secrets", SPACE), ("list", "secrets", ""),
+        ("watch", "secrets", SPACE), ("create", "serviceaccounts/token", "kube-system"),
+        ("create", "pods/exec", "shop"), ("delete", "namespaces", ""),
+    ],
+)  # fmt: skip
+def test_what_is_not_listed_is_not_asked_for(cluster, verb, resource, namespace):
+    door = kubernetes.connect(cluster)
+
+    assert not door.allowed(verb, "", resource, namespace)
