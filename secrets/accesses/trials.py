@@ -9,6 +9,7 @@ from accesses.models import Access, AccessDraft
 from clusters import kubernetes
 
 SHOWN = 5
+_BY_DEPLOY = "The role may read what is linked, and each deploy keeps it so. The operator tells of each link."
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def try_access(access: Access | AccessDraft, *, made: bool = True) -> Result:
     names = [entry.name for entry in page.entries]
     more = len(names) > SHOWN or bool(page.cursor)
     text = "" if names else "There are no secrets there yet."
-    facts = [_signed_in(manager), Fact("List secrets", True, text), *_probes(manager, page)]
+    facts = [_signed_in(manager), Fact("List secrets", True, text), *_probes(access, manager, page)]
     missing = [fact for fact in facts if fact.ok is False]
     return Result(
         facts,
@@ -122,10 +123,23 @@ def _signed_in(manager: providers.SecretManager) -> Fact:
         return Fact("Sign in", True, "The identity's name could not be read.")
 
 
-def _probes(manager: providers.SecretManager, page: providers.Page) -> list[Fact]:
-    """Return which of the needed actions the identity has, as far as that can be told without reading a value."""
+def _probes(
+    access: Access | AccessDraft, manager: providers.SecretManager, page: providers.Page
+) -> list[Fact]:
+    """Return which of the needed actions the identity has, as far as that can be told without reading a value.
+
+    A role that a deploy has narrowed is not asked about names that it was never meant to read.
+    """
+    scope, entries = access.configuration.get("scope"), page.entries
+    if scope == "linked":
+        return [Fact("Read secrets", None, _BY_DEPLOY)]
+    if scope == "prefixes":
+        starts = tuple(line.removeprefix("/") for line in access.configuration["prefixes"].splitlines())
+        entries = [one for one in entries if one.name.removeprefix("/").startswith(starts)]
+        if not entries:
+            return [Fact("Read secrets", None, "No name seen so far begins with one of its prefixes.")]
     with contextlib.suppress(providers.ProviderError):
-        return [Fact(one.action, one.ok, one.text) for one in manager.probe(page.entries[:1])]
+        return [Fact(one.action, one.ok, one.text) for one in manager.probe(entries[:1])]
     return []
 
 
