@@ -1,17 +1,16 @@
 """Every kind of way in by clicking: a role that a deploy makes, one from a CloudFormation link, a key.json."""
 
-import html
 import json
 import os
 import re
 import subprocess
 import sys
-import urllib.parse
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.accesses.test_cloudformation import taken_apart
 from tests.browser.test_main_job import Walker, kubectl_json
 
 pytestmark = pytest.mark.browser
@@ -156,9 +155,8 @@ def created(demo: dict[str, Any], link: str) -> str:
     """Create the stack of a quick-create link and return the role that is among its outputs."""
     import boto3
 
-    parts = urllib.parse.urlsplit(html.unescape(link))
-    asked = dict(urllib.parse.parse_qsl(parts.fragment.partition("?")[2]))
-    given = {name.removeprefix("param_"): text for name, text in asked.items() if name.startswith("param_")}
+    asked = taken_apart(link)
+    given = asked.parameters
     # The demo's first deploy has made the provider, or nothing has yet.
     key, secret = demo["keys"]["administrator"]
     stated = {"region_name": "eu-west-3", "aws_access_key_id": key, "aws_secret_access_key": secret}
@@ -168,12 +166,12 @@ def created(demo: dict[str, Any], link: str) -> str:
     given["CreateOIDCProvider"] = "no" if any(host in one["Arn"] for one in known) else "yes"
     stacks = boto3.client("cloudformation", endpoint_url=demo["aws_url"], **stated)
     stacks.create_stack(
-        StackName=asked["stackName"],
-        TemplateURL=asked["templateURL"],
+        StackName=asked.stack,
+        TemplateURL=asked.template,
         Capabilities=["CAPABILITY_NAMED_IAM"],
         Parameters=[{"ParameterKey": name, "ParameterValue": text} for name, text in given.items()],
     )
-    (stack,) = stacks.describe_stacks(StackName=asked["stackName"])["Stacks"]
+    (stack,) = stacks.describe_stacks(StackName=asked.stack)["Stacks"]
     return str({one["OutputKey"]: one["OutputValue"] for one in stack["Outputs"]}["RoleARN"])
 
 

@@ -25,7 +25,7 @@ def policy(request: OrgRequest, cluster: str) -> HttpResponse:
         return HttpResponse(made.text, content_type=f"{made.kind}; charset=utf-8", headers=headers)
     if not begun:
         form.is_bound = False
-        form.initial = form.data
+        form.initial = dict(form.data)
     context = {
         "cluster": found,
         "form": form,
