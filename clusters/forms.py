@@ -45,6 +45,11 @@ class ReplaceForm(KubeconfigForm):
         widget=forms.TextInput(attrs={"spellcheck": "false", "autocomplete": "off"}),
     )
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # It is one card of several, and nothing that people come for first.
+        self.fields["kubeconfig"].widget.attrs.pop("autofocus")
+
 
 class ContextForm(forms.Form):
     """Which of several contexts to connect."""

@@ -42,6 +42,7 @@ PAGES: dict[str, P] = {
     "accesses:new": P.ACCESS_MANAGE,
     "accesses:discard": P.ACCESS_MANAGE,
     "accesses:wizard": P.ACCESS_MANAGE,
+    "accesses:policy": P.ACCESS_VIEW,
     "accesses:detail": P.ACCESS_VIEW,
     "accesses:edit": P.ACCESS_MANAGE,
     "accesses:test": P.ACCESS_MANAGE,

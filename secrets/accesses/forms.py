@@ -77,8 +77,8 @@ def _namespaces_field(cluster: Cluster, chosen: list[str]) -> forms.Field:
 
 def _name_field(cluster: Cluster) -> forms.Field:
     def free(name: str) -> None:
-        if name == "new":
-            raise forms.ValidationError("The name new is taken by a page; choose another.")
+        if name in ("new", "policy"):
+            raise forms.ValidationError(f"The name {name} is taken by a page; choose another.")
         # Every validator is asked, also after the one that refuses NUL, which PostgreSQL does not take.
         if "\x00" not in name and Access.objects.filter(cluster=cluster, name=name).exists():
             raise forms.ValidationError(f"{cluster} already has an access named {name}.")

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from accesses.views import accesses, edit, operator, wizard
+from accesses.views import accesses, edit, operator, policy, wizard
 
 app_name = "accesses"
 urlpatterns = [
@@ -14,6 +14,7 @@ urlpatterns = [
     path("clusters/<slug:cluster>/secret-managers/new/", wizard.new, name="new"),
     path("clusters/<slug:cluster>/secret-managers/new/<uuid:draft>/discard/", wizard.discard, name="discard"),
     path("clusters/<slug:cluster>/secret-managers/new/<uuid:draft>/<slug:step>/", wizard.step, name="wizard"),
+    path("clusters/<slug:cluster>/secret-managers/policy/", policy.policy, name="policy"),
     path("clusters/<slug:cluster>/secret-managers/<slug:access>/", accesses.detail, name="detail"),
     path("clusters/<slug:cluster>/secret-managers/<slug:access>/edit/", edit.edit, name="edit"),
     path("clusters/<slug:cluster>/secret-managers/<slug:access>/test/", accesses.test, name="test"),

@@ -195,7 +195,7 @@ class TestKeyForm:
         assert form.credential(stored) == stored
 
     def test_without_any_key_it_says_so(self):
-        assert "Choose the key.json, or paste it." in errors_of(google_forms.KeyForm({}), "key")
+        assert "Choose the key.json, or paste it." in errors_of(google_forms.KeyForm({}), "key_file")
 
     def test_two_keys_are_one_too_many(self, key, other):
         upload = SimpleUploadedFile("key.json", other.encode())

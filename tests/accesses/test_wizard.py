@@ -447,3 +447,30 @@ def test_a_forgotten_draft_does_not_keep_its_credential(browser, cluster, sandbo
     begin(browser)
 
     assert not AccessDraft.objects.filter(pk=draft.pk).exists()
+
+
+def test_what_is_out_of_sight_cannot_be_wrong(browser, cluster, sandbox_cloud):
+    """The prefixes show with their choice only: what was typed there before another one counts for nothing."""
+    from accesses.providers.aws_automatic import AutomaticForm
+
+    data = {"region": "eu-west-3", "scope": "linked", "prefixes": "not a prefix", "kms_keys": ""}
+    form = AutomaticForm(data)
+
+    assert form.is_valid()
+    assert form.configuration()["prefixes"] == ""
+    assert not AutomaticForm(data | {"scope": "prefixes"}).is_valid()
+
+
+def test_fields_stand_in_groups_and_a_fold_with_an_error_is_open(browser, cluster, sandbox_cloud):
+    draft = walk_to_details(browser)
+
+    first = browser.get(url(draft, "details"))
+    wrong = browser.post(url(draft, "details"), details(sandbox_cloud, expires_at="tomorrow"))
+
+    folds = {row.summary: row.is_open for group in first.context["form"].groups() for row in group.rows}
+    after = {row.summary: row.is_open for group in wrong.context["form"].groups() for row in group.rows}
+    shown = [one.name for group in first.context["form"].groups() for row in group.rows for one in row.fields]
+    assert [group.slug for group in first.context["form"].groups()] == ["where", "identity", "users"]
+    assert sorted(shown) == sorted(first.context["form"].fields), "each field is somewhere, and once"
+    assert folds["Temporary keys, with a session token"] is False
+    assert after["Temporary keys, with a session token"] is True

@@ -44,6 +44,10 @@ class Scope(ChoiceField):
 class AutomaticForm(RegionForm):
     """The role that a deploy makes: where, and for which secrets."""
 
+    HEADING = "What its role may read"
+    FOLDED = {"Keys of your own in AWS KMS": ("kms_keys",)}
+    ONLY = {"prefixes": "if-prefixes"}
+
     scope = Scope(label="Which secrets may the cluster read?", initial="linked")
     prefixes = forms.CharField(
         label="Prefixes",
@@ -56,7 +60,8 @@ class AutomaticForm(RegionForm):
         label="KMS keys",
         required=False,
         max_length=4000,
-        help_text="ARNs of customer-managed keys that secrets are encrypted with, one a line.",
+        help_text="The ARNs of customer-managed keys that secrets are encrypted with, one a line. Secrets under the "
+        "key that AWS manages need none.",
         widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false"}),
     )
 
@@ -64,7 +69,19 @@ class AutomaticForm(RegionForm):
     def _provider(self) -> str:
         return self.situation.provider if self.situation else policies.SECRETS_MANAGER
 
+    @classmethod
+    def describe(cls, configuration: dict[str, str]) -> list[tuple[str, str]]:
+        # Told as a fact, not asked as a question.
+        asked = str(cls.base_fields["scope"].label)
+        return [
+            ("May read" if label == asked else label, value)
+            for label, value in super().describe(configuration)
+        ]
+
     def clean_prefixes(self) -> str:
+        if self.cleaned_data.get("scope") in ("linked", "all"):
+            # They are out of sight then, and so would be what is wrong with them.
+            return ""
         return "\n".join(policies.clean_prefixes(self._provider, self.cleaned_data["prefixes"].splitlines()))
 
     def clean_kms_keys(self) -> str:
@@ -76,9 +93,6 @@ class AutomaticForm(RegionForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        scope, prefixes = cleaned.get("scope"), cleaned.get("prefixes")
-        if scope == "prefixes" and prefixes == "":
+        if cleaned.get("scope") == "prefixes" and cleaned.get("prefixes") == "":
             self.add_error("prefixes", "List at least one prefix, or choose another reach.")
-        elif scope in ("linked", "all") and prefixes:
-            cleaned["prefixes"] = ""
         return cleaned

@@ -56,6 +56,10 @@ class RegionForm(ConfigurationForm):
 class StaticForm(RegionForm):
     """An access key of an IAM user: typed here, or one of the organization's cloud credentials."""
 
+    FOLDED = {"Temporary keys, with a session token": ("session_token", "expires_at")}
+    ONLY = dict.fromkeys(("access_key_id", "secret_access_key", "session_token", "expires_at"), "if-typed")
+    ONE_OF = ("cloud_credential",)
+
     cloud_credential = forms.ModelChoiceField(
         CloudCredential.objects.none(),
         label="Keys",

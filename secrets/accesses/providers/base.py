@@ -87,6 +87,30 @@ class SuggestingInput(forms.TextInput):
         return format_html('{}<datalist id="{}">{}</datalist>', shown, own, options)
 
 
+@dataclass(slots=True)
+class Row:
+    """A field, or some that are folded under `summary`; `only` is the class that hides them where they are pointless."""
+
+    summary: str
+    only: str
+    fields: list[forms.BoundField]
+    stored: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """A fold with something in it, or with an error, is open."""
+        return self.stored or any(one.errors or one.value() for one in self.fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Fields under one heading."""
+
+    slug: str
+    title: str
+    rows: list[Row]
+
+
 class ConfigurationForm(SecretForm):
     """A provider's own fields for one method; `SecretField`s are credentials, all others are configuration.
 
@@ -94,6 +118,14 @@ class ConfigurationForm(SecretForm):
     """
 
     ASIDE = ("cloud_credential", "expires_at")
+    # How a page lays the fields out: under which heading, folded under which words, and hidden by which class of the
+    # stylesheet while another field makes them pointless.
+    WHERE = ("name", "project", "region")
+    HEADING = "Identity"
+    FOLDED: Mapping[str, Sequence[str]] = {}
+    ONLY: Mapping[str, str] = {}
+    # One of these is needed: none of them is optional, and none required.
+    ONE_OF: Sequence[str] = ()
     # Where the stored values differ from what was sent, when somebody else was faster.
     theirs: Sequence[dict[str, str]] = ()
 
@@ -108,11 +140,33 @@ class ConfigurationForm(SecretForm):
     ) -> None:
         super().__init__(data, files, initial=initial, stored=stored)
         self.situation = situation
+        for name in self.ONE_OF:
+            self.fields[name].one_of = True  # type: ignore[attr-defined]
         if situation is not None:
             self.prepare(situation)
 
     def prepare(self, situation: "Situation") -> None:
         """Fill in what the cluster decides: choices and defaults."""
+
+    def groups(self) -> list["Group"]:
+        """Return the fields as a page lays them out: where, who signs in, who may use it."""
+        groups = {
+            "where": ("Where the secrets are", [name for name in self.WHERE if name in self.fields]),
+            "identity": (self.HEADING, [n for n in self.fields if n not in (*self.WHERE, "namespaces")]),
+            "users": ("Who may use it", [name for name in ("namespaces",) if name in self.fields]),
+        }
+        return [Group(slug, title, self._rows(names)) for slug, (title, names) in groups.items()]
+
+    def _rows(self, names: list[str]) -> list["Row"]:
+        words = {name: summary for summary, inside in self.FOLDED.items() for name in inside}
+        rows: dict[str, Row] = {}
+        for name in names:
+            row = rows.setdefault(
+                words.get(name, name), Row(words.get(name, ""), self.ONLY.get(name, ""), [])
+            )
+            row.fields.append(self[name])
+            row.stored = row.stored or name in self.stored
+        return list(rows.values())
 
     @classmethod
     def public_fields(cls) -> dict[str, forms.Field]:

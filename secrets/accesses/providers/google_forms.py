@@ -153,6 +153,10 @@ def _what_is_wrong(audience: str) -> str:
 class KeyForm(PlaceForm):
     """A service account's key.json: uploaded, pasted, or one of the organization's cloud credentials."""
 
+    FOLDED = {"Paste it instead": ("key",)}
+    ONLY = dict.fromkeys(("key_file", "key"), "if-typed")
+    ONE_OF = ("cloud_credential", "key_file", "key")
+
     cloud_credential = forms.ModelChoiceField(
         CloudCredential.objects.none(),
         label="Key",
@@ -165,13 +169,13 @@ class KeyForm(PlaceForm):
         label="key.json",
         required=False,
         widget=forms.FileInput(attrs={"accept": ".json,application/json"}),
+        help_text="Stored encrypted and never shown again. Of the addresses in it none is used.",
         error_messages={"empty": "The file is empty."},
     )
     key = SecretField(
-        label="Or paste it",
+        label="The text of key.json",
         required=False,
         widget=SealedTextarea(attrs={**_PLAIN, "rows": 6, "data-secret": "true"}),
-        help_text="Stored encrypted and never shown again. Of the addresses in it none is used.",
     )
     other_project = forms.BooleanField(
         label="The key is of another project's service account",
@@ -185,6 +189,7 @@ class KeyForm(PlaceForm):
         filled = {"other_project": bool((initial or {}).get("key_project"))} | (initial or {})
         super().__init__(data, files, initial=filled, **more)
         self.fields["project"].required = False
+        self.fields["project"].help_text += " Left empty, it is the key's."
         stored = more.get("stored")
         self._kept = _facts_of(stored.get("key", "")) if isinstance(stored, Mapping) else {}
         self._text = ""
@@ -219,6 +224,8 @@ class KeyForm(PlaceForm):
             cleaned["email"], cleaned["key_project"] = found.get("email", ""), found.get("project", "")
             cleaned["project"] = cleaned["project"] or cleaned["key_project"]
             self._compare(cleaned)
+        if self.errors and self.files.get("key_file") and "key_file" not in self.errors:
+            self.add_error("key_file", "Choose the file once more: it is not kept until all else is right.")
         return cleaned
 
     def _facts(self, cleaned: dict[str, Any]) -> dict[str, str]:
@@ -233,7 +240,7 @@ class KeyForm(PlaceForm):
         if pasted or upload:
             return self._read("key" if pasted else "key_file", pasted or _text_of(upload))
         if not self._kept and "key_file" not in self.errors:
-            self.add_error("key", "Choose the key.json, or paste it.")
+            self.add_error("key_file", "Choose the key.json, or paste it.")
         return self._kept
 
     def _read(self, field: str, text: str) -> dict[str, str]:

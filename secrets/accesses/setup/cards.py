@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.urls import reverse
 
-from accesses.setup import cloudformation, google_script, policies
+from accesses.setup import cloudformation, generator, google_script, policies
 
 if TYPE_CHECKING:
     from accesses.models import Access, AccessDraft
@@ -34,6 +34,7 @@ def _common(access: "Access | AccessDraft") -> Setup:
         "service_account": access.service_account,
         "subject": f"system:serviceaccount:{cluster.operator_namespace}:{access.service_account}",
         "operator": OPERATOR,
+        "generator_url": generator.url(access),
     }
 
 

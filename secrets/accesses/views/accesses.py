@@ -11,6 +11,7 @@ from django.urls import reverse
 from accesses import about, forms, manifests, services, states, users
 from accesses.models import Access, AccessDraft, Identity, OperatorState
 from accesses.providers import PROVIDERS
+from accesses.setup import generator
 from accounts.access import OrgRequest, org_view
 from accounts.roles import Permission, who_may
 from clusters.models import Look
@@ -64,6 +65,15 @@ def _may(request: OrgRequest) -> dict[str, Any]:
     }
 
 
+def _draft(draft: AccessDraft) -> dict[str, Any]:
+    provider = PROVIDERS.get(draft.provider)
+    return {
+        "draft": draft,
+        "provider": provider,
+        "method": provider.method(draft.method) if provider else None,
+    }
+
+
 @org_view(Permission.ACCESS_VIEW)
 def add_ons(request: OrgRequest, cluster: str) -> HttpResponse:
     """Show the operator and the accesses of a cluster, and what the person has begun."""
@@ -75,7 +85,7 @@ def add_ons(request: OrgRequest, cluster: str) -> HttpResponse:
     drafts = begun.exclude(provider="")
     context = clusters.page_context(request, found, "add-ons") | {
         "rows": [facts(row, made.get(row.pk)) for row in rows],
-        "drafts": [{"draft": draft, "provider": PROVIDERS.get(draft.provider)} for draft in drafts],
+        "drafts": [_draft(draft) for draft in drafts],
         "operator": OperatorState.objects.filter(cluster=found).first(),
         "can_manage_accesses": request.allows(Permission.ACCESS_MANAGE),
         "who_may_manage": who_may(Permission.ACCESS_MANAGE),
@@ -102,6 +112,7 @@ def detail(request: OrgRequest, cluster: str, access: str) -> HttpResponse:
         "credential_url": about.credential_url(request.organization.slug, found.cloud_credential),
         "manifests": yaml.safe_dump_all(manifests.preview(found), sort_keys=False),
         "result": found.result,
+        "policy_url": "" if found.method == "automatic" else generator.url(found),
         **_may(request),
     }
     return pages.render_page(request, "accesses/detail.html", context)
