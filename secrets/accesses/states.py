@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from django.utils import timezone
 
 from accesses.models import Access
+from accesses.providers import PROVIDERS
 
 # A token that ends sooner than this wants somebody to act now.
 SOON = datetime.timedelta(hours=2)
@@ -69,7 +70,15 @@ def _validated(access: Access) -> State:
         return State(label, "failed", "Not validated", at, access.validated_reason, remedy)
     if _old(access, at):
         return State(label, "out of date", "Out of date", at, "That was before the last change.", "Deploy.")
-    return State(label, "validated", label, at, f"{said}. It does not try the keys.")
+    return State(label, "validated", label, at, f"{said}. {_proves(access)}")
+
+
+def _proves(access: Access) -> str:
+    """Return what the operator's word is worth: keys of AWS it only reads, by tokens and at Google it signs in."""
+    provider = PROVIDERS[access.provider]
+    if provider.method_of(access).annotations is None and provider.cloud == "aws":
+        return "It does not try the identity."
+    return "It signed in; that proves no right to a secret."
 
 
 def _verified(access: Access) -> State:

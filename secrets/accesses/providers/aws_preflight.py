@@ -26,7 +26,7 @@ _REAL: dict[str, tuple[str, Callable[[Any, str], Any]]] = {
 }
 _LISTING = {"secretsmanager:ListSecrets", "ssm:DescribeParameters"}
 _NOT_READ = "Not tried: the console never reads a value. The operator tells after a deploy."
-_NARROWED = "Not tried: of the names that were listed first, the role is for none. That is as it should be."
+_NARROWED = "Of the names that were listed first, the role is for none, as it should be. The operator tells of each link."
 
 
 def probe(slug: str, access: "Access | AccessDraft", keys: aws.Keys, entries: list[Entry]) -> list[Probe]:
@@ -36,7 +36,7 @@ def probe(slug: str, access: "Access | AccessDraft", keys: aws.Keys, entries: li
     if narrowed is not None:
         entries = [one for one in entries if one.name.lstrip("/").startswith(narrowed)]
         if not entries:
-            return [Probe(action, None, _NARROWED) for action in wanted]
+            return [Probe("Read secrets", None, _NARROWED)]
     entries = entries[:1]
     found = {
         action: _asked(action, keys, region, entries) for action in wanted if action in _REAL and entries

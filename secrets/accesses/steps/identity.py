@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from accesses import identities, installed, trials
+from accesses import identities, installed, manifests, trials
 from accesses.identities import Maker
 from accesses.models import Access, Identity
 from accesses.providers import PROVIDERS
 from accesses.steps import stores
-from clusters import addons, applying, waiting
+from clusters import addons, applying, kubernetes, waiting
 from clusters.kubernetes import comparing
 from clusters.models import Cluster
 from credentials.clouds import errors
@@ -256,11 +256,12 @@ def _keep(cluster: Cluster, access: Access, maker: Maker) -> None:
 def _settle(run: addons.Run, access: Access) -> None:
     """Wait until the cloud lets the ServiceAccount in: what is made there is not known everywhere at once."""
     said: list[errors.ProviderError] = []
+    if not _service_account(run, access):
+        return
 
     def lets_in() -> bool:
         said.clear()
         try:
-            trials.ensure_service_account(access)
             trials.connect(access)
         except errors.ProviderError as error:
             said.append(error)
@@ -268,6 +269,22 @@ def _settle(run: addons.Run, access: Access) -> None:
 
     if not waiting.until(run, SETTLING, lets_in):
         run.log("warning", f"{access.name}: {said[0].reason} Going on; the store's state will tell.")
+
+
+def _service_account(run: addons.Run, access: Access) -> bool:
+    """Bring whom the cloud is to let in, ahead of the stores; tell whether it is there to be tried."""
+    wanted = manifests.service_account(access)
+    if wanted is None:
+        return False
+    metadata = wanted["metadata"]
+    try:
+        stores.make_namespace(run)
+        live = run.door.get("v1", "ServiceAccount", metadata["name"], metadata["namespace"])
+        (outcome,) = applying.bring(run, [wanted], applying.by_key([live] if live else []))
+    except kubernetes.Forbidden:
+        # The stores step says what is missing.
+        return False
+    return outcome.error is None
 
 
 def _taken_away(run: addons.Run, identity: Identity, maker: Maker, kept: frozenset[addons.Key]) -> bool:

@@ -50,7 +50,7 @@ class Stores(addons.Step):
     def apply(self, run: addons.Run) -> str:
         accesses = accesses_of(run)
         if accesses:
-            _namespace(run)
+            make_namespace(run)
         live = _live(run)
         # First what it signs in by: a store whose credential is not there is refused by the operator.
         refused: dict[str, addons.StepFailed] = {}
@@ -81,7 +81,8 @@ def together(failures: list[addons.StepFailed]) -> addons.StepFailed:
     return addons.StepFailed(first.cause + (f" And {more} more, in the log." if more else ""), first.remedy)
 
 
-def _namespace(run: addons.Run) -> None:
+def make_namespace(run: addons.Run) -> None:
+    """Make the operator's namespace where it is not there yet."""
     name = run.cluster.operator_namespace
     if run.door.get("v1", "Namespace", name) is None:
         run.door.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
