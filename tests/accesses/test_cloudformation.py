@@ -348,6 +348,15 @@ def test_what_cannot_be_published_is_said(aws, options, said):
     assert not PublishedTemplate.objects.exists()
 
 
+def test_a_bucket_of_another_region_is_named_with_its_own(aws, bucket):
+    aws.client("s3", "us-east-1").create_bucket(Bucket=bucket)
+
+    with pytest.raises(CommandError, match=f"The bucket {bucket} is in us-east-1, not in eu-west-3"):
+        publish(bucket=bucket)
+
+    assert not PublishedTemplate.objects.exists()
+
+
 def test_without_credentials_it_says_so(aws, monkeypatch, tmp_path):
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)

@@ -68,12 +68,23 @@ def email(access: Access) -> str:
     return f"keyhaven-{access.id.hex[:8]}@acme-prod.iam.gserviceaccount.com"
 
 
+def account(access: Access) -> str:
+    return email(access).partition("@")[0]
+
+
 def policy(api: cloud.Api) -> dict[str, Any]:
     return api.call("POST", "cloudresourcemanager", "v1/projects/acme-secrets:getIamPolicy", "x", {})
 
 
 def roles_of(api: cloud.Api, member: str) -> set[str]:
     return {one["role"] for one in policy(api)["bindings"] if member in one["members"]}
+
+
+def test_before_the_first_deploy_all_of_it_is_planned(cluster, access):
+    changes = plan(cluster)
+
+    assert {change.action for change in changes} == {"create"}
+    assert [change.problem for change in changes] == [""] * 4
 
 
 def test_it_makes_the_service_account_its_trust_and_both_roles(cluster, access, api):
@@ -103,6 +114,25 @@ def test_the_cluster_can_then_sign_in_and_nothing_is_done_twice(cluster, access)
     assert result.listed, result
     assert {change.action for change in plan(cluster)} == {"unchanged"}
     assert "Made" not in run.log.of("info")
+
+
+def test_a_second_access_of_the_project_is_planned_and_recorded_beside_the_first(cluster, access, api):
+    apply(cluster)
+    second = factories.make_access(
+        cluster=cluster, name="second", provider="gcp-secret-manager", method="automatic", credential=None,
+        configuration={"project": "acme-secrets", "region": ""},
+    )  # fmt: skip
+    gone = account(access)
+    access.delete()
+
+    planned = {(one.action, one.name) for one in plan(cluster) if one.name.startswith("viewer")}
+    apply(cluster)
+
+    assert planned == {
+        ("create", f"viewer on acme-secrets for {account(second)}"),
+        ("delete", f"viewer on acme-secrets for {gone}"),
+    }
+    assert roles_of(api, f"serviceAccount:{email(second)}") == ROLES
 
 
 def test_a_service_account_that_google_does_not_know_everywhere_yet_is_waited_for(
@@ -135,7 +165,9 @@ def test_a_role_that_somebody_took_away_is_shown_and_given_back(cluster, access,
     changes = [change for change in plan(cluster) if change.action != "unchanged"]
     apply(cluster)
 
-    assert [(change.action, change.name) for change in changes] == [("create", "viewer on acme-secrets")]
+    assert [(change.action, change.name) for change in changes] == [
+        ("create", f"viewer on acme-secrets for {account(access)}")
+    ]
     assert roles_of(api, member) == ROLES
 
 
@@ -189,7 +221,9 @@ class TestAnotherProject:
         during = roles_of(api, f"serviceAccount:{email(access)}")
         leave(cluster)
 
-        assert planned == {"secretAccessor on acme-secrets", "viewer on acme-secrets"}
+        assert planned == {
+            f"{role} on acme-secrets for {account(access)}" for role in ("secretAccessor", "viewer")
+        }
         assert during == ROLES
         assert roles_of(api, f"serviceAccount:{email(access)}") == set()
         assert trials.try_access(access).listed

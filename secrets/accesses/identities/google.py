@@ -27,6 +27,9 @@ def _manifest(kind: str, name: str, spec: dict[str, Any]) -> Manifest:
 def _binding(on: str, role: str, member: str) -> Manifest:
     """Return a member's role on a project or a service account, both by their path at Google."""
     name = f"{role.rpartition('.')[2]} on {on.rpartition('/')[2]}"
+    if "/serviceAccounts/" not in on:
+        # Several accesses have the same role on one project; each is a binding of its own.
+        name += f" for {member.partition(':')[2].partition('@')[0]}"
     return _manifest(BINDING, name, {"on": on, "role": role, "member": member})
 
 
@@ -61,7 +64,12 @@ class Maker:
         spec = wanted["spec"]
         if wanted["kind"] == ACCOUNT:
             return _live_account(way, spec["project"], wanted["metadata"]["name"])
-        return wanted if _holds(_policy(way, spec["on"]), spec["role"], spec["member"]) else None
+        try:
+            policy = _policy(way, spec["on"])
+        except errors.NotThere:
+            # A service account that is not made yet trusts nobody.
+            return None
+        return wanted if _holds(policy, spec["role"], spec["member"]) else None
 
     def bring(self, way: Any, wanted: Manifest, live: Manifest | None) -> None:
         spec = wanted["spec"]

@@ -1,5 +1,6 @@
 """Put the CloudFormation template into an S3 bucket: a quick-create link needs it at an address of S3."""
 
+import contextlib
 import json
 import re
 from pathlib import PurePosixPath
@@ -77,6 +78,7 @@ class Command(BaseCommand):
             s3.put_object(
                 Bucket=bucket, Key=key, Body=cloudformation.text().encode(), ContentType="application/yaml"
             )
+            _check_region(s3, bucket, region)
             if options["public"]:
                 _make_public(s3, bucket, key, aws_regions.partition_of(region), new=made)
         except exceptions.ClientError as error:
@@ -125,6 +127,18 @@ def _make_bucket(s3: Any, bucket: str, region: str) -> bool:
     place = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
     s3.create_bucket(Bucket=bucket, **place)
     return True
+
+
+def _check_region(s3: Any, bucket: str, region: str) -> None:
+    """Refuse another region than the bucket's: the SDK follows S3 there by itself, and the address would be wrong."""
+    from botocore import exceptions
+
+    # Who may write need not be allowed to look.
+    with contextlib.suppress(exceptions.ClientError):
+        if (found := s3.head_bucket(Bucket=bucket).get("BucketRegion", region)) != region:
+            raise CommandError(
+                f"The bucket {bucket} is in {found}, not in {region}. Name its own region with --region."
+            )
 
 
 def _make_public(s3: Any, bucket: str, key: str, partition: str, *, new: bool) -> None:
