@@ -156,9 +156,12 @@
   on("click", "[data-log-jump]", (event, button) => {
     const log = button.closest(".log-view").querySelector(".log");
     left.delete(log);
+    log.focus({ preventScroll: true });
+    // Lines that were never in sight count as one row high: the end moves away as they are drawn.
+    log.lastElementChild.lastElementChild?.scrollIntoView({ block: "nearest" });
     log.scrollTop = log.scrollHeight;
     button.hidden = true;
-    log.focus();
+    requestAnimationFrame(follow);
   });
 
   // -- tools of a log
