@@ -9,7 +9,7 @@ from clusters.models import Cluster
 
 _EKS_ISSUER = re.compile(r"https://oidc\.eks\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/id/\w+")
 _GKE_ISSUER = re.compile(
-    r"https://container\.googleapis\.com/v1/projects/([\w:.-]+)/locations/([\w-]+)/clusters/([\w-]+)"
+    r"https://container\.googleapis\.com/v1/projects/([a-z][a-z0-9:.-]*)/locations/([a-z0-9-]+)/clusters/([a-z0-9-]+)"
 )
 REGION_LABEL = "topology.kubernetes.io/region"
 

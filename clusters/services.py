@@ -256,7 +256,7 @@ def _account_with(credential: CloudCredential, cluster: Cluster, known: str) -> 
 
 
 def _keep_account_in_use(cluster: Cluster, account: str) -> None:
-    relying = cluster.accesses.filter(method__in=("automatic", "role")).order_by("name")
+    relying = cluster.accesses.filter(method__in=("automatic", "role", "workload-identity")).order_by("name")
     if cluster.account not in ("", account) and (names := ", ".join(access.name for access in relying)):
         raise AccountInUse(
             f"The roles of {names} are in the account {cluster.account}. Delete these accesses first, "

@@ -21,7 +21,9 @@ def _refused(permission: str, policy: str) -> errors.ProviderError:
 
 
 def _expired(permission: str, policy: str) -> errors.ProviderError:
-    return errors.CredentialRefused("The session token has expired.", "Enter new keys.")
+    return errors.CredentialRefused(
+        "The session token has expired.", "Enter new keys; those of a role are made anew with the next try."
+    )
 
 
 def _denied(permission: str, policy: str) -> errors.ProviderError:

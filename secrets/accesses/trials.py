@@ -81,7 +81,7 @@ def try_access(access: Access | AccessDraft, *, made: bool = True) -> Result:
         return _failed(method, error)
     names = [entry.name for entry in page.entries]
     more = len(names) > SHOWN or bool(page.cursor)
-    text = "" if names else "There are no secrets there yet."
+    text = "" if names or page.cursor else "There are no secrets there yet."
     facts = [_signed_in(manager), Fact("List secrets", True, text), *_probes(manager, page)]
     missing = [fact for fact in facts if fact.ok is False]
     return Result(

@@ -180,3 +180,57 @@ def test_one_that_is_not_possible_any_more_cannot_be_saved_and_the_page_says_so(
     assert answer.status_code == 422
     assert "The access early uses automatic" in answer.content.decode()
     assert AccessDraft.objects.filter(pk=draft.pk).exists()
+
+
+@pytest.mark.django_db
+def test_an_impossible_method_is_refused_before_anything_is_asked_or_made(cluster, devops, sign_in):
+    """The cluster of this test does not answer: whoever asked it would say so."""
+    access = factories.make_access(cluster=cluster, name="aws")
+    factories.make_access(
+        cluster=cluster, name="auto", method="automatic", configuration=CONFIGURATION["automatic"]
+    )
+    values = CONFIGURATION["role"] | {"namespaces": ["shop"], "seen": access.version}
+
+    answer = sign_in(devops).post(
+        f"/o/acme/clusters/{cluster.name}/secret-managers/aws/edit/?method=role", values
+    )
+
+    assert answer.status_code == 422
+    assert "The access auto uses automatic" in answer.content.decode()
+    access.refresh_from_db()
+    assert access.method == "static"
+
+
+@pytest.mark.django_db
+def test_without_the_clusters_account_a_role_cannot_be_checked_and_the_page_says_where_to_enter_it(
+    cluster, devops, sign_in
+):
+    Cluster.objects.update(account="", credential=None)
+    draft = make_draft(cluster, devops, SM, "static", "aws")
+
+    page = sign_in(devops).get(
+        f"/o/acme/clusters/{cluster.name}/secret-managers/new/{draft.pk}/authentication/"
+    )
+
+    assert "is not known; the role has to be in it" in page.content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_draft_that_another_tab_ended_does_not_come_back(cluster, devops, sign_in, monkeypatch):
+    from accesses import forms
+
+    draft = make_draft(cluster, devops, SM, "static", "aws")
+    real = forms.ProviderForm.is_valid
+
+    def ending(self: Any) -> bool:
+        AccessDraft.objects.filter(pk=draft.pk).delete()
+        return real(self)
+
+    monkeypatch.setattr(forms.ProviderForm, "is_valid", ending)
+
+    answer = sign_in(devops).post(
+        f"/o/acme/clusters/{cluster.name}/secret-managers/new/{draft.pk}/provider/", {"provider": PS}
+    )
+
+    assert answer.status_code == 404
+    assert not AccessDraft.objects.exists()

@@ -110,12 +110,21 @@ def _known_issuer(situation: Situation) -> Obstacle | None:
 
 
 def _role_obstacle(situation: Situation) -> Obstacle | None:
-    return _only_on_aws(situation) or _known_issuer(situation) or _excluded(situation, "role")
+    found = _only_on_aws(situation) or _known_issuer(situation) or _excluded(situation, "role")
+    if found is None and not situation.cluster.account:
+        return Obstacle(
+            f"The AWS account of {situation.cluster} is not known; the role has to be in it.",
+            "Choose a cloud credential of that account in the cluster's settings, or enter the account there.",
+            "clusters:settings",
+        )
+    return found
 
 
 def _automatic_obstacle(situation: Situation) -> Obstacle | None:
     found = _only_on_aws(situation) or _known_issuer(situation) or _excluded(situation, "automatic")
-    if found is None and (situation.cluster.credential is None or not situation.cluster.account):
+    credential = situation.cluster.credential
+    ours = credential is not None and credential.cloud == "aws"
+    if found is None and not (ours and situation.cluster.account):
         return Obstacle(
             f"The console has no cloud credential for the AWS account of {situation.cluster}.",
             "Choose one in the cluster's settings: the deploy makes the role with it.",

@@ -64,7 +64,9 @@ def _asked(action: str, keys: aws.Keys, region: str, entries: list[Entry]) -> Pr
         with aws.translated(action, region, ""):
             ask(aws.client(service, keys, region, hasty=True), entries[0].reference)
     except errors.PermissionMissing:
-        return Probe(action, False, "Denied", entries[0].name)
+        return Probe(
+            action, False, "Denied; as it should be if the identity is for other names.", entries[0].name
+        )
     except errors.ProviderError as error:
         return Probe(action, None, error.reason)
     return Probe(action, True, "Tried", entries[0].name)

@@ -13,7 +13,8 @@ from credentials.models import CloudCredential
 
 AUDIENCE = re.compile(
     r"//iam\.googleapis\.com/projects/(?P<number>\d{1,20})/locations/global"
-    r"/workloadIdentityPools/(?P<pool>[a-z0-9-]{1,64})/providers/(?P<provider>[a-z0-9-]{1,64})"
+    r"/workloadIdentityPools/(?P<pool>[a-z0-9-]{1,64})/providers/(?P<provider>[a-z0-9-]{1,64})",
+    re.ASCII,
 )
 _PLAIN = {"autocomplete": "off", "spellcheck": "false"}
 _TYPED = "Given below, for this access alone"

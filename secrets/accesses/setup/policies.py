@@ -55,7 +55,7 @@ _CHARACTERS = {
     PARAMETER_STORE: "letters, digits and / _ . -",
 }
 _NOUNS = {SECRETS_MANAGER: "secret", PARAMETER_STORE: "parameter"}
-_KEY = re.compile(r"arn:(aws[a-z-]*):kms:([a-z0-9-]+):\d{12}:key/[A-Za-z0-9-]{1,64}")
+_KEY = re.compile(r"arn:(aws[a-z-]*):kms:([a-z0-9-]+):\d{12}:key/[A-Za-z0-9-]{1,64}", re.ASCII)
 _WHOLE = re.compile(r".*-[A-Za-z0-9]{6}")
 _SUFFIXES = {"aws-cn": "amazonaws.com.cn", "aws-eusc": "amazonaws.eu"}
 
@@ -147,7 +147,7 @@ def note(provider: str) -> str:
 def is_name(provider: str, name: str) -> bool:
     """Tell whether a secret can have this name, or this ARN; anything else could widen a policy."""
     start = rf"arn:aws[a-z-]*:{_SERVICES[provider]}:[a-z0-9-]+:\d{{12}}:{_NOUNS[provider]}[:/]"
-    return bool(_NAMES[provider].fullmatch(re.sub(f"^{start}", "", name)))
+    return bool(_NAMES[provider].fullmatch(re.sub(f"^{start}", "", name, flags=re.ASCII)))
 
 
 def clean_prefixes(provider: str, prefixes: Iterable[str]) -> list[str]:

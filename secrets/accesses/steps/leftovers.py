@@ -1,6 +1,6 @@
 """The step that removes what deleted accesses leave, once nothing in the cluster reads by it any more."""
 
-from accesses.steps import identity, stores
+from accesses.steps import former, stores
 from clusters import addons
 
 
@@ -18,8 +18,8 @@ class Leftovers(addons.Step):
         return stores.goes_later(run)
 
     def apply(self, run: addons.Run) -> str:
-        removed, identities = stores.prune(run), identity.remove_leftovers(run)
-        identities += identity.remove_former(run)
+        removed, identities = stores.prune(run), former.remove_leftovers(run)
+        identities += former.remove_former(run)
         if not removed and not identities:
             return "Nothing is left over"
         parts = [f"{removed} store{'' if removed == 1 else 's'}"] if removed else []

@@ -79,6 +79,7 @@ def _change(
     try:
         version = int(seen) if seen.isdecimal() and len(seen) < 10 else 0
         services.check_version(access, version)
+        _keep_rules(access, method)
         if values.is_new_to(access):
             result = _try(access, values)
             if not result.usable:
@@ -97,6 +98,18 @@ def _change(
         said = "is changed. Deploy to apply it." if differs else "stays as it is: nothing differs."
         pages.toast(request, f"{access.name} {said}")
     return result
+
+
+def _keep_rules(access: Access, method: Method) -> None:
+    """Refuse another method that is not possible before anything is asked of the cluster or the cloud.
+
+    :raises situations.NotPossible: with the reason and the remedy
+    """
+    if method.slug == access.method:
+        return
+    obstacle = method.obstacle(situations.of(access.cluster, access.provider, but=access))
+    if obstacle is not None:
+        raise situations.NotPossible(obstacle)
 
 
 def _try(access: Access, values: services.Values) -> trials.Result:

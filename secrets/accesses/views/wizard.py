@@ -52,7 +52,11 @@ def step(request: OrgRequest, cluster: str, draft: uuid.UUID, step: str) -> Http
     if ORDER.index(step) > ORDER.index(missing):
         return pages.go_to(request, _url(request, found, missing))
     views = {"provider": _provider, "authentication": _authentication, "details": _details, "test": _test}
-    return views[step](request, found)
+    try:
+        return views[step](request, found)
+    except AccessDraft.NotUpdated:
+        # Another tab has ended the draft meanwhile; it must not come back.
+        return _to_access(request, cluster, draft)
 
 
 def _drafts(request: OrgRequest, cluster: str) -> Any:
@@ -132,7 +136,7 @@ def _provider(request: OrgRequest, draft: AccessDraft) -> HttpResponse:
         if form.cleaned_data["provider"] != draft.provider:
             _forget(draft)
             draft.provider, draft.method = form.cleaned_data["provider"], ""
-        draft.save()
+        draft.save(force_update=True)
         return pages.go_to(request, _url(request, draft, "authentication"))
     return _page(request, draft, "provider", {"form": form, "providers": PROVIDERS.values()})
 
@@ -146,7 +150,7 @@ def _authentication(request: OrgRequest, draft: AccessDraft) -> HttpResponse:
         if form.cleaned_data["method"] != draft.method:
             _forget(draft)
             draft.method = form.cleaned_data["method"]
-        draft.save()
+        draft.save(force_update=True)
         return pages.go_to(request, _url(request, draft, "details"))
     return _page(request, draft, "authentication", {"form": form})
 
@@ -185,7 +189,7 @@ def _answer(draft: AccessDraft, form: ConfigurationForm) -> None:
     if credential != draft.credential:
         draft.credential, draft.credential_set_at = credential, timezone.now()
     draft.result, draft.tested_at = {}, None
-    draft.save()
+    draft.save(force_update=True)
 
 
 def _test(request: OrgRequest, draft: AccessDraft) -> HttpResponse:
