@@ -93,6 +93,7 @@ def test_the_main_job(page, demo, kubectl):
     walker.click("link", "Add-ons")
     walker.click("button", "Add secret manager")
     walker.click("button", "Continue")
+    page.locator(".choices label", has=page.get_by_text("Access key", exact=True)).click()
     walker.click("button", "Continue")
     walker.fill("Region", "eu-west-3")
     walker.fill("Access key ID", demo["access_key_id"])
@@ -123,7 +124,7 @@ def test_the_main_job(page, demo, kubectl):
     page.locator("#deploy").click()
     page.locator("#deploy-again").wait_for(timeout=90_000)
     walker.look()
-    assert page.get_by_text("8 of 8 steps done").is_visible()
+    assert page.get_by_text("9 of 9 steps done").is_visible()
     walker.click("link", "Secrets")
     assert page.get_by_text("In sync").first.is_visible()
 

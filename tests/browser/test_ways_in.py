@@ -41,6 +41,14 @@ class Person(Walker):
         self.click("button", "Connect cluster")
         connected[name] = kind
 
+    def connect_eks(self, connected: dict[str, str]) -> str:
+        """Connect the EKS cluster, or find it connected already by the main job, and return its name."""
+        self.go("clusters/")
+        if self.page.get_by_role("link", name="acme-prod").count():
+            return "acme-prod"
+        self.connect(connected, "prod", "eks")
+        return "prod"
+
     def begin(self, cluster: str, provider: str, method: str) -> None:
         self.go(f"clusters/{cluster}/add-ons/")
         self.click("button", "Add secret manager")
@@ -67,17 +75,17 @@ def person(page, demo) -> Person:
     return person
 
 
-def deploy(person: Person, cluster: str) -> None:
+def deploy(person: Person) -> None:
     person.page.locator("#deploy").click()
     person.page.locator("#deploy-again").wait_for(timeout=90_000)
     person.look()
 
 
 def test_automatic_from_the_credential_to_the_synced_secret(person, page, demo, connected, kubectl):
-    person.connect(connected, "prod", "eks")
+    prod = person.connect_eks(connected)
 
     # Without a credential it is not possible, and the way to make it so is a link.
-    person.go("clusters/prod/add-ons/")
+    person.go(f"clusters/{prod}/add-ons/")
     person.click("button", "Add secret manager")
     person.click("button", "Continue")
     assert page.get_by_role("radio", name="Automatic").is_disabled()
@@ -89,12 +97,12 @@ def test_automatic_from_the_credential_to_the_synced_secret(person, page, demo, 
     person.fill("Secret access key", demo["keys"]["console"][1])
     person.click("button", "Test and save")
     person.look_dark_and_small()
-    person.go("clusters/prod/settings/")
+    person.go(f"clusters/{prod}/settings/")
     page.get_by_label("Cloud credential").select_option(index=1)
     person.click("button", "Save cloud")
 
     # The prefixes are asked for only where they matter.
-    person.begin("prod", "AWS Secrets Manager", "Automatic")
+    person.begin(prod, "AWS Secrets Manager", "Automatic")
     person.look_dark_and_small()
     person.fill("Name", "auto")
     assert not page.locator("#id_prefixes").is_visible()
@@ -119,23 +127,24 @@ def test_automatic_from_the_credential_to_the_synced_secret(person, page, demo, 
     assert page.get_by_text(f"secretsmanager:eu-west-3:{ACCOUNT}:secret:prod/db-*").first.is_visible()
     assert page.get_by_text("system:serviceaccount:external-secrets:").first.is_visible()
     person.look_dark_and_small()
-    deploy(person, "prod")
+    deploy(person)
 
     assert page.get_by_text("9 of 9 steps done").is_visible()
-    person.go("clusters/prod/secret-managers/auto/")
+    person.go(f"clusters/{prod}/secret-managers/auto/")
     assert page.get_by_text("Verified", exact=True).first.is_visible()
     assert page.get_by_text(f"arn:aws:iam::{ACCOUNT}:role/keyhaven-auto-").first.is_visible()
     person.look_dark_and_small()
-    person.go("clusters/prod/secret-managers/auto/usage/")
+    person.go(f"clusters/{prod}/secret-managers/auto/usage/")
     assert page.get_by_text("AUTO_PASSWORD").is_visible()
     person.look_dark_and_small()
-    person.go("clusters/prod/secret-managers/auto/move/")
+    person.go(f"clusters/{prod}/secret-managers/auto/move/")
     person.look_dark_and_small()
-    person.go("clusters/prod/secret-managers/auto/delete/")
+    person.go(f"clusters/{prod}/secret-managers/auto/delete/")
     person.go("credentials/")
     person.look_dark_and_small()
     external = kubectl_json(kubectl, demo, "get", "externalsecrets", "-n", "shop")
-    assert [one["status"]["conditions"][0]["status"] for one in external["items"]] == ["True"]
+    assert len(external["items"]) >= 1
+    assert {one["status"]["conditions"][0]["status"] for one in external["items"]} == {"True"}
 
 
 def published(demo: dict[str, Any], project: Path) -> None:
@@ -226,8 +235,8 @@ def test_a_key_json_of_another_project_is_said_and_then_corrected(person, page, 
 
 
 def test_the_policy_for_prefixes_is_told_and_kept_in_the_address(person, page, demo, connected):
-    person.connect(connected, "prod", "eks")
-    person.go("clusters/prod/secret-managers/policy/")
+    prod = person.connect_eks(connected)
+    person.go(f"clusters/{prod}/secret-managers/policy/")
     person.look_dark_and_small()
 
     page.locator("#id_account").fill(ACCOUNT)
