@@ -259,5 +259,6 @@ def test_the_wizard_shows_the_cards_where_the_details_are_asked(organization, de
 
     assert first.status_code == 200
     assert f"keyhaven-{draft.pk.hex[:8]}" in first.content.decode()
+    assert "The test makes the ServiceAccount" in first.content.decode()
     assert second.status_code == 422
     assert f"keyhaven-{draft.pk.hex[:8]}" in second.content.decode()

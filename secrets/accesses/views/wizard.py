@@ -174,6 +174,8 @@ def _details(request: OrgRequest, draft: AccessDraft) -> HttpResponse:
     context = {
         "form": form, "set_at": draft.credential_set_at, "method": method, "result": result,
         "around": forms.namespaces_of(draft.cluster), "setup": cards.context(draft),
+        # The test writes it to the cluster; for automatic mode a deploy does.
+        "makes": draft.service_account if method.annotations and method.rehearse is None else "",
     }  # fmt: skip
     return _page(request, draft, "details", context)
 
