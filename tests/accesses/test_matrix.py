@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
+from django.core.files.uploadedfile import SimpleUploadedFile
 
 from accesses import manifests
 from accesses.models import Access, AccessDraft
@@ -400,3 +401,23 @@ def test_no_key_of_google_comes_back_in_any_page(place):
         page = here.browser.get(f"/o/acme/clusters/prod/secret-managers/way-in/{path}").content.decode()
         assert "PRIVATE KEY" not in page
         assert secret not in page
+
+
+def test_an_uploaded_key_is_kept_when_the_project_is_wrong(place):
+    here = place("eks")
+    draft = here.begin("gcp-secret-manager")
+    here.post(draft, "authentication", method="key")
+    file = SimpleUploadedFile("key.json", here.google.keys["reader"].encode(), "application/json")
+
+    wrong = here.post(
+        draft, "details", name="gcp", namespaces=["shop"], project="Wrong Project", key_file=file
+    )
+    right = here.post(draft, "details", name="gcp", namespaces=["shop"], project="acme-secrets")
+
+    page = wrong.content.decode()
+    draft.refresh_from_db()
+    assert wrong.status_code == 422
+    assert "is not the ID of a project" in page
+    assert "Choose the file once more" not in page
+    assert right.status_code == 302
+    assert draft.result["listed"], draft.result

@@ -318,6 +318,32 @@ def test_nothing_is_saved_that_was_not_shown(browser, cluster, sandbox_cloud):
     assert Access.objects.get().configuration == {"region": "us-east-1"}
 
 
+def test_keys_that_were_typed_are_kept_when_something_else_is_wrong(browser, cluster, sandbox_cloud):
+    draft = walk_to_details(browser)
+    wrong = browser.post(url(draft, "details"), details(sandbox_cloud, name="Not Good"))
+
+    page = wrong.content.decode()
+    right = browser.post(
+        url(draft, "details"), {"name": "aws", "region": "eu-west-3", "namespaces": ["shop"]}
+    )
+
+    draft.refresh_from_db()
+    assert wrong.status_code == 422
+    assert "lower-case" in page
+    assert "Replace…" in page
+    assert sandbox_cloud.secret_access_key not in page
+    assert right.status_code == 302
+    assert draft.result["listed"]
+
+
+def test_keys_that_are_wrong_themselves_are_not_kept(browser, cluster, sandbox_cloud):
+    draft = walk_to_details(browser)
+    browser.post(url(draft, "details"), details(sandbox_cloud, access_key_id="short", name="Not Good"))
+
+    draft.refresh_from_db()
+    assert not draft.credential
+
+
 def test_an_empty_draft_is_used_again(browser, cluster):
     first, second = begin(browser), begin(browser)
 

@@ -193,6 +193,12 @@ class ConfigurationForm(SecretForm):
             return {}
         return self.secret(kept or {})
 
+    def typed(self) -> bool:
+        """Tell whether a whole credential was typed that is right as far as the form can tell, whatever else is wrong."""
+        names = self.secret_names()
+        right = not any(name in self.errors for name in names)
+        return right and any(self.cleaned_data.get(name) for name in names)
+
     def aside(self) -> dict[str, Any]:
         """Return the access's columns that the form fills; what it does not ask for is empty."""
         return {name: self.cleaned_data.get(name) for name in self.ASIDE}

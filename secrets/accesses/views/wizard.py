@@ -171,6 +171,11 @@ def _details(request: OrgRequest, draft: AccessDraft) -> HttpResponse:
         # Once more: what was typed is stored by now, and need not be typed again.
         form = forms.details_form(draft, method, *posted)
         form.add_error(result.about, f"{result.reason} {result.remedy}")
+    elif form.is_bound and form.typed():
+        # Nobody finds a key again that was shown once: what is right of the form is kept, and not asked for anew.
+        _keep_credential(draft, form)
+        draft.save(force_update=True)
+        form = forms.details_form(draft, method, request.POST)
     context = {
         "form": form, "set_at": draft.credential_set_at, "method": method, "result": result,
         "around": forms.namespaces_of(draft.cluster), "setup": cards.context(draft),
@@ -187,11 +192,17 @@ def _answer(draft: AccessDraft, form: ConfigurationForm) -> None:
     draft.configuration = form.configuration()
     for name, value in form.aside().items():
         setattr(draft, name, value)
+    _keep_credential(draft, form)
+    draft.save(force_update=True)
+
+
+@sensitive_variables()
+def _keep_credential(draft: AccessDraft, form: ConfigurationForm) -> None:
+    """Put on the draft what was typed of a credential; what was tested before is to be tested anew."""
     credential = form.credential(draft.credential)
     if credential != draft.credential:
         draft.credential, draft.credential_set_at = credential, timezone.now()
     draft.result, draft.tested_at = {}, None
-    draft.save(force_update=True)
 
 
 def _test(request: OrgRequest, draft: AccessDraft) -> HttpResponse:
