@@ -1,9 +1,11 @@
-"""Form fields for what must not come back in a page, and the form that holds them."""
+"""Form fields for what must not come back in a page, the form that holds them, and one that suggests."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django import forms
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
 
 class SealedTextarea(forms.Textarea):
@@ -75,3 +77,47 @@ class SecretForm(forms.Form):
         """Return the secret: what was typed, over what is stored."""
         typed = {name: self.cleaned_data.get(name, "") for name in self.secret_names()}
         return kept | {name: value for name, value in typed.items() if value}
+
+
+class SuggestingInput(forms.TextInput):
+    """A text field that suggests values, each with a name that people know it by, and takes others as well."""
+
+    def __init__(self, suggestions: Callable[[], dict[str, str]]) -> None:
+        super().__init__(attrs={"autocomplete": "off", "spellcheck": "false"})
+        self.suggestions = suggestions
+
+    def render(
+        self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None
+    ) -> SafeString:
+        own = f"{name}-suggestions"
+        shown = super().render(name, value, (attrs or {}) | {"list": own}, renderer)
+        options = format_html_join(
+            "",
+            '<option value="{}" label="{}"></option>',
+            ((k, v or k) for k, v in self.suggestions().items()),
+        )
+        return format_html('{}<datalist id="{}">{}</datalist>', shown, own, options)
+
+
+@dataclass(slots=True)
+class Row:
+    """A field, or some that are folded under `summary`; `only` is the class that hides them where they are pointless."""
+
+    summary: str
+    only: str
+    fields: list[forms.BoundField]
+    stored: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """A fold with something in it, or with an error, is open."""
+        return self.stored or any(one.errors or one.value() for one in self.fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Fields under one heading."""
+
+    slug: str
+    title: str
+    rows: list[Row]

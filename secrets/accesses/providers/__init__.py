@@ -13,7 +13,6 @@ from accesses.providers.base import (
     SecretField,
     SecretManager,
     Situation,
-    SuggestingInput,
 )
 from credentials.clouds.errors import (
     CredentialRefused,
@@ -54,7 +53,6 @@ __all__ = [
     "SecretField",
     "SecretManager",
     "Situation",
-    "SuggestingInput",
     "Throttled",
     "TrustMissing",
 ]

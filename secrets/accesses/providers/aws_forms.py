@@ -5,9 +5,10 @@ from typing import Any
 
 from django import forms
 
-from accesses.providers.base import ConfigurationForm, SecretField, Situation, SuggestingInput
+from accesses.providers.base import ConfigurationForm, SecretField, Situation
 from credentials.clouds import aws_form, aws_regions
 from credentials.clouds.aws_form import header_rule, key_id_rule
+from credentials.fields import SuggestingInput
 from credentials.models import CloudCredential
 
 ROLE = re.compile(

@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from django import forms
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
 
 from credentials.clouds import errors
 from credentials.fields import SecretField as SecretField
@@ -65,50 +63,6 @@ class SecretManager(Protocol):
 
     def statement(self, actions: list[str]) -> str:
         """Return what would allow these actions, as text to paste."""
-
-
-class SuggestingInput(forms.TextInput):
-    """A text field that suggests values, each with a name that people know it by, and takes others as well."""
-
-    def __init__(self, suggestions: Callable[[], dict[str, str]]) -> None:
-        super().__init__(attrs={"autocomplete": "off", "spellcheck": "false"})
-        self.suggestions = suggestions
-
-    def render(
-        self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None
-    ) -> SafeString:
-        own = f"{name}-suggestions"
-        shown = super().render(name, value, (attrs or {}) | {"list": own}, renderer)
-        options = format_html_join(
-            "",
-            '<option value="{}" label="{}"></option>',
-            ((k, v or k) for k, v in self.suggestions().items()),
-        )
-        return format_html('{}<datalist id="{}">{}</datalist>', shown, own, options)
-
-
-@dataclass(slots=True)
-class Row:
-    """A field, or some that are folded under `summary`; `only` is the class that hides them where they are pointless."""
-
-    summary: str
-    only: str
-    fields: list[forms.BoundField]
-    stored: bool = False
-
-    @property
-    def is_open(self) -> bool:
-        """A fold with something in it, or with an error, is open."""
-        return self.stored or any(one.errors or one.value() for one in self.fields)
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Fields under one heading."""
-
-    slug: str
-    title: str
-    rows: list[Row]
 
 
 class ConfigurationForm(SecretForm):

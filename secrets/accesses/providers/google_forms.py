@@ -6,9 +6,9 @@ from typing import Any
 
 from django import forms
 
-from accesses.providers.base import ConfigurationForm, SecretField, Situation, SuggestingInput
+from accesses.providers.base import ConfigurationForm, SecretField, Situation
 from credentials.clouds import google, google_regions
-from credentials.fields import SealedTextarea
+from credentials.fields import SealedTextarea, SuggestingInput
 from credentials.models import CloudCredential
 
 AUDIENCE = re.compile(
