@@ -1,6 +1,7 @@
-"""Form fields for what must not come back in a page, the form that holds them, and one that suggests."""
+"""Form fields for what must not come back in a page, the form that holds them, one that suggests, and how pages group them."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from django import forms

@@ -8,8 +8,8 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError, SSLError
 from django.core.exceptions import ValidationError
 
-from accesses import providers, trials
-from accesses.providers import aws_forms, aws_secrets_manager
+from accesses import providers, situations, trials
+from accesses.providers import aws_automatic, aws_forms, aws_secrets_manager
 from clusters.models import Cluster
 from credentials.clouds import aws, aws_regions
 from tests import factories
@@ -237,6 +237,18 @@ def test_bad_keys_are_said_at_their_field(changes, field, words):
 
     assert not form.is_valid()
     assert words in str(form.errors[field])
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("region", "right"), [("eu-central-1", True), ("cn-north-1", False)])
+def test_an_automatic_role_is_for_its_clusters_own_partition(region, right):
+    cluster = factories.make_cluster(kind="eks", region="eu-west-3", account="123456789012")
+    situation = situations.of(cluster, "aws-secrets-manager")
+
+    form = aws_automatic.AutomaticForm({"region": region, "scope": "linked"}, situation=situation)
+
+    assert form.is_valid() is right
+    assert right or "in the partition aws-cn, but the cluster is in aws" in str(form.errors["region"])
 
 
 def test_another_key_id_needs_its_own_secret():

@@ -6,6 +6,7 @@ from django import forms
 
 from accesses.providers.aws_forms import RegionForm
 from accesses.setup import policies
+from credentials.clouds import aws_regions
 
 
 class ChoiceField(forms.ChoiceField):
@@ -77,6 +78,16 @@ class AutomaticForm(RegionForm):
             ("May read" if label == asked else label, value)
             for label, value in super().describe(configuration)
         ]
+
+    def clean_region(self) -> str:
+        region, own = super().clean_region(), self.situation.cluster.region if self.situation else ""
+        has, wants = aws_regions.partition_of(own), aws_regions.partition_of(region)
+        if own and has != wants:
+            raise forms.ValidationError(
+                f"{region} is in the partition {wants}, but the cluster is in {has}. A role reaches the secrets of its "
+                "own partition only; use an access key."
+            )
+        return region
 
     def clean_prefixes(self) -> str:
         if self.cleaned_data.get("scope") in ("linked", "all"):

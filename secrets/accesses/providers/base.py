@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from django import forms
 
 from credentials.clouds import errors
+from credentials.fields import Group, Row, SecretForm
 from credentials.fields import SecretField as SecretField
-from credentials.fields import SecretForm
 
 if TYPE_CHECKING:
     from accesses.models import Access, AccessDraft
