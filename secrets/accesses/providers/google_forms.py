@@ -193,6 +193,9 @@ class KeyForm(PlaceForm):
         self.fields["project"].help_text += " Left empty, it is the key's."
         stored = more.get("stored")
         self._kept = _facts_of(stored.get("key", "")) if isinstance(stored, Mapping) else {}
+        if self._kept:
+            words = f"The key of {self._kept['email']} is stored. Choose a file only to replace it."
+            self.fields["key_file"].help_text = words
         self._text = ""
 
     def prepare(self, situation: Situation) -> None:
