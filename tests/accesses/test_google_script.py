@@ -13,6 +13,7 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from accesses.setup import google_script
+from tests.tools import need
 
 # Writes down what it is called with, and remembers in a folder what was made, as Google would.
 GCLOUD = """\
@@ -80,12 +81,11 @@ FIRST = [
 
 
 def test_shellcheck_has_nothing_to_say(file):
-    found = Path(sys.executable).with_name("shellcheck")
-    if not found.exists():
-        pytest.skip("shellcheck is not installed beside Python")
+    beside = Path(sys.executable).with_name("shellcheck")
+    found = need(beside.exists() and str(beside), "shellcheck")
 
     checked = subprocess.run(
-        [str(found), "--enable=all", "--exclude=SC2250,SC2310,SC2311,SC2312", str(file)],
+        [found, "--enable=all", "--exclude=SC2250,SC2310,SC2311,SC2312", str(file)],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
 

@@ -9,7 +9,9 @@ from django.core.exceptions import ValidationError
 from accesses.setup import policies
 from accesses.setup.policies import PARAMETER_STORE, SECRETS_MANAGER, Place
 
-PARIS = Place("XXXXXXXXXXXX", "eu-west-3")
+# As the seeds write an account that is not to be told.
+ACCOUNT = "X" * 12
+PARIS = Place(ACCOUNT, "eu-west-3")
 KEY = "arn:aws:kms:eu-west-3:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
 SECRETS_ALL = {
@@ -39,7 +41,7 @@ SECRETS_STAGING = {
                 "secretsmanager:DescribeSecret",
                 "secretsmanager:ListSecretVersionIds",
             ],
-            "Resource": "arn:aws:secretsmanager:eu-west-3:XXXXXXXXXXXX:secret:staging*",
+            "Resource": f"arn:aws:secretsmanager:eu-west-3:{ACCOUNT}:secret:staging*",
         },
         {"Effect": "Allow", "Action": ["secretsmanager:ListSecrets"], "Resource": "*"},
     ],
@@ -65,7 +67,7 @@ PARAMETERS_STAGING = {
         {
             "Effect": "Allow",
             "Action": ["ssm:GetParameter", "ssm:GetParameters", "ssm:GetParametersByPath"],
-            "Resource": "arn:aws:ssm:eu-west-3:XXXXXXXXXXXX:parameter/staging*",
+            "Resource": f"arn:aws:ssm:eu-west-3:{ACCOUNT}:parameter/staging*",
         },
         {"Effect": "Allow", "Action": ["ssm:DescribeParameters"], "Resource": "*"},
     ],
@@ -135,8 +137,8 @@ def test_each_granted_action_is_used_and_each_used_one_granted_and_explained(pro
 
 
 INSIDE = {
-    SECRETS_MANAGER: "arn:aws:secretsmanager:eu-west-3:XXXXXXXXXXXX:secret:staging/db-AbCdEf",
-    PARAMETER_STORE: "arn:aws:ssm:eu-west-3:XXXXXXXXXXXX:parameter/staging/db",
+    SECRETS_MANAGER: f"arn:aws:secretsmanager:eu-west-3:{ACCOUNT}:secret:staging/db-AbCdEf",
+    PARAMETER_STORE: f"arn:aws:ssm:eu-west-3:{ACCOUNT}:parameter/staging/db",
 }
 
 
@@ -148,7 +150,7 @@ def test_an_evaluator_allows_what_is_below_the_prefix_and_nothing_else(provider)
     inside, listing = INSIDE[provider], policies.LISTING[provider]
     outside = [
         inside.replace("staging", "production"), inside.replace("staging", "my-staging"),
-        inside.replace("eu-west-3", "eu-west-1"), inside.replace("XXXXXXXXXXXX", "999999999999"),
+        inside.replace("eu-west-3", "eu-west-1"), inside.replace(ACCOUNT, "999999999999"),
     ]  # fmt: skip
 
     def allowed(action, resource):
@@ -171,7 +173,7 @@ def matches(pattern, arn):
 def test_single_names_are_those_secrets_and_no_longer_ones():
     found = policies.document(SECRETS_MANAGER, place=PARIS, names=["prod/db", "prod/db", "a@b"])
     (secret, database), listing = found["Statement"][0]["Resource"], found["Statement"][1]
-    start = "arn:aws:secretsmanager:eu-west-3:XXXXXXXXXXXX:secret:"
+    start = f"arn:aws:secretsmanager:eu-west-3:{ACCOUNT}:secret:"
 
     assert secret == f"{start}a@b-??????"
     assert matches(database, f"{start}prod/db-AbCdEf")
@@ -198,8 +200,8 @@ def test_a_parameter_has_one_slash(written):
     exact = policies.document(PARAMETER_STORE, place=PARIS, names=[written])
     below = policies.document(PARAMETER_STORE, place=PARIS, prefixes=[written])
 
-    assert exact["Statement"][0]["Resource"] == "arn:aws:ssm:eu-west-3:XXXXXXXXXXXX:parameter/prod/db"
-    assert below["Statement"][0]["Resource"] == "arn:aws:ssm:eu-west-3:XXXXXXXXXXXX:parameter/prod/db*"
+    assert exact["Statement"][0]["Resource"] == f"arn:aws:ssm:eu-west-3:{ACCOUNT}:parameter/prod/db"
+    assert below["Statement"][0]["Resource"] == f"arn:aws:ssm:eu-west-3:{ACCOUNT}:parameter/prod/db*"
 
 
 @pytest.mark.parametrize("provider", policies.ACTIONS)

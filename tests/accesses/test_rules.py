@@ -234,3 +234,57 @@ def test_a_draft_that_another_tab_ended_does_not_come_back(cluster, devops, sign
 
     assert answer.status_code == 404
     assert not AccessDraft.objects.exists()
+
+
+@pytest.mark.django_db
+class TestStrangers:
+    """What belongs to somebody else, put into an address or a form by hand, is not there."""
+
+    @pytest.fixture
+    def theirs(self, outsider):
+        """A cloud credential, a cluster and a tested draft of another organization."""
+        cluster = make_cluster(outsider.memberships.get().organization)
+        return make_draft(cluster, outsider, SM, "static", "theirs")
+
+    def test_a_cloud_credential_is_no_choice_for_an_access_or_its_edit(
+        self, cluster, devops, sign_in, theirs
+    ):
+        name = theirs.cluster.credential.name
+        factories.make_service(cluster=cluster, namespace="shop")
+        access = factories.make_access(cluster=cluster, name="ours")
+        draft = make_draft(cluster, devops, SM, "static", "new-one")
+        data = {"name": "new-one", "region": "eu-west-3", "namespaces": ["shop"], "cloud_credential": name}
+        base = f"/o/acme/clusters/{cluster.name}/secret-managers"
+        browser = sign_in(devops)
+
+        made = browser.post(f"{base}/new/{draft.pk}/details/", data)
+        edited = browser.post(f"{base}/ours/edit/", data | {"seen": access.version})
+
+        for answer in (made, edited):
+            assert answer.status_code == 422
+            assert "id_cloud_credential-error" in answer.content.decode()
+        draft.refresh_from_db()
+        access.refresh_from_db()
+        assert draft.cloud_credential is None
+        assert access.cloud_credential is None
+
+    @pytest.mark.parametrize("step", ["provider", "authentication", "details", "test"])
+    def test_a_draft_is_nobody_elses_by_its_id(self, cluster, devops, admin, sign_in, theirs, step):
+        colleague = make_draft(cluster, admin, SM, "static", "hers")
+        browser = sign_in(devops)
+
+        for draft in (theirs, colleague):
+            for name in (cluster.name, draft.cluster.name):
+                address = f"/o/acme/clusters/{name}/secret-managers/new/{draft.pk}/{step}/"
+                assert browser.get(address).status_code == 404
+                assert browser.post(address, {"wish": "save"}).status_code == 404
+
+    @pytest.mark.parametrize("page", ["", "usage/", "move/", "edit/", "delete/"])
+    def test_an_access_of_another_organization_is_not_there(self, devops, sign_in, theirs, page):
+        access = factories.make_access(cluster=theirs.cluster, name="secret-access")
+
+        answer = sign_in(devops).get(
+            f"/o/acme/clusters/{theirs.cluster.name}/secret-managers/{access.name}/{page}"
+        )
+
+        assert answer.status_code == 404

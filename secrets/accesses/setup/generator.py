@@ -63,10 +63,6 @@ class GeneratorForm(forms.Form):
         super().__init__(data)
         self.provider = provider
 
-    def made(self) -> Made:
-        """Return what a valid form asks for."""
-        raise NotImplementedError
-
     def query(self) -> str:
         """Return the address's query that leads to this very page."""
         return urlencode({"provider": self.provider} | {k: v for k, v in self.cleaned_data.items() if v})
@@ -126,6 +122,7 @@ class AwsForm(GeneratorForm):
         )
 
     def made(self) -> Made:
+        """Return what a valid form asks for."""
         document = self._document()
         on = {
             action: [one["Resource"]] if isinstance(one["Resource"], str) else one["Resource"]
@@ -194,6 +191,7 @@ class GoogleForm(GeneratorForm):
         return cleaned
 
     def made(self) -> Made:
+        """Return what a valid form asks for."""
         cleaned = self.cleaned_data
         prefixes = cleaned["prefixes"].splitlines()
         text = google_script.grants(
@@ -205,7 +203,7 @@ class GoogleForm(GeneratorForm):
         return Made(f"{text}\n", "keyhaven-grants.sh", "text/x-shellscript", lines, note)
 
 
-def form(provider: str, cluster: "Cluster", asked: dict[str, str]) -> GeneratorForm:
+def form(provider: str, cluster: "Cluster", asked: dict[str, str]) -> "AwsForm | GoogleForm":
     """Return the form of a provider; what the address does not say is the cluster's own."""
     own = cluster.cloud == ("gcp" if provider.startswith("gcp") else "aws")
     if provider.startswith("gcp"):
