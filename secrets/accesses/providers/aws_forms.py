@@ -6,10 +6,10 @@ from typing import Any
 from django import forms
 
 from accesses.providers.base import ConfigurationForm, SecretField, Situation
+from credentials.chooser import CloudCredentialField
 from credentials.clouds import aws_form, aws_regions
 from credentials.clouds.aws_form import header_rule, key_id_rule
 from credentials.fields import SuggestingInput
-from credentials.models import CloudCredential
 
 ROLE = re.compile(
     r"arn:(?P<partition>aws[a-z-]*):iam::(?P<account>\d+):role/(?P<name>[\w+=,.@/-]{1,512})", re.ASCII
@@ -61,14 +61,7 @@ class StaticForm(RegionForm):
     ONLY = dict.fromkeys(("access_key_id", "secret_access_key", "session_token", "expires_at"), "if-typed")
     ONE_OF = ("cloud_credential",)
 
-    cloud_credential = forms.ModelChoiceField(
-        CloudCredential.objects.none(),
-        label="Keys",
-        required=False,
-        empty_label="Typed below, for this access alone",
-        to_field_name="name",
-        help_text="Or a cloud credential of the organization: when it is replaced, this access follows.",
-    )
+    cloud_credential = CloudCredentialField("Keys", "Typed below, for this access alone")
     access_key_id = SecretField(label="Access key ID", max_length=128, validators=[key_id_rule])
     secret_access_key = SecretField(label="Secret access key", max_length=256, validators=[header_rule])
     session_token = SecretField(
@@ -89,11 +82,8 @@ class StaticForm(RegionForm):
 
     def prepare(self, situation: Situation) -> None:
         super().prepare(situation)
-        owned = CloudCredential.objects.owned_by(situation.cluster.organization).filter(cloud="aws")
-        self.fields["cloud_credential"].queryset = owned  # type: ignore[attr-defined]
-        self.fields["cloud_credential"].choices = [("", "Typed below, for this access alone")] + [  # type: ignore[attr-defined]
-            (one.name, f"{one.name} · {one.identity}") for one in owned
-        ]
+        chooser: Any = self.fields["cloud_credential"]
+        chooser.offer(situation.cluster.organization, "aws")
         if self.data.get("cloud_credential"):
             for name in self.secret_names():
                 self.fields[name].required = False

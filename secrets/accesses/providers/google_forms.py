@@ -7,9 +7,9 @@ from typing import Any
 from django import forms
 
 from accesses.providers.base import ConfigurationForm, SecretField, Situation
+from credentials.chooser import CloudCredentialField
 from credentials.clouds import google, google_regions
 from credentials.fields import SealedTextarea, SuggestingInput
-from credentials.models import CloudCredential
 
 AUDIENCE = re.compile(
     r"//iam\.googleapis\.com/projects/(?P<number>\d{1,20})/locations/global"
@@ -17,7 +17,6 @@ AUDIENCE = re.compile(
     re.ASCII,
 )
 _PLAIN = {"autocomplete": "off", "spellcheck": "false"}
-_TYPED = "Given below, for this access alone"
 
 
 class PlaceForm(ConfigurationForm):
@@ -158,14 +157,7 @@ class KeyForm(PlaceForm):
     ONLY = dict.fromkeys(("key_file", "key"), "if-typed")
     ONE_OF = ("cloud_credential", "key_file", "key")
 
-    cloud_credential = forms.ModelChoiceField(
-        CloudCredential.objects.none(),
-        label="Key",
-        required=False,
-        empty_label=_TYPED,
-        to_field_name="name",
-        help_text="Or a cloud credential of the organization: when it is replaced, this access follows.",
-    )
+    cloud_credential = CloudCredentialField("Key", "Given below, for this access alone")
     key_file = forms.FileField(
         label="key.json",
         required=False,
@@ -200,11 +192,8 @@ class KeyForm(PlaceForm):
 
     def prepare(self, situation: Situation) -> None:
         # The key says its project; the cluster's is more often another one.
-        owned = CloudCredential.objects.owned_by(situation.cluster.organization).filter(cloud="gcp")
-        self.fields["cloud_credential"].queryset = owned  # type: ignore[attr-defined]
-        self.fields["cloud_credential"].choices = [("", _TYPED)] + [  # type: ignore[attr-defined]
-            (one.name, f"{one.name} · {one.identity}") for one in owned
-        ]
+        chooser: Any = self.fields["cloud_credential"]
+        chooser.offer(situation.cluster.organization, "gcp")
 
     @classmethod
     def public_fields(cls) -> dict[str, forms.Field]:

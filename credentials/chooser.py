@@ -1,0 +1,34 @@
+"""The field that chooses one of an organization's cloud credentials in place of typed keys."""
+
+from typing import TYPE_CHECKING
+
+from django import forms
+
+from accounts.models import Organization
+from credentials.models import CloudCredential
+
+if TYPE_CHECKING:
+    _Base = forms.ModelChoiceField[CloudCredential]
+else:
+    _Base = forms.ModelChoiceField
+
+
+class CloudCredentialField(_Base):
+    """Offers nothing until `offer` says whose and of which cloud; what is not offered is refused."""
+
+    def __init__(self, label: str, otherwise: str) -> None:
+        super().__init__(
+            CloudCredential.objects.none(),
+            label=label,
+            required=False,
+            empty_label=otherwise,
+            to_field_name="name",
+            help_text="Or a cloud credential of the organization: when it is replaced, this access follows.",
+        )
+
+    def offer(self, organization: Organization, cloud: str) -> None:
+        """Offer the credentials of one cloud that an organization has."""
+        self.queryset = CloudCredential.objects.owned_by(organization).filter(cloud=cloud)
+
+    def label_from_instance(self, obj: CloudCredential) -> str:
+        return f"{obj.name} · {obj.identity}"
