@@ -287,6 +287,6 @@ def disconnect(*, cluster: Cluster, by: User) -> None:
         target=live,
         details={"server": live.server},
     )
-    for service in live.services.all():
-        service.external_secrets.all().delete()
+    # Links keep their accesses from being deleted, and go with the cluster all the same.
+    live.external_secrets.all().delete()
     live.delete()

@@ -47,6 +47,7 @@ def fill() -> Any:
     rows = (
         InventoryEntry(
             access=access,
+            organization=organization,
             name=f"prod/team-{n % 400:03d}/service-{n % 37:02d}/key-{n:06d}",
             reference=f"arn:{n}",
         )

@@ -9,7 +9,7 @@ from accesses.models import Access
 from accounts.models import Membership, Organization, User
 from clusters.models import Cluster, Service
 from credentials.models import CloudCredential
-from external_secrets.models import ExternalSecret
+from external_secrets.models import ExternalSecret, InventoryEntry
 
 _number = itertools.count(1)
 
@@ -99,4 +99,14 @@ def make_link(**fields: Any) -> ExternalSecret:
         fields["service"] = make_service()
     if "access" not in fields:
         fields["access"] = make_access(cluster=fields["service"].cluster)
+    fields.setdefault("cluster", fields["access"].cluster)
+    if fields["service"] is not None:
+        fields.setdefault("namespace", fields["service"].namespace)
     return ExternalSecret.objects.create(**fields)
+
+
+def make_entry(access: Access, name: str, **fields: Any) -> InventoryEntry:
+    """Make a row of an access's inventory."""
+    fields.setdefault("reference", name)
+    organization = access.cluster.organization_id
+    return InventoryEntry.objects.create(access=access, organization_id=organization, name=name, **fields)

@@ -90,6 +90,45 @@ class Access(models.Model):
         return service_account_of(self.id)
 
 
+class StoreVariant(models.Model):
+    """A second store of an access for the secrets that are read elsewhere or as somebody else.
+
+    What is empty is as in the access. Secrets with equal overrides share one; it goes with the last of them.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    access = models.ForeignKey(Access, models.CASCADE, related_name="variants")
+    region = models.CharField(max_length=64, blank=True)
+    role_arn = models.CharField(max_length=2048, blank=True)
+    # For whom the ServiceAccount's token is made out.
+    audience = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["created_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["access", "region", "role_arn", "audience"], name="overrides_are_unique_in_access"
+            ),
+            models.CheckConstraint(
+                condition=~Q(region="", role_arn="", audience=""), name="variant_overrides_something"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return ", ".join(filter(None, (self.region, self.role_arn, self.audience)))
+
+    @property
+    def store_name(self) -> str:
+        """The name of its ClusterSecretStore."""
+        return f"{self.access.store_name}-{self.id.hex[:8]}"
+
+    @property
+    def service_account(self) -> str:
+        """The name of its own ServiceAccount, where it needs one."""
+        return service_account_of(self.id)
+
+
 class AccessDraftQuerySet(OwnedQuerySet["AccessDraft"]):
     owner_path = "cluster__organization"
 

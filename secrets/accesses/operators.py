@@ -105,16 +105,18 @@ def what_stops(cluster: Cluster) -> list[Stopped]:
     return sorted(stopped, key=lambda one: (one.namespace, one.name))
 
 
-def _users(cluster: Cluster) -> dict[tuple[str, str], Service]:
+def _users(cluster: Cluster) -> dict[tuple[str, str], Service | None]:
     """Return the services with links, by the namespace and the name of the Secret that they use."""
     return {
-        (link.service.namespace, link.object_name): link.service
-        for access in cluster.accesses.prefetch_related("external_secrets__service__cluster")
+        (link.namespace, link.object_name): link.service
+        for access in cluster.accesses.prefetch_related(
+            "external_secrets__service__cluster", "external_secrets__alias_of"
+        )
         for link in access.external_secrets.all()
     }
 
 
-def _stopped(item: dict[str, Any], users: dict[tuple[str, str], Service]) -> Stopped:
+def _stopped(item: dict[str, Any], users: dict[tuple[str, str], Service | None]) -> Stopped:
     metadata, spec = item["metadata"], item.get("spec") or {}
     namespace, name = str(metadata["namespace"]), str(metadata["name"])
     secret = str((spec.get("target") or {}).get("name") or name)

@@ -242,8 +242,8 @@ def check_version(access: Access, seen: int) -> None:
 
 
 def _keep_namespaces_in_use(access: Access, namespaces: list[str]) -> None:
-    shut = access.external_secrets.exclude(service__namespace__in=namespaces)
-    used = sorted(set(shut.values_list("service__namespace", flat=True)))
+    shut = access.external_secrets.exclude(namespace__in=namespaces)
+    used = sorted(set(shut.values_list("namespace", flat=True)))
     if used:
         raise InUse(f"Services of {', '.join(used)} have linked secrets from here. Unlink them first.")
 

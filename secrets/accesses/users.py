@@ -4,26 +4,29 @@ from typing import Any
 
 from django.db.models import Count, QuerySet
 
-ORDER = ("service__namespace", "service__name", "service__kind", "container", "variable")
+ORDER = ("namespace", "service__name", "service__kind", "container", "variable", "path")
 
 # [{"name", "count", "services": [{"service", "count", "links"}]}]
 type Tree = list[dict[str, Any]]
 
 
 def tree(links: QuerySet[Any], limit: int) -> Tree:
-    """Return the first links as a tree, by two queries; counts are of all, not only of those in it."""
+    """Return the first links as a tree, by two queries; counts are of all, not only of those in it.
+
+    A `service` of None holds what is for every service of the namespace.
+    """
     of_service: dict[Any, int] = {}
     of_namespace: dict[str, int] = {}
-    counted = links.order_by().values_list("service", "service__namespace").annotate(count=Count("pk"))
+    counted = links.order_by().values_list("service", "namespace").annotate(count=Count("pk"))
     for service, namespace, count in counted:
-        of_service[service] = count
+        of_service[service] = of_service.get(service, 0) + count
         of_namespace[namespace] = of_namespace.get(namespace, 0) + count
     namespaces: dict[str, dict[str, Any]] = {}
     for link in links.select_related("service").order_by(*ORDER)[:limit]:
-        name, service = link.service.namespace, link.service
+        name, service = link.namespace, link.service
         count = of_namespace.get(name, 0)
         one = namespaces.setdefault(name, {"name": name, "count": count, "services": {}})
-        count = of_service.get(service.pk, 0)
+        count = of_service.get(link.service_id, 0)
         new = {"service": service, "count": count, "links": []}
-        one["services"].setdefault(service.pk, new)["links"].append(link)
+        one["services"].setdefault(link.service_id, new)["links"].append(link)
     return [one | {"services": list(one["services"].values())} for one in namespaces.values()]

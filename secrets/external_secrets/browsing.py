@@ -135,7 +135,9 @@ def known_trouble(state: InventoryState) -> Trouble | None:
 def users_of(access: Access, rows: list[InventoryEntry]) -> dict[str, list[ExternalSecret]]:
     """Return the links that use each of the names, by name or by reference, with one query."""
     keys = {key: row.name for row in rows for key in (row.name, row.reference) if key}
-    links = ExternalSecret.objects.filter(access=access, key__in=keys).select_related("service__cluster")
+    links = ExternalSecret.objects.filter(access=access, key__in=keys).select_related(
+        "service__cluster", "cluster"
+    )
     found: dict[str, list[ExternalSecret]] = {}
     for link in links:
         found.setdefault(keys[link.key], []).append(link)

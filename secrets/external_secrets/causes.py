@@ -80,7 +80,7 @@ def translate(message: str, link: ExternalSecret) -> Cause:
     action = _ACTION.search(message)
     words = {
         "access": link.access.name,
-        "namespace": link.service.namespace,
+        "namespace": link.namespace,
         "key": link.key,
         "field": link.json_field or "of that name",
         "version": link.version or "of that name",

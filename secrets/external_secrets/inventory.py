@@ -161,6 +161,7 @@ def as_row(access: Access, entry: providers.Entry) -> InventoryEntry:
     """Return an upstream entry as an unsaved row."""
     return InventoryEntry(
         access=access,
+        organization_id=access.cluster.organization_id,
         name=entry.name,
         reference=entry.reference,
         description=entry.description or "",

@@ -27,15 +27,15 @@ def external_secret(link: ExternalSecret) -> dict[str, Any]:
         "kind": KIND,
         "metadata": {
             "name": link.object_name,
-            "namespace": link.service.namespace,
-            "labels": marks.labels(link.service.cluster, link.pk),
+            "namespace": link.namespace,
+            "labels": marks.labels(link.cluster, link.pk),
         },
         "spec": {
             "refreshInterval": interval(link.refresh_seconds),
-            "secretStoreRef": {"kind": "ClusterSecretStore", "name": link.access.store_name},
+            "secretStoreRef": {"kind": "ClusterSecretStore", "name": link.store_name},
             # Retain: a name that vanishes upstream must not take a running service's value away.
             "target": {"name": link.object_name, "creationPolicy": "Owner", "deletionPolicy": "Retain"},
-            "data": [{"secretKey": link.variable, "remoteRef": reference}],
+            "data": [{"secretKey": link.secret_key, "remoteRef": reference}],
         },
     }
 

@@ -48,7 +48,7 @@ def targets(source: Access, links: ExternalSecretQuerySet) -> list[Target]:
 
 
 def _judge(source: Access, others: list[Access], links: ExternalSecretQuerySet) -> list[Target]:
-    rows = links.order_by().values_list("service__namespace", "key", "version")
+    rows = links.order_by().values_list("namespace", "key", "version")
     namespaces, keys, pinned = set(), set(), 0
     for namespace, key, version in rows:
         namespaces.add(namespace)
@@ -148,9 +148,7 @@ def move(*, source: Access, target: Access, links: Iterable[uuid.UUID] | None = 
 
 def _moved(source: Access, target: Access, chosen: ExternalSecretQuerySet, by: User) -> int:
     """Write what a move changes, and tell of it by one event of the access that the links leave."""
-    per_service = chosen.order_by("service__namespace", "service__name").values_list(
-        "service__namespace", "service__name"
-    )
+    per_service = chosen.order_by("namespace", "service__name").values_list("namespace", "service__name")
     services = [f"{space}/{name} ({n})" for space, name, n in per_service.annotate(n=Count("pk"))]
     ids = list(chosen.values_list("pk", flat=True))
     if not ids:

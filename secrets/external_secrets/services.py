@@ -2,6 +2,7 @@
 
 import logging
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -12,7 +13,7 @@ from accesses.models import Access
 from accounts.audit import services as audit
 from accounts.models import User
 from clusters import services as cluster_services
-from clusters.models import Service
+from clusters.models import Cluster, Service
 from external_secrets import tasks
 from external_secrets.models import ExternalSecret, InventoryState
 
@@ -27,24 +28,42 @@ class NotAllowed(Exception):
     """The access may not be used by the service. `str()` says why."""
 
 
-def why_not(access: Access, service: Service) -> str:
-    """Return why a service may not use an access, or an empty string when it may."""
-    if service.cluster_id != access.cluster_id:
-        return f"{service} is on another cluster than {access}"
-    if service.namespace not in access.namespaces:
-        return f"{access} is not open to the namespace {service.namespace}"
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a link goes. Without a service it is every service of the namespace, without a container every container."""
+
+    cluster: Cluster
+    namespace: str
+    service: Service | None = None
+    container: str = ""
+
+    @classmethod
+    def of(cls, service: Service, container: str = "") -> "Place":
+        return cls(service.cluster, service.namespace, service, container)
+
+    def __str__(self) -> str:
+        return str(self.service) if self.service else f"namespace {self.namespace}"
+
+
+def why_not(access: Access, place: Place) -> str:
+    """Return why an access may not be used there, or an empty string when it may."""
+    if place.cluster.pk != access.cluster_id:
+        return f"{place} is on another cluster than {access}"
+    if place.namespace not in access.namespaces:
+        return f"{access} is not open to the namespace {place.namespace}"
     return ""
 
 
-def clash_with(service: Service, container: str, variable: str) -> str:
-    """Return where the container's variable of that name comes from, or an empty string when there is none.
+def clash_with(place: Place, variable: str) -> str:
+    """Return where the variable of that name comes from there, or an empty string when there is none.
 
     What an earlier deploy of ours put there is no clash: the next deploy replaces it.
     """
-    other = ExternalSecret.objects.filter(service=service, container=container, variable=variable).first()
+    links = ExternalSecret.objects.filter(cluster=place.cluster, namespace=place.namespace)
+    other = links.filter(service=place.service, container=place.container, variable=variable).first()
     if other is not None:
         return f"the secret {other.key}, which is linked already"
-    found = service.container(container) or {}
+    found = (place.service.container(place.container) if place.service else None) or {}
     for entry in found.get("env", []):
         if entry["name"] == variable and not _is_ours(entry["source"], variable):
             return str(entry["source"])
@@ -57,44 +76,55 @@ def _is_ours(source: str, variable: str) -> bool:
 
 
 @transaction.atomic
-def link(*, service: Service, access: Access, by: User, values: dict[str, Any]) -> ExternalSecret:
-    """Link a secret to a variable of a service; the cluster's next deploy brings it there.
+def link(*, access: Access, place: Place, by: User, values: dict[str, Any]) -> ExternalSecret:
+    """Link a secret to a service or a namespace; the cluster's next deploy brings it there.
 
-    `values` holds key, container, variable, and maybe json_field, version, refresh_seconds.
+    `values` are columns of the link that say what it takes and as what it arrives.
 
-    :raises Clash: the container has the variable already
-    :raises NotAllowed: the access is of another cluster, or not open to the service's namespace
+    :raises Clash: there is such a variable or file already
+    :raises NotAllowed: the access is of another cluster, or not open to the namespace
     """
-    refusal = why_not(access, service)
+    refusal = why_not(access, place)
     if refusal:
         raise NotAllowed(f"{refusal}.")
-    source = clash_with(service, values["container"], values["variable"])
+    source = clash_with(place, values["variable"])
     if source:
-        raise Clash(clash_text(values, source))
+        raise Clash(clash_text(place, values, source))
     try:
         with transaction.atomic():
-            made = ExternalSecret.objects.create(service=service, access=access, **values)
+            made = ExternalSecret.objects.create(
+                cluster=place.cluster,
+                namespace=place.namespace,
+                service=place.service,
+                container=place.container,
+                access=access,
+                **values,
+            )
     except IntegrityError as error:
-        raise Clash(clash_text(values, "another link, made a moment ago")) from error
+        raise Clash(clash_text(place, values, "another link, made a moment ago")) from error
     # The cluster before the audit log, as everywhere, so that no two wait for each other.
-    cluster_services.changed(service.cluster)
-    organization = service.cluster.organization
-    details = {**values, "access": access.name, "cluster": service.cluster.name}
+    cluster_services.changed(place.cluster)
+    details = {**values, "container": place.container, "access": access.name, "cluster": place.cluster.name}
     audit.record(
-        organization=organization, by=by, action="external_secret.linked", target=made, details=details
+        organization=place.cluster.organization,
+        by=by,
+        action="external_secret.linked",
+        target=made,
+        details=details,
     )
     return made
 
 
-def clash_text(values: dict[str, Any], source: str) -> str:
+def clash_text(place: Place, values: dict[str, Any], source: str) -> str:
     """Return the sentence that says which variable is there already, and where it comes from."""
-    return f"The container {values['container']} already has {values['variable']}, from {source}."
+    where = f"The container {place.container}" if place.container else str(place)
+    return f"{where} already has {values['variable']}, from {source}."
 
 
 @transaction.atomic
 def unlink(*, link: ExternalSecret, by: User) -> None:
     """Remove a link; the cluster's next deploy takes the variable and the Secret away."""
-    cluster = link.service.cluster
+    cluster = link.cluster
     cluster_services.changed(cluster)
     details = {
         "key": link.key,

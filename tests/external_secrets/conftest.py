@@ -58,7 +58,13 @@ def fill(access) -> Any:
 
     def act(*names: str, of: Any = access) -> None:
         InventoryEntry.objects.bulk_create(
-            InventoryEntry(access=of, name=name, reference=f"{ACCOUNT}{name}-AbCdEf", changed_at=CHANGED)
+            InventoryEntry(
+                access=of,
+                organization_id=of.cluster.organization_id,
+                name=name,
+                reference=f"{ACCOUNT}{name}-AbCdEf",
+                changed_at=CHANGED,
+            )
             for name in names
         )
         InventoryState.objects.update_or_create(

@@ -143,18 +143,23 @@ class TestSaving:
             raise RuntimeError
 
         monkeypatch.setattr(services.audit, "record", broken)
-        values = {"key": "x", "container": "web", "variable": "X"}
+        values = {"key": "x", "variable": "X"}
 
         with pytest.raises(RuntimeError):
-            services.link(service=service, access=access, by=devops, values=values)
+            services.link(access=access, place=services.Place.of(service, "web"), by=devops, values=values)
 
         assert not ExternalSecret.objects.exists()
 
     def test_a_service_of_another_cluster_is_refused_below_the_form_too(self, access, devops):
-        values = {"key": "x", "container": "web", "variable": "X"}
+        values = {"key": "x", "variable": "X"}
 
         with pytest.raises(services.NotAllowed):
-            services.link(service=factories.make_service(), access=access, by=devops, values=values)
+            services.link(
+                access=access,
+                place=services.Place.of(factories.make_service(), "web"),
+                by=devops,
+                values=values,
+            )
 
 
 class TestRefusals:

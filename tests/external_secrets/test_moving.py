@@ -56,7 +56,7 @@ class TestTargets:
 
         assert found.obstacle == "aws-2 is not open to the namespaces billing, search."
         assert "Edit aws-2 and open it to them" in found.remedy
-        assert judged(access, service__namespace="shop")["aws-2"].obstacle == ""
+        assert judged(access, namespace="shop")["aws-2"].obstacle == ""
 
     def test_names_that_the_same_provider_does_not_know_are_told_and_no_obstacle(
         self, access, other, link, service, fill
@@ -237,8 +237,8 @@ def test_two_that_move_to_and_fro_while_others_link_do_not_wait_for_each_other(a
         return act
 
     def come_and_go(number):
-        values = {"key": "prod/x", "container": "web", "variable": f"NEW_{number}"}
-        made = services.link(service=service, access=access, by=owner, values=values)
+        values = {"key": "prod/x", "variable": f"NEW_{number}"}
+        made = services.link(access=access, place=services.Place.of(service, "web"), by=owner, values=values)
         services.unlink(link=made, by=owner)
 
     wrong = _at_once(to(access, other), to(other, access), come_and_go)

@@ -90,8 +90,8 @@ def env_of(kube):
 
 def test_link_deploy_vanish_unlink(cloud, kube, service, access, devops, deploy):
     cloud.put(NAME, '{"password": "hunter2"}')
-    values = {"key": NAME, "container": "web", "variable": "DB_PASSWORD", "json_field": "password"}
-    link = services.link(service=service, access=access, by=devops, values=values)
+    values = {"key": NAME, "variable": "DB_PASSWORD", "json_field": "password"}
+    link = services.link(access=access, place=services.Place.of(service, "web"), by=devops, values=values)
 
     first = deploy()
 

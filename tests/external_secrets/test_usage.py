@@ -6,7 +6,7 @@ import time
 import pytest
 from django.utils import timezone
 
-from external_secrets.models import ExternalSecret, InventoryEntry
+from external_secrets.models import ExternalSecret
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -68,7 +68,7 @@ class TestTree:
         ]
         for arn in arns:
             factories.make_link(service=service, access=access, key=arn)
-        InventoryEntry.objects.create(access=access, name="known", reference=arns[0])
+        factories.make_entry(access, "known", reference=arns[0])
 
         text = show(devops)
 

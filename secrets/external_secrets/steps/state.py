@@ -47,21 +47,23 @@ class Failure:
 def links_of(cluster: Cluster, facts: addons.Facts) -> list[ExternalSecret]:
     """Return the cluster's links with their services and accesses; all steps of a run see the same."""
     if LINKS not in facts:
-        found = ExternalSecret.objects.filter(service__cluster=cluster).select_related("service", "access")
-        facts[LINKS] = list(found.order_by("service__namespace", "service__name", "variable"))
+        found = ExternalSecret.objects.filter(cluster=cluster).select_related(
+            "service", "access", "variant", "alias_of"
+        )
+        facts[LINKS] = list(found.order_by("namespace", "service__name", "variable", "path"))
         for link in facts[LINKS]:
             # One object for all of them, and the one that knows where the operator is.
-            link.service.cluster = link.access.cluster = cluster
+            link.cluster = link.access.cluster = cluster
     return list(facts[LINKS])
 
 
 def key_of(link: ExternalSecret) -> Key:
-    return link.service.namespace, link.object_name
+    return link.namespace, link.object_name
 
 
 def title(link: ExternalSecret) -> str:
     """Return how a log names a link."""
-    return f"{link.variable} of {link.service}"
+    return str(link)
 
 
 def every_console(run: addons.Run) -> list[dict[str, Any]]:

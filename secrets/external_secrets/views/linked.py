@@ -26,7 +26,7 @@ def _filtered(links: ExternalSecretQuerySet, wanted: dict[str, Any]) -> External
     if wanted.get("status"):
         links = links.filter(status=wanted["status"])
     if wanted.get("cluster"):
-        links = links.filter(service__cluster=wanted["cluster"])
+        links = links.filter(cluster=wanted["cluster"])
     return links
 
 
@@ -50,7 +50,11 @@ def linked(request: OrgRequest) -> HttpResponse:
     owned = ExternalSecret.objects.owned_by(request.organization)
     found = _filtered(owned, wanted)
     after = request.GET.get("after", "")
-    related = _after(found, after).select_related("service__cluster", "access").order_by("variable", "pk")
+    related = (
+        _after(found, after)
+        .select_related("service__cluster", "cluster", "access")
+        .order_by("variable", "pk")
+    )
     rows = list(related[: PAGE + 1])
     kept = {name: request.GET[name] for name in ("q", "status", "cluster") if request.GET.get(name)}
     more = (

@@ -62,8 +62,8 @@ def _save(request: OrgRequest, form: forms.LinkForm) -> ExternalSecret | None:
     """Make the link, or put the refusal where it belongs in the form."""
     try:
         return services.link(
-            service=form.cleaned_data["service"],
             access=form.access,
+            place=form.target_place,
             by=request.user,
             values=form.link_values,
         )
@@ -92,7 +92,7 @@ def link(request: OrgRequest) -> HttpResponse:
         made = _save(request, form) if form.is_valid() else None
         if made is not None:
             pages.toast(request, f"{made.variable} is linked. Deploy {access.cluster} to bring it there.")
-            return pages.go_to(request, service_url(request, made.service))
+            return pages.go_to(request, service_url(request, form.cleaned_data["service"]))
     else:
         form = forms.LinkForm(access, around, initial=_initial(access, request.GET, service))
     return _form_page(request, form, state, service)
@@ -110,7 +110,9 @@ def _form_page(
         "key": key,
         "trouble": browsing.known_trouble(state),
         "unknown": bool(key) and browsing.knows(form.access, state, key) is not True,
-        "closed": [service for service in form.services if services.why_not(form.access, service)],
+        "closed": [
+            service for service in form.services if services.why_not(form.access, services.Place.of(service))
+        ],
         "more_open": any(name in form.errors for name in ("json_field", "version", "refresh_seconds")),
     }
     status = 422 if form.is_bound else 200
@@ -121,7 +123,7 @@ def _form_page(
 def unlink(request: OrgRequest, link: Any) -> HttpResponse:
     """Say which service loses which variable, and remove the link."""
     owned = ExternalSecret.objects.owned_by(request.organization)
-    related = owned.select_related("access", "service__cluster__organization")
+    related = owned.select_related("access", "service__cluster", "cluster__organization")
     found = get_object_or_404(related, pk=link)
     if request.method == "POST":
         service, variable = found.service, found.variable

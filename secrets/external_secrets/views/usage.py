@@ -25,7 +25,7 @@ PAGE = 200
 # So many names the card of a target lists.
 UNKNOWN = 12
 _SEARCHED = (
-    "service__namespace", "service__name", "variable", "container", "key", "json_field",
+    "namespace", "service__name", "variable", "path", "container", "key", "json_field",
 )  # fmt: skip
 
 
@@ -96,7 +96,7 @@ def _scope(request: OrgRequest, access: Access) -> tuple[ExternalSecretQuerySet,
         service = get_object_or_404(owned, pk=lookup.as_uuid(request.GET["service"]))
         return links.filter(service=service), str(service)
     namespace = request.GET.get("namespace", "").replace("\x00", "")
-    return (links.filter(service__namespace=namespace) if namespace else links), namespace
+    return (links.filter(namespace=namespace) if namespace else links), namespace
 
 
 def _cards(targets: list[moving.Target]) -> list[dict[str, Any]]:

@@ -1,13 +1,13 @@
-"""The forms of links, and the filter of their list."""
+"""The form of one link."""
 
 from typing import Any, cast
 
 from django import forms
 
 from accesses.models import Access
-from clusters.models import Cluster, Service
-from external_secrets import moving, services
-from external_secrets.models import ExternalSecret, variable_rule
+from clusters.models import Service
+from external_secrets import services
+from external_secrets.models import variable_rule
 
 REFRESH = (
     (300, "5 minutes"),
@@ -33,7 +33,7 @@ def _label(access: Access, service: Service, container: str) -> str:
     label = f"{service.name} ({service.kind})"
     if len(service.containers) > 1:
         label = f"{service.name}, container {container} ({service.kind})"
-    refusal = services.why_not(access, service)
+    refusal = services.why_not(access, services.Place.of(service))
     return f"{label}: {refusal}" if refusal else label
 
 
@@ -99,7 +99,7 @@ class LinkForm(forms.Form):
             by_namespace.setdefault(service.namespace, []).append(service)
         groups = [(namespace, places(access, found)) for namespace, found in by_namespace.items()]
         select.choices = [("", "Choose a service"), *groups]
-        closed = [service for service in around if services.why_not(access, service)]
+        closed = [service for service in around if services.why_not(access, services.Place.of(service))]
         select.closed = frozenset(value for value, _ in places(access, closed))
         for name in ("key", "variable", "json_field", "version"):
             self.fields[name].widget.attrs |= {"autocomplete": "off", "spellcheck": "false"}
@@ -110,7 +110,7 @@ class LinkForm(forms.Form):
         service = next((service for service in self.services if str(service.pk) == wanted), None)
         if service is None:
             raise forms.ValidationError("This service is not on the cluster any more; choose another.")
-        refusal = services.why_not(self.access, service)
+        refusal = services.why_not(self.access, services.Place.of(service))
         if refusal:
             raise forms.ValidationError(f"{refusal}.")
         if service.container(container) is None:
@@ -135,45 +135,19 @@ class LinkForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         values = self.cleaned_data
         if {"service", "variable"} <= values.keys():
-            source = services.clash_with(values["service"], values["container"], values["variable"])
+            source = services.clash_with(self.target_place, values["variable"])
             if source:
-                self.add_error("variable", services.clash_text(values, source))
+                self.add_error("variable", services.clash_text(self.target_place, values, source))
         return values
+
+    @property
+    def target_place(self) -> services.Place:
+        """Where the link goes."""
+        return services.Place.of(self.cleaned_data["service"], self.cleaned_data["container"])
 
     @property
     def link_values(self) -> dict[str, Any]:
         """The clean values that a link is made of."""
-        names = ("key", "container", "variable", "json_field", "version", "refresh_seconds")
+        names = ("key", "variable", "json_field", "version", "refresh_seconds")
         values = {name: self.cleaned_data[name] for name in names}
         return values | {"refresh_seconds": values["refresh_seconds"] or DEFAULT_REFRESH}
-
-
-class LinkedFilter(forms.Form):
-    """What the list of linked secrets is filtered by; all of it is in the URL."""
-
-    q = forms.CharField(required=False, max_length=200)
-    status = forms.ChoiceField(required=False, choices=ExternalSecret.Status.choices)
-    cluster = forms.ModelChoiceField(Cluster.objects.none(), required=False, to_field_name="name")
-
-    def __init__(self, clusters: Any, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["cluster"].queryset = clusters  # type: ignore[attr-defined]
-
-
-class MoveForm(forms.Form):
-    """To which other access links go. The clean value is a `moving.Target` that can have them."""
-
-    target = forms.CharField(label="Move to", error_messages={"required": "Choose where they go."})
-
-    def __init__(self, targets: list[moving.Target], *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.targets = targets
-
-    def clean_target(self) -> moving.Target:
-        wanted = self.cleaned_data["target"]
-        found = next((one for one in self.targets if one.access.name == wanted), None)
-        if found is None:
-            raise forms.ValidationError("This access is not on the cluster any more; choose another.")
-        if found.obstacle:
-            raise forms.ValidationError(f"{found.obstacle} {found.remedy}")
-        return found

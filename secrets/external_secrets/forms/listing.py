@@ -1,0 +1,40 @@
+"""The filter of the list of links, and where they can be moved to."""
+
+from typing import Any
+
+from django import forms
+
+from clusters.models import Cluster
+from external_secrets import moving
+from external_secrets.models import ExternalSecret
+
+
+class LinkedFilter(forms.Form):
+    """What the list of linked secrets is filtered by; all of it is in the URL."""
+
+    q = forms.CharField(required=False, max_length=200)
+    status = forms.ChoiceField(required=False, choices=ExternalSecret.Status.choices)
+    cluster = forms.ModelChoiceField(Cluster.objects.none(), required=False, to_field_name="name")
+
+    def __init__(self, clusters: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["cluster"].queryset = clusters  # type: ignore[attr-defined]
+
+
+class MoveForm(forms.Form):
+    """To which other access links go. The clean value is a `moving.Target` that can have them."""
+
+    target = forms.CharField(label="Move to", error_messages={"required": "Choose where they go."})
+
+    def __init__(self, targets: list[moving.Target], *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.targets = targets
+
+    def clean_target(self) -> moving.Target:
+        wanted = self.cleaned_data["target"]
+        found = next((one for one in self.targets if one.access.name == wanted), None)
+        if found is None:
+            raise forms.ValidationError("This access is not on the cluster any more; choose another.")
+        if found.obstacle:
+            raise forms.ValidationError(f"{found.obstacle} {found.remedy}")
+        return found
