@@ -164,7 +164,7 @@ class TestMany:
         services = [factories.make_service(cluster=cluster, name=f"s{number:03}") for number in range(50)]
         ExternalSecret.objects.bulk_create(
             ExternalSecret(
-                service=services[number % 50], access=access, key=f"prod/{number}", container="web",
+                cluster=cluster, namespace="shop", service=services[number % 50], access=access, key=f"prod/{number}", container="web",
                 variable=f"V{number:03}",
             )
             for number in range(500)
