@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
@@ -144,7 +145,9 @@ def unlink(*, link: ExternalSecret, by: User) -> None:
 
 
 def read_names(access: Access) -> None:
-    """Ask a worker to read an access's names. With the broker away, the inventory's state says so."""
+    """Ask a worker to read an access's names, if they are kept. With the broker away, the inventory's state says so."""
+    if not settings.INVENTORY:
+        return
     InventoryState.objects.update_or_create(access=access, defaults={"asked_at": timezone.now()})
     try:
         tasks.read_inventory.delay(access_id=str(access.pk))
