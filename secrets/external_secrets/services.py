@@ -76,10 +76,13 @@ def _is_ours(source: str, variable: str) -> bool:
 
 
 @transaction.atomic
-def link(*, access: Access, place: Place, by: User, values: dict[str, Any]) -> ExternalSecret:
+def link(
+    *, access: Access, place: Place, by: User, values: dict[str, Any], instead_of: str = ""
+) -> ExternalSecret:
     """Link a secret to a service or a namespace; the cluster's next deploy brings it there.
 
-    `values` are columns of the link that say what it takes and as what it arrives.
+    `values` are columns of the link that say what it takes and as what it arrives. `instead_of` is where the variable
+    comes from now and may be taken over from, in the words of `clash_with`.
 
     :raises Clash: there is such a variable or file already
     :raises NotAllowed: the access is of another cluster, or not open to the namespace
@@ -87,8 +90,8 @@ def link(*, access: Access, place: Place, by: User, values: dict[str, Any]) -> E
     refusal = why_not(access, place)
     if refusal:
         raise NotAllowed(f"{refusal}.")
-    source = clash_with(place, values["variable"])
-    if source:
+    source = clash_with(place, values["variable"]) if values["variable"] else ""
+    if source and source != instead_of:
         raise Clash(clash_text(place, values, source))
     try:
         with transaction.atomic():
@@ -104,7 +107,7 @@ def link(*, access: Access, place: Place, by: User, values: dict[str, Any]) -> E
         raise Clash(clash_text(place, values, "another link, made a moment ago")) from error
     # The cluster before the audit log, as everywhere, so that no two wait for each other.
     cluster_services.changed(place.cluster)
-    details = {**values, "container": place.container, "access": access.name, "cluster": place.cluster.name}
+    details = {**_recorded(values), "container": place.container, "access": access.name, "cluster": place.cluster.name}
     audit.record(
         organization=place.cluster.organization,
         by=by,
@@ -113,6 +116,12 @@ def link(*, access: Access, place: Place, by: User, values: dict[str, Any]) -> E
         details=details,
     )
     return made
+
+
+def _recorded(values: dict[str, Any]) -> dict[str, Any]:
+    """Return values as the audit log takes them: rows by their names."""
+    plain = (str, int, bool, dict, list)
+    return {name: value if isinstance(value, plain) else str(value or "") for name, value in values.items()}
 
 
 def clash_text(place: Place, values: dict[str, Any], source: str) -> str:
