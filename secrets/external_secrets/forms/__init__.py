@@ -2,5 +2,15 @@
 
 from external_secrets.forms.linking import DEFAULT_REFRESH, REFRESH, LinkForm, places
 from external_secrets.forms.listing import LinkedFilter, MoveForm
+from external_secrets.forms.reference import ReferenceForm, preview_context
 
-__all__ = ["DEFAULT_REFRESH", "REFRESH", "LinkForm", "LinkedFilter", "MoveForm", "places"]
+__all__ = [
+    "DEFAULT_REFRESH",
+    "REFRESH",
+    "LinkForm",
+    "LinkedFilter",
+    "MoveForm",
+    "ReferenceForm",
+    "places",
+    "preview_context",
+]
