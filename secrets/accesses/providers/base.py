@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from django import forms
 
+from accesses.providers import references
 from accesses.providers.references import References
 from credentials.clouds import errors
 from credentials.fields import Group, Row, SecretForm
@@ -241,13 +242,13 @@ class Provider:
     # (access, what stands in `auth`) → `spec.provider` of its ClusterSecretStore
     store_provider: Callable[["Access", dict[str, Any] | None], dict[str, Any]]
     connect: Callable[["Access | AccessDraft", Any], SecretManager]
-    # What a reference to one of its secrets can be
-    references: References
     # What the credential must be allowed, as text to copy, and what to know about it
     policy: str
     policy_note: str = ""
     # `aws`, `gcp`, or empty: the cloud whose accounts and credentials it uses
     cloud: str = ""
+    # What a reference to one of its secrets can be
+    references: References = references.PLAIN
 
     def method(self, slug: str) -> Method | None:
         return next((method for method in self.methods if method.slug == slug), None)
