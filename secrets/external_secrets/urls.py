@@ -8,6 +8,7 @@ urlpatterns = [
     path("secrets/inventories/<uuid:access>/refresh/", browse.refresh, name="refresh"),
     path("secrets/link/", linking.link, name="link"),
     path("secrets/linked/", linked.linked, name="linked"),
+    path("secrets/linked/<uuid:link>/edit/", linking.edit, name="edit"),
     path("secrets/linked/<uuid:link>/delete/", linking.unlink, name="unlink"),
     path("clusters/<slug:cluster>/services/<uuid:service>/", service.show, name="service"),
     path("clusters/<slug:cluster>/secret-managers/<slug:access>/usage/", usage.usage, name="usage"),

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from django import forms
 
+from accesses.providers import references
+from accesses.providers.references import References
 from credentials.clouds import errors
 from credentials.fields import Group, Row, SecretForm
 from credentials.fields import SecretField as SecretField
@@ -258,6 +260,8 @@ class Provider:
     policy_note: str = ""
     # `aws`, `gcp`, or empty: the cloud whose accounts and credentials it uses
     cloud: str = ""
+    # What a reference to one of its secrets can be
+    references: References = references.PLAIN
     # Its client has `changes`: see TellsChanges.
     tells_changes: bool = False
 
