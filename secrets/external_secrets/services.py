@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
+from accesses import variants
 from accesses.models import Access, StoreVariant
 from accounts.audit import services as audit
 from accounts.models import User
@@ -151,8 +152,7 @@ def unlink(*, link: ExternalSecret, by: User) -> None:
 
 def variant_of(access: Access, overrides: dict[str, str] | None) -> StoreVariant | None:
     """Return the second store of an access for what differs from it, None where nothing does."""
-    given: dict[str, Any] = {name: value for name, value in (overrides or {}).items() if value}
-    return StoreVariant.objects.get_or_create(access=access, **given)[0] if given else None
+    return variants.use(access, **(overrides or {}))
 
 
 def allow(access: Access, place: Place, original: ExternalSecret | None = None) -> None:
