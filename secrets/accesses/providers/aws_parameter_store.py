@@ -4,7 +4,7 @@ import re
 from functools import partial
 from typing import Any
 
-from accesses.providers import aws, aws_client
+from accesses.providers import aws, aws_client, aws_references
 from accesses.providers.base import Entry, Page, Provider
 from accesses.setup import policies
 from credentials.clouds import aws as cloud
@@ -62,6 +62,7 @@ PROVIDER = Provider(
     methods=aws.METHODS,
     store_provider=partial(aws.store, "ParameterStore"),
     connect=Client,
+    references=aws_references.PARAMETER_STORE,
     policy=policies.text(policies.document(SLUG)),
     policy_note="Secure strings under a KMS key of your own also need kms:Decrypt on that key. "
     + policies.note(SLUG),

@@ -4,7 +4,7 @@ import re
 from functools import partial
 from typing import Any
 
-from accesses.providers import aws, aws_client
+from accesses.providers import aws, aws_client, aws_references
 from accesses.providers.base import Entry, Page, Provider
 from accesses.setup import policies
 from credentials.clouds import aws as cloud
@@ -55,6 +55,7 @@ PROVIDER = Provider(
     methods=aws.METHODS,
     store_provider=partial(aws.store, "SecretsManager"),
     connect=Client,
+    references=aws_references.SECRETS_MANAGER,
     policy=policies.text(policies.document(SLUG)),
     policy_note="Secrets that are encrypted with a KMS key of your own also need kms:Decrypt on that key. "
     + policies.note(SLUG),

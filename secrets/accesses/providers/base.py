@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from django import forms
 
+from accesses.providers.references import References
 from credentials.clouds import errors
 from credentials.fields import Group, Row, SecretForm
 from credentials.fields import SecretField as SecretField
@@ -240,6 +241,8 @@ class Provider:
     # (access, what stands in `auth`) → `spec.provider` of its ClusterSecretStore
     store_provider: Callable[["Access", dict[str, Any] | None], dict[str, Any]]
     connect: Callable[["Access | AccessDraft", Any], SecretManager]
+    # What a reference to one of its secrets can be
+    references: References
     # What the credential must be allowed, as text to copy, and what to know about it
     policy: str
     policy_note: str = ""

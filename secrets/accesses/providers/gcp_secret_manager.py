@@ -4,7 +4,7 @@ import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from accesses.providers import google
+from accesses.providers import google, google_references
 from accesses.providers.base import Entry, Page, Probe, Provider
 from credentials.clouds import errors, google_wire
 from credentials.clouds import google as cloud
@@ -146,6 +146,7 @@ PROVIDER = Provider(
     methods=google.METHODS,
     store_provider=_store,
     connect=Client,
+    references=google_references.SECRETS,
     policy=POLICY,
     policy_note="secretAccessor reads values, which the operator does; viewer lists names, which the console does. "
     "secretAccessor may be granted on some secrets alone, viewer only on the whole project.",

@@ -2,7 +2,8 @@
 
 from external_secrets.forms.linking import AliasForm, LinkForm
 from external_secrets.forms.listing import LinkedFilter, MoveForm
-from external_secrets.forms.places import EVERY, places, value_of
+from external_secrets.forms.places import EVERY, PlaceForm, places, value_of
+from external_secrets.forms.reference import ReferenceForm, preview_context
 from external_secrets.forms.target import DEFAULT_REFRESH, REFRESH, TargetForm
 
 __all__ = [
@@ -13,7 +14,10 @@ __all__ = [
     "LinkForm",
     "LinkedFilter",
     "MoveForm",
+    "PlaceForm",
+    "ReferenceForm",
     "TargetForm",
     "places",
+    "preview_context",
     "value_of",
 ]
