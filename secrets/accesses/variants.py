@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Mapping
 
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 
 from accesses import providers
 from accesses.models import Access, StoreVariant
@@ -50,6 +50,22 @@ def why_not(access: Access, overrides: Mapping[str, str]) -> str:
 def in_use(access: Access) -> QuerySet[StoreVariant]:
     """Return the variants of an access that links use, oldest first; only these have a store."""
     return access.variants.filter(external_secrets__isnull=False).distinct().order_by("created_at", "pk")
+
+
+def used(access: Access) -> list[StoreVariant]:
+    """Return the variants that links use, each with this access, without a query where `prefetch` was."""
+    found: list[StoreVariant] | None = getattr(access, "used_variants", None)
+    if found is None:
+        found = list(in_use(access)) if access._state.db else []
+    for one in found:
+        one.access = access
+    return found
+
+
+def prefetch() -> "Prefetch[str, QuerySet[StoreVariant], str]":
+    """Return what makes `used` of many accesses one query."""
+    rows = StoreVariant.objects.filter(external_secrets__isnull=False).distinct()
+    return Prefetch("variants", queryset=rows.order_by("created_at", "pk"), to_attr="used_variants")
 
 
 def sweep(access: Access) -> int:

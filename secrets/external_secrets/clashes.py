@@ -19,10 +19,11 @@ from external_secrets.placing import Place
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One clash: which field of a form it is about, and the sentence that says where the other one comes from."""
+    """One clash: which field of a form it is about, the sentence that says where the other one comes from, and where."""
 
     field: str
     text: str
+    source: str = ""
 
 
 def mount_point(values: Mapping[str, Any]) -> str:
@@ -77,7 +78,7 @@ class Around:
         found = []
         variable, path = str(values.get("variable") or ""), str(values.get("path") or "")
         if variable and is_single(values) and (source := self._variable(variable)):
-            found.append(Found("variable", f"{self._where()} already has {variable}, from {source}."))
+            found.append(Found("variable", f"{self._where()} already has {variable}, from {source}.", source))
         if path and (text := self._path(path, mount_point(values))):
             found.append(Found("path", text))
         return found

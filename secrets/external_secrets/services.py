@@ -3,6 +3,7 @@
 import logging
 from typing import Any
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
@@ -51,11 +52,13 @@ def link(
     values: dict[str, Any],
     overrides: dict[str, str] | None = None,
     alias_of: ExternalSecret | None = None,
+    instead_of: str = "",
 ) -> ExternalSecret:
     """Link a secret to a service or a namespace; the cluster's next deploy brings it there.
 
     `values` are columns of the link that say what it takes and as what it arrives; `overrides` the region, role_arn
-    and audience in which it differs from its access. What an alias takes is its original's.
+    and audience in which it differs from its access. What an alias takes is its original's. `instead_of` is where the
+    variable comes from now, as its service was discovered, and may be taken over from.
 
     :raises Clash: there is such a variable or file already
     :raises NotAllowed: the access is of another cluster, or not open to the namespace
@@ -67,7 +70,8 @@ def link(
         values = values | {name: getattr(alias_of, name) for name in READ}
     else:
         values = values | {"access": access, "variant": variant_of(access, overrides)}
-    refuse(clashes.Around(place).find(values))
+    found = clashes.Around(place).find(values)
+    refuse([one for one in found if not instead_of or one.source != instead_of])
     made = ExternalSecret(**placing.columns(place), **values, alias_of=alias_of)
     save(made, place)
     audit.record(
@@ -242,7 +246,9 @@ def _carry(link: ExternalSecret) -> None:
 
 
 def read_names(access: Access) -> None:
-    """Ask a worker to read an access's names. With the broker away, the inventory's state says so."""
+    """Ask a worker to read an access's names, if they are kept. With the broker away, the inventory's state says so."""
+    if not settings.INVENTORY:
+        return
     InventoryState.objects.update_or_create(access=access, defaults={"asked_at": timezone.now()})
     try:
         tasks.read_inventory.delay(access_id=str(access.pk))

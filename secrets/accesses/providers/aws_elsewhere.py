@@ -1,16 +1,19 @@
 """AWS's secrets of other accounts and regions: what an access is allowed to name, and what the owner has to allow."""
 
+import copy
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from accesses.providers import aws
-from accesses.providers.references import Note, NotReadable, Reference
+from accesses.providers.references import Note, NotReadable, Reference, Varied
 from accesses.setup import policies
 from credentials.clouds import aws_regions
 
 if TYPE_CHECKING:
-    from accesses.models import Access
+    from accesses.models import Access, StoreVariant
+
+AUDIENCE_ANNOTATION = "eks.amazonaws.com/audience"
 
 _READING = {
     policies.SECRETS_MANAGER: ["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"],
@@ -119,6 +122,22 @@ def _own_policy(provider: str, arn: str) -> str:
     }  # fmt: skip
     reading = {"Effect": "Allow", "Action": _READING[provider], "Resource": arn}
     return json.dumps({"Version": "2012-10-17", "Statement": [reading, decrypt]}, indent=2)
+
+
+# -- the store of a variant --------------------------------------------------------------------------------------
+def vary(access: "Access", variant: "StoreVariant", spec: dict[str, Any]) -> Varied:
+    """Return a store in another region, or as another role: by a ServiceAccount of its own, or assumed by the keys."""
+    found = copy.deepcopy(spec)
+    store = found["aws"]
+    store["region"] = variant.region or store["region"]
+    if not variant.role_arn and not variant.audience:
+        return Varied(found)
+    if "jwt" not in store.get("auth", {}):
+        return Varied({"aws": store | {"role": variant.role_arn}} if variant.role_arn else found)
+    store["auth"]["jwt"]["serviceAccountRef"]["name"] = variant.service_account
+    annotations = {aws.ROLE_ANNOTATION: variant.role_arn or aws.role_arn(access)}
+    # Not `serviceAccountRef.audiences`: the operator adds those to its own, and a token for two is for nobody at AWS.
+    return Varied(found, annotations | ({AUDIENCE_ANNOTATION: variant.audience} if variant.audience else {}))
 
 
 # -- another role ------------------------------------------------------------------------------------------------

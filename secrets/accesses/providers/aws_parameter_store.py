@@ -1,5 +1,8 @@
 """AWS Systems Manager Parameter Store."""
 
+import contextlib
+import datetime
+import json
 import re
 from functools import partial
 from typing import Any
@@ -52,7 +55,19 @@ def _entry(found: dict[str, Any]) -> Entry:
         kind={"SecureString": "secure string", "StringList": "list"}.get(found.get("Type", ""), "string"),
         description=found.get("Description") or "",
         changed_at=found.get("LastModifiedDate"),
+        deletes_at=_expiration(found.get("Policies") or []),
     )
+
+
+def _expiration(policies: list[dict[str, Any]]) -> datetime.datetime | None:
+    """Return when AWS deletes a parameter of the advanced tier that has such a policy."""
+    for one in policies:
+        if one.get("PolicyType") == "Expiration":
+            with contextlib.suppress(ValueError, LookupError, TypeError):
+                return datetime.datetime.fromisoformat(
+                    json.loads(one["PolicyText"])["Attributes"]["Timestamp"]
+                )
+    return None
 
 
 PROVIDER = Provider(

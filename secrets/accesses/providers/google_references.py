@@ -1,8 +1,9 @@
 """What references to Google's secrets can be."""
 
+import copy
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 from django.core.exceptions import ValidationError
@@ -14,12 +15,13 @@ from accesses.providers.references import (
     NotReadable,
     Reference,
     References,
+    Varied,
     Version,
     split_field,
 )
 
 if TYPE_CHECKING:
-    from accesses.models import Access
+    from accesses.models import Access, StoreVariant
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,255}")
 _FULL = re.compile(
@@ -143,6 +145,18 @@ def _clean_override(access: "Access", name: str, value: str) -> str:
     return "" if value == own.get(name) else value
 
 
+def _vary(access: "Access", variant: "StoreVariant", spec: dict[str, Any]) -> Varied:
+    """Return a store of another region's secrets, or with a token for another audience."""
+    found = copy.deepcopy(spec)
+    store = found["gcpsm"]
+    if variant.region:
+        store["location"] = variant.region
+    federation = store.get("auth", {}).get("workloadIdentityFederation")
+    if variant.audience and federation:
+        federation["serviceAccountRef"]["audiences"] = [variant.audience]
+    return Varied(found)
+
+
 SECRETS = References(
     noun="secret",
     key_help="A name. With #field for one field of a JSON value: db#password.",
@@ -174,5 +188,6 @@ SECRETS = References(
         "its own name.",
     },
     clean_override=_clean_override,
+    vary=_vary,
     several_note="Needs roles/secretmanager.viewer on the project beside reading the values.",
 )

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from accesses.models import Access
+    from accesses.models import Access, StoreVariant
 
 OVERRIDES = ("region", "role_arn", "audience")
 
@@ -71,6 +71,14 @@ class Below:
 
 
 @dataclass(frozen=True, slots=True)
+class Varied:
+    """The store of a variant: `spec.provider`, and the annotations of its own ServiceAccount where it needs one."""
+
+    spec: dict[str, Any]
+    annotations: dict[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class References:
     """What a provider can read by one reference.
 
@@ -94,6 +102,8 @@ class References:
     override_help: Mapping[str, str]
     # (access, overrides as typed) → as the store takes them; those equal to the access's own are left out
     clean_override: Callable[["Access", str, str], str]
+    # (access, variant, `spec.provider` of the access's own store) → the variant's
+    vary: Callable[["Access", "StoreVariant", dict[str, Any]], Varied]
     # What else has to hold of overrides together, as (field, what is wrong)
     wrong_together: Callable[["Access", Mapping[str, str]], list[tuple[str, str]]] = field(
         default=lambda access, overrides: []
@@ -135,3 +145,31 @@ def split_field(text: str) -> tuple[str, str]:
             f"After # comes a JSON field: {key}#password. Without # the whole value of {key} is taken."
         )
     return key, json_field
+
+
+# -- what holds for a provider that says nothing else ---------------------------------------------------------
+def _read_name(text: str) -> Reference:
+    key, json_field = split_field(text.strip())
+    return Reference(key, json_field)
+
+
+def _not_empty(text: str) -> str:
+    return text.strip()
+
+
+_NOT_SUPPORTED = "Not for this secret manager: it is read as the access is configured."
+PLAIN = References(
+    noun="secret",
+    key_help="A name. With #field for one field of a JSON value: db#password.",
+    characters="",
+    read=_read_name,
+    check=lambda access, reference, overrides: [],
+    versions={},
+    below=Below("Names that begin with", "Each secret whose name begins so.", _not_empty, _not_empty),
+    tags_help="One a line, as name=value.",
+    has_tags=lambda wanted, found: wanted.items() <= found.items(),
+    overrides=lambda access: dict.fromkeys(OVERRIDES, _NOT_SUPPORTED),
+    override_help=dict.fromkeys(OVERRIDES, ""),
+    clean_override=lambda access, name, value: "",
+    vary=lambda access, variant, spec: Varied(spec),
+)

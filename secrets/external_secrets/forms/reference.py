@@ -11,13 +11,12 @@ from accesses.providers.references import OVERRIDES, Note, NotReadable, Referenc
 from credentials.clouds import aws_regions, google_regions
 from credentials.fields import SuggestingInput
 from external_secrets import references
+from external_secrets.forms import taking
 from external_secrets.models import ExternalSecret
 
 Takes = ExternalSecret.Takes
 
 _PLAIN = {"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}
-_LONGEST_TAG = 256
-_MOST_TAGS = 20
 VERSIONS = ("version_id", "version_stage", "version")
 # What is about one value, and what each way of taking several has of its own.
 _OF = {
@@ -34,21 +33,6 @@ _ASIDE = {
 }
 
 
-class TakesField(forms.ChoiceField):
-    """Radio cards, each with the line that says what follows from it."""
-
-    widget = forms.RadioSelect
-    consequences = {
-        Takes.VALUE: "A value, or one field of a JSON value, as one variable or file.",
-        Takes.KEYS: "Each key of the JSON object becomes a variable or a file; new keys follow by themselves.",
-        Takes.PATH: "Each secret by its name; secrets that are made there later follow by themselves.",
-        Takes.TAGS: "Each secret that has them; those tagged later follow by themselves.",
-    }
-
-    def __init__(self) -> None:
-        super().__init__(label="What is taken", choices=Takes.choices, initial=Takes.VALUE, required=False)
-
-
 class ReferenceForm(forms.Form):
     """What a link takes through one access; it has only the fields that the access's provider knows.
 
@@ -57,10 +41,10 @@ class ReferenceForm(forms.Form):
     form too.
     """
 
-    takes = TakesField()
+    takes = taking.TakesField()
     key = forms.CharField(label="Secret", max_length=2600, required=False)
     below = forms.CharField(max_length=1011, required=False)
-    tags = forms.CharField(label="Tags", max_length=4000, required=False)
+    tags = taking.TagsField(label="Tags", max_length=4000, required=False)
     json_field = forms.CharField(
         label="JSON field",
         required=False,
@@ -116,7 +100,6 @@ class ReferenceForm(forms.Form):
         fields["key"].help_text = rules.key_help
         fields["below"].label, fields["below"].help_text = rules.below.label, rules.below.help_text
         fields["tags"].help_text = rules.tags_help
-        fields["tags"].widget = forms.Textarea(attrs={"rows": 2, "spellcheck": "false"})
         suggested = google_regions.served if self.access.provider.startswith("gcp") else _aws_regions
         fields["region"].widget = SuggestingInput(suggested)
         for name, version in rules.versions.items():
@@ -164,21 +147,6 @@ class ReferenceForm(forms.Form):
                 f"{json_field} has a dot with nothing beside it. Dots lead deeper: db.password."
             )
         return json_field
-
-    def clean_tags(self) -> dict[str, str]:
-        """Return tags of lines such as `env=prod`."""
-        found: dict[str, str] = {}
-        for line in filter(None, map(str.strip, self.cleaned_data["tags"].splitlines())):
-            name, equals, value = (part.strip() for part in line.partition("="))
-            if not (equals and name and value):
-                raise forms.ValidationError(f"“{line[:80]}” is no tag. Write one a line, as name=value.")
-            if max(len(name), len(value)) > _LONGEST_TAG or not line.isprintable():
-                raise forms.ValidationError(f"“{line[:80]}” is longer than a tag can be.")
-            if found.setdefault(name, value) != value:
-                raise forms.ValidationError(f"{name} is there twice; a secret has each tag once.")
-        if len(found) > _MOST_TAGS:
-            raise forms.ValidationError(f"These are {len(found)} tags; {_MOST_TAGS} are enough for anybody.")
-        return found
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or self.cleaned_data
@@ -310,20 +278,3 @@ class ReferenceForm(forms.Form):
 
 def _aws_regions() -> dict[str, str]:
     return aws_regions.served("secretsmanager")
-
-
-def preview_context(form: ReferenceForm, prefix: str = "") -> dict[str, Any]:
-    """Return what the preview of `reference_fields.html` shows: what several secrets would yield, as it is typed.
-
-    `prefix` is what the variables' names begin with.
-    """
-    takes = str(form["takes"].value() or Takes.VALUE)
-    if takes == Takes.VALUE:
-        return {"form": form, "preview": None, "takes": takes}
-    form.full_clean()
-    wrong = form.errors.get("below" if takes == Takes.PATH else "tags" if takes == Takes.TAGS else "key")
-    if wrong or form.overrides:
-        words = "" if wrong else f"What is there is not known: only {form.access}'s own names are read."
-        return {"form": form, "preview": references.Preview(unknown=words) if words else None, "takes": takes}
-    shown = references.preview(form.access, form.reference_values, prefix)
-    return {"form": form, "preview": shown, "takes": takes}
