@@ -123,6 +123,7 @@ def change(
     wait(live, f"Changed; {live.cluster} still has it as it was.")
     save(live, place)
     _carry(live)
+    variants.sweep(link.access)
     cluster_services.changed(live.cluster)
     audit.record(
         organization=live.cluster.organization,
@@ -148,11 +149,12 @@ def unlink(*, link: ExternalSecret, by: User) -> None:
         details=telling.told(link) | ({"aliases": ", ".join(aliases)} if aliases else {}),
     )
     link.delete()
+    variants.sweep(link.access)
 
 
 def variant_of(access: Access, overrides: dict[str, str] | None) -> StoreVariant | None:
     """Return the second store of an access for what differs from it, None where nothing does."""
-    return variants.use(access, **(overrides or {}))
+    return variants.use(access, **overrides) if overrides else None
 
 
 def allow(access: Access, place: Place, original: ExternalSecret | None = None) -> None:
