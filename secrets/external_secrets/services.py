@@ -77,12 +77,12 @@ def _is_ours(source: str, variable: str) -> bool:
 
 @transaction.atomic
 def link(
-    *, access: Access, place: Place, by: User, values: dict[str, Any], instead_of: str = ""
+    *, access: Access, place: Place, by: User, values: dict[str, Any], takes_over: bool = False
 ) -> ExternalSecret:
     """Link a secret to a service or a namespace; the cluster's next deploy brings it there.
 
-    `values` are columns of the link that say what it takes and as what it arrives. `instead_of` is where the variable
-    comes from now and may be taken over from, in the words of `clash_with`.
+    `values` are columns of the link that say what it takes and as what it arrives. With `takes_over` only other
+    links are in its way: what the workload itself has there the deploy asks about before it overwrites it.
 
     :raises Clash: there is such a variable or file already
     :raises NotAllowed: the access is of another cluster, or not open to the namespace
@@ -90,8 +90,8 @@ def link(
     refusal = why_not(access, place)
     if refusal:
         raise NotAllowed(f"{refusal}.")
-    source = clash_with(place, values["variable"]) if values["variable"] else ""
-    if source and source != instead_of:
+    source = clash_with(place, values["variable"]) if values.get("variable") and not takes_over else ""
+    if source:
         raise Clash(clash_text(place, values, source))
     try:
         with transaction.atomic():
@@ -107,7 +107,12 @@ def link(
         raise Clash(clash_text(place, values, "another link, made a moment ago")) from error
     # The cluster before the audit log, as everywhere, so that no two wait for each other.
     cluster_services.changed(place.cluster)
-    details = {**_recorded(values), "container": place.container, "access": access.name, "cluster": place.cluster.name}
+    details = {
+        **_recorded(values),
+        "container": place.container,
+        "access": access.name,
+        "cluster": place.cluster.name,
+    }
     audit.record(
         organization=place.cluster.organization,
         by=by,

@@ -10,7 +10,7 @@ from accounts.audit import services as audit
 from accounts.models import User
 from clusters.models import Cluster
 from external_secrets import services
-from external_secrets.exchange.planning import Row, State
+from external_secrets.exchange.rows import Row, State
 from external_secrets.models import ExternalSecret
 
 MOST = 500
@@ -36,14 +36,18 @@ def take(*, cluster: Cluster, rows: Iterable[Row], by: User, action: str) -> lis
         except (services.Clash, services.NotAllowed) as error:
             raise NotTaken(f"{row.foreign.id}: {error}") from error
     names = sorted({row.foreign.id for row in chosen})
-    details = {"count": len(made), "external_secrets": ", ".join(names[:50]) + (" and more" if names[50:] else "")}
+    details = {
+        "count": len(made),
+        "external_secrets": ", ".join(names[:50]) + (" and more" if names[50:] else ""),
+    }
     if made:
         audit.record(organization=cluster.organization, by=by, action=action, target=cluster, details=details)
     return list(made.values())
 
 
 def _linked(row: Row, made: dict[str, ExternalSecret], by: User) -> ExternalSecret:
-    assert row.match is not None and row.place is not None  # noqa: S101  or it could not be taken
+    if row.match is None or row.place is None:
+        raise NotTaken(f"{row.foreign.id} has no access or no place.")
     values: dict[str, Any] = dict(row.values)
     values["variant"] = _variant(row)
     values["alias_of"] = made.get(row.alias_of)
@@ -51,9 +55,8 @@ def _linked(row: Row, made: dict[str, ExternalSecret], by: User) -> ExternalSecr
         values["seen_keys"] = list(row.keys)
     if row.state == State.CHANGED and row.link is not None:
         services.unlink(link=row.link, by=by)
-    return services.link(
-        access=row.match.access, place=row.place, by=by, values=values, instead_of=row.instead_of
-    )
+    access, place = row.match.access, row.place
+    return services.link(access=access, place=place, by=by, values=values, takes_over=row.takes_over)
 
 
 def _variant(row: Row) -> StoreVariant | None:
