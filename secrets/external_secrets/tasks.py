@@ -14,3 +14,11 @@ def read_inventory(*, access_id: str, **_: Any) -> None:
     access = Access.objects.filter(pk=access_id).select_related("cluster").first()
     if access is not None:
         inventory.read_all(access)
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def refresh_inventory(*, access_id: str, **_: Any) -> None:
+    """Bring in what changed upstream; does nothing when the access is gone."""
+    access = Access.objects.filter(pk=access_id).select_related("cluster").first()
+    if access is not None:
+        inventory.refresh(access)

@@ -8,6 +8,7 @@ urlpatterns = [
     path("secrets/inventories/<uuid:access>/refresh/", browse.refresh, name="refresh"),
     path("secrets/link/", linking.link, name="link"),
     path("secrets/linked/", linked.linked, name="linked"),
+    path("secrets/linked/<uuid:link>/edit/", linking.edit, name="edit"),
     path("secrets/linked/<uuid:link>/delete/", linking.unlink, name="unlink"),
     path("clusters/<slug:cluster>/found/", found.found, name="found"),
     path("clusters/<slug:cluster>/found/take-over/", found.take_over, name="take_over"),

@@ -178,10 +178,10 @@ def _stores(access: Access, variants: list[StoreVariant], names: _Names) -> Iter
     exported = {access.store_name: names.of_store(access.pk, None)}
     exported |= {one.store_name: names.of_store(access.pk, one.pk) for one in variants}
     yield from _credential(access, exported[access.store_name])
-    account = marks.service_account(access)
-    if account is not None:
-        yield _document(account, account["metadata"]["name"], _of_account(access))
-    for store in [marks.store(access)]:
+    for made in marks.signing_in(access):
+        if made["kind"] == "ServiceAccount":
+            yield _document(made, made["metadata"]["name"], _of_account(access))
+    for store in marks.stores(access):
         # Whoever names the Secret names it as the store, which is all of ours that a store refers to.
         renamed = _renamed(store["spec"], access.store_name, exported[access.store_name])
         yield _document(store | {"spec": renamed}, exported[store["metadata"]["name"]])

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from django.core.exceptions import ValidationError
 
+from accesses import variants
 from external_secrets import services
 from external_secrets.exchange.reading import Takes
 from external_secrets.exchange.rows import Choice, Row, State, World
@@ -71,16 +72,9 @@ def differences(link: ExternalSecret, row: Row) -> list[str]:
     found = [_WORDS[name] for name in COMPARED if getattr(link, name) != row.values[name]]
     if row.match and link.access_id != row.match.access.pk:
         found.append("access")
-    elif row.match and _overrides_of(link) != dict(row.match.overrides):
+    elif row.match and variants.of(link.variant) != dict(row.match.overrides):
         found.append("store")
     return found
-
-
-def _overrides_of(link: ExternalSecret) -> dict[str, str]:
-    if link.variant is None:
-        return {}
-    names = ("region", "role_arn", "audience")
-    return {name: getattr(link.variant, name) for name in names if getattr(link.variant, name)}
 
 
 def _compared(row: Row, link: ExternalSecret) -> Row:

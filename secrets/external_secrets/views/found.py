@@ -14,9 +14,10 @@ from clusters import services as cluster_services
 from clusters.models import Cluster
 from clusters.views import clusters
 from config import pages
-from external_secrets.exchange import afterwards, finding, planning, rows, taking
+from external_secrets.exchange import afterwards, finding, planning, taking
 from external_secrets.exchange.finding import Found
 from external_secrets.exchange.reading import Foreign
+from external_secrets.exchange.rows import Row, State
 
 PAGE = 50
 STATES = (("ready", "Ready"), ("failed", "Failed"), ("unknown", "Not looked at"))
@@ -79,7 +80,7 @@ def _rows(cluster: Cluster, seen: Found, shown: list[Foreign]) -> list[dict[str,
     plan = planning.plan(cluster, planning.Sources(shown, seen.stores, seen.uses))
     linked: dict[str, int] = {}
     for row in plan.rows:
-        if row.state == rows.State.EQUAL:
+        if row.state == State.EQUAL:
             linked[row.foreign.id] = linked.get(row.foreign.id, 0) + 1
     return [
         {
@@ -161,14 +162,14 @@ def take(request: OrgRequest, cluster: Cluster, plan: planning.Plan, action: str
 
 def plan_context(plan: planning.Plan, asked: QueryDict, problem: str) -> dict[str, Any]:
     """Return what a page shows of a plan: its rows by external secret, and what is ticked."""
-    groups: dict[str, list[rows.Row]] = {}
+    groups: dict[str, list[Row]] = {}
     for row in plan.rows:
         groups.setdefault(row.foreign.id, []).append(row)
     ticked = set(asked.getlist("row")) if problem else {row.token for row in plan.takeable}
     return {
         "plan": plan,
         "groups": [{"one": rows[0].foreign, "rows": rows} for rows in groups.values()],
-        "counts": [(str(state), plan.count(state)) for state in rows.State if plan.count(state)],
+        "counts": [(str(state), plan.count(state)) for state in State if plan.count(state)],
         "ticked": ticked,
         "problem": problem,
     }
