@@ -1,6 +1,6 @@
 from django.urls import path
 
-from external_secrets.views import browse, linked, linking, service, usage
+from external_secrets.views import browse, linked, linking, service, sync, usage
 
 app_name = "external_secrets"
 urlpatterns = [
@@ -9,6 +9,9 @@ urlpatterns = [
     path("secrets/link/", linking.link, name="link"),
     path("secrets/linked/", linked.linked, name="linked"),
     path("secrets/linked/<uuid:link>/delete/", linking.unlink, name="unlink"),
+    path("secrets/linked/<uuid:link>/sync/", sync.sync, name="sync"),
+    path("secrets/linked/<uuid:link>/state/", sync.state, name="state"),
+    path("clusters/<slug:cluster>/linked/sync/", sync.sync_failed, name="sync_failed"),
     path("clusters/<slug:cluster>/services/<uuid:service>/", service.show, name="service"),
     path("clusters/<slug:cluster>/secret-managers/<slug:access>/usage/", usage.usage, name="usage"),
     path("clusters/<slug:cluster>/secret-managers/<slug:access>/move/", usage.move, name="move"),
