@@ -392,6 +392,17 @@ class TestPages:
         assert len(sent[0]) == 2
         assert "2 secrets are being read again." in answer.content.decode()
 
+    def test_the_usage_of_an_access_offers_it_when_something_failed(self, link, browser, url):
+        page = url("usage", cluster="prod", access="aws")
+        link()
+
+        before = browser.get(page).content.decode()
+        link(status="failed")
+        after = browser.get(page).content.decode()
+
+        assert "again</button>" not in before
+        assert "Read the failed one again</button>" in after
+
     def test_with_nothing_that_failed_it_says_so(self, link, sent, browser, url):
         link()
 
