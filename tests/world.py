@@ -50,6 +50,7 @@ PAGES: dict[str, P] = {
     "external_secrets:browse": P.SECRET_BROWSE,
     "external_secrets:refresh": P.SECRET_BROWSE,
     "external_secrets:link": P.EXTERNAL_SECRET_MANAGE,
+    "external_secrets:edit": P.EXTERNAL_SECRET_MANAGE,
     "external_secrets:linked": P.EXTERNAL_SECRET_VIEW,
     "external_secrets:unlink": P.EXTERNAL_SECRET_MANAGE,
     "external_secrets:sync": P.EXTERNAL_SECRET_MANAGE,

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from accesses import causes, manifests
+from accesses import causes, manifests, variants
 from accesses.models import Access
 from clusters import addons, kubernetes
 from clusters.kubernetes import conditions
@@ -50,12 +50,36 @@ def keep(access: Access, condition: dict[str, Any], warning: str) -> causes.Caus
     return cause
 
 
+def keep_elsewhere(
+    access: Access, found: dict[str, dict[str, Any]], warnings: dict[str, str]
+) -> list[tuple[causes.Cause, str]]:
+    """Return why the operator does not accept stores of an access's variants, as (cause, which); keep it on the access.
+
+    `found` are conditions by the store's name. The access's own store is not concerned.
+    """
+    refused = []
+    for one in variants.used(access):
+        said = found.get(one.store_name, {})
+        if said.get("status") == "False":
+            cause = causes.translate(f"{said.get('message')} {warnings.get(one.store_name, '')}".strip())
+            refused.append((cause, f"the store of {access.name} for {one}"))
+    if refused:
+        cause, what = refused[0]
+        Access.objects.filter(pk=access.pk, version=access.version).update(
+            validated_reason=f"{what[:1].upper()}{what[1:]}: {cause.reason}"[:300],
+            validated_remedy=cause.remedy,
+        )
+    return refused
+
+
 def watch(run: addons.Run) -> None:
     """Keep what is so now, for the accesses that were deployed."""
-    deployed = list(run.cluster.accesses.filter(accepted_at__isnull=False))
+    rows = run.cluster.accesses.filter(accepted_at__isnull=False)
+    deployed = list(rows.prefetch_related(variants.prefetch()))
     if not deployed:
         return
     found, said = stores(run), warnings(run)
     for access in deployed:
         if access.store_name in found:
             keep(access, ready(found[access.store_name]), said.get(access.store_name, ""))
+            keep_elsewhere(access, {name: ready(one) for name, one in found.items()}, said)

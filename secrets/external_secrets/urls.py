@@ -8,6 +8,7 @@ urlpatterns = [
     path("secrets/inventories/<uuid:access>/refresh/", browse.refresh, name="refresh"),
     path("secrets/link/", linking.link, name="link"),
     path("secrets/linked/", linked.linked, name="linked"),
+    path("secrets/linked/<uuid:link>/edit/", linking.edit, name="edit"),
     path("secrets/linked/<uuid:link>/delete/", linking.unlink, name="unlink"),
     path("secrets/linked/<uuid:link>/sync/", sync.sync, name="sync"),
     path("secrets/linked/<uuid:link>/state/", sync.state, name="state"),

@@ -5,7 +5,7 @@ from django.db import IntegrityError, transaction
 
 from accounts.models import AuditEvent
 from clusters.models import Cluster
-from external_secrets import services
+from external_secrets import clashes, services
 from external_secrets.models import ExternalSecret, InventoryState
 from tests import factories
 from tests.external_secrets.manager import ACCOUNT, refused
@@ -194,7 +194,7 @@ class TestRefusals:
     def test_two_people_at_once(self, post, filled, service, access, monkeypatch):
         """The second one passes every check before the first one is saved; the database decides."""
         factories.make_link(service=service, access=access, variable="DB_PASSWORD")
-        monkeypatch.setattr(services, "clash_with", lambda *_: "")
+        monkeypatch.setattr(clashes.Around, "find", lambda *_: [])
 
         response = post(filled)
 

@@ -75,7 +75,7 @@ def _force(
         key
         for key in unchanged
         if conditions.ready(ours[key]).get("status") == "False"
-        or (links[key].access.store_name in touched and key[1] not in mine)
+        or (touched & {links[key].store_name, links[key].access.store_name} and key[1] not in mine)
     ]
     now = forcing.mark()
     field = comparing.Field(f"metadata.annotations.{forcing.ANNOTATION}", "", now[forcing.ANNOTATION])
