@@ -365,13 +365,6 @@ class TestPages:
         assert answer.redirect_chain[0][0] == f"/o/acme/clusters/prod/services/{service.pk}/#link-{one.pk}"
         assert "is being read again" in answer.content.decode()
 
-    def test_one_of_a_namespace_leads_to_the_list(self, link, sent, browser, url):
-        one = link(service=None, namespace="shop", container="")
-
-        answer = browser.post(url("sync", link=one.pk))
-
-        assert answer.headers["Location"] == "/o/acme/secrets/linked/"
-
     def test_all_that_failed_of_an_access(self, link, sent, browser, url, access, cluster):
         one = link(status="failed")
         other = factories.make_access(cluster=cluster, name="other", namespaces=["shop"])

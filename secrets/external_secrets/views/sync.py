@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.http import HttpResponse, QueryDict
-from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
 from accounts.access import OrgRequest, org_view
@@ -11,27 +10,17 @@ from accounts.roles import Permission
 from clusters.models import Look
 from clusters.views import clusters
 from config import pages
-from external_secrets import syncing
+from external_secrets import placing, syncing
 from external_secrets.models import ExternalSecret
-from external_secrets.views import linking, lookup
+from external_secrets.views import lookup
 
 # After so many answers of “not yet” a page stops asking: no worker is there.
 PATIENCE = 40
 
 
-def _find(request: OrgRequest, link: Any) -> ExternalSecret:
-    owned = ExternalSecret.objects.owned_by(request.organization)
-    related = owned.select_related(
-        "access", "cluster__organization", "service__cluster", "alias_of", "variant"
-    )
-    return get_object_or_404(related, pk=link)
-
-
 def _home(request: OrgRequest, link: ExternalSecret) -> str:
     """Return where a link stands."""
-    if link.service is not None:
-        return f"{linking.service_url(request, link.service)}#link-{link.pk}"
-    return reverse("external_secrets:linked", kwargs={"org": request.organization.slug})
+    return f"{lookup.place_url(request, placing.Place.of_link(link))}#link-{link.pk}"
 
 
 def _count(asked: QueryDict) -> int:
@@ -60,7 +49,7 @@ def _cell(
 @org_view(Permission.EXTERNAL_SECRET_VIEW)
 def state(request: OrgRequest, link: Any) -> HttpResponse:
     """Answer the state of one link to a page that waits for it; anybody else goes to where the link stands."""
-    found = _find(request, link)
+    found = lookup.link(request, str(link))
     if not pages.wants_part(request):
         return pages.go_to(request, _home(request, found))
     return _cell(request, found)
@@ -69,14 +58,14 @@ def state(request: OrgRequest, link: Any) -> HttpResponse:
 @org_view(Permission.EXTERNAL_SECRET_MANAGE, methods=("POST",))
 def sync(request: OrgRequest, link: Any) -> HttpResponse:
     """Have the operator read one link again."""
-    found = _find(request, link)
+    found = lookup.link(request, str(link))
     refusal = None
     try:
         syncing.sync_now(links=[found], by=request.user)
     except syncing.NotPossible as error:
         refusal = error
     if pages.wants_part(request):
-        return _cell(request, _find(request, link), refusal)
+        return _cell(request, lookup.link(request, str(link)), refusal)
     pages.toast(request, f"{refusal} {refusal.remedy}" if refusal else f"{found.title} is being read again.")
     return pages.go_to(request, _home(request, found))
 
