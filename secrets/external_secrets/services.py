@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
+from accesses import variants
 from accesses.models import Access, StoreVariant
 from accounts.audit import services as audit
 from accounts.models import User
@@ -122,6 +123,7 @@ def change(
     wait(live, f"Changed; {live.cluster} still has it as it was.")
     save(live, place)
     _carry(live)
+    variants.sweep(link.access)
     cluster_services.changed(live.cluster)
     audit.record(
         organization=live.cluster.organization,
@@ -147,12 +149,12 @@ def unlink(*, link: ExternalSecret, by: User) -> None:
         details=telling.told(link) | ({"aliases": ", ".join(aliases)} if aliases else {}),
     )
     link.delete()
+    variants.sweep(link.access)
 
 
 def variant_of(access: Access, overrides: dict[str, str] | None) -> StoreVariant | None:
     """Return the second store of an access for what differs from it, None where nothing does."""
-    given: dict[str, Any] = {name: value for name, value in (overrides or {}).items() if value}
-    return StoreVariant.objects.get_or_create(access=access, **given)[0] if given else None
+    return variants.use(access, **overrides) if overrides else None
 
 
 def allow(access: Access, place: Place, original: ExternalSecret | None = None) -> None:
