@@ -40,11 +40,11 @@ def warnings(run: addons.Run) -> dict[str, str]:
 def keep(access: Access, condition: dict[str, Any], warning: str) -> causes.Cause | None:
     """Keep on an access what the operator says of its store; return the cause when it does not accept it."""
     well, message = condition.get("status") == "True", str(condition.get("message") or "")
-    cause = None if well or not condition else causes.translate(f"{message} {warning}".strip())
+    cause = None if well or not condition else causes.translate(f"{message} {warning}".strip(), access)
     Access.objects.filter(pk=access.pk, version=access.version).update(
         validated=well if condition else None,
         validated_reason=cause.reason[:300] if cause else causes.clean(message),
-        validated_remedy=cause.remedy if cause else "",
+        validated_remedy=cause.remedy[:300] if cause else "",
         validated_at=timezone.now(),
     )
     return cause

@@ -52,11 +52,13 @@ def link(
     values: dict[str, Any],
     overrides: dict[str, str] | None = None,
     alias_of: ExternalSecret | None = None,
+    takes_over: bool = False,
 ) -> ExternalSecret:
     """Link a secret to a service or a namespace; the cluster's next deploy brings it there.
 
     `values` are columns of the link that say what it takes and as what it arrives; `overrides` the region, role_arn
-    and audience in which it differs from its access. What an alias takes is its original's.
+    and audience in which it differs from its access. What an alias takes is its original's. With `takes_over`
+    what the workload's own manifest has there is no clash: a deploy asks before it takes that over.
 
     :raises Clash: there is such a variable or file already
     :raises NotAllowed: the access is of another cluster, or not open to the namespace
@@ -68,7 +70,7 @@ def link(
         values = values | {name: getattr(alias_of, name) for name in READ}
     else:
         values = values | {"access": access, "variant": variant_of(access, overrides)}
-    refuse(clashes.Around(place).find(values))
+    refuse(clashes.Around(place, takes_over=takes_over).find(values))
     made = ExternalSecret(**placing.columns(place), **values, alias_of=alias_of)
     save(made, place)
     audit.record(
@@ -120,6 +122,7 @@ def change(
     wait(live, f"Changed; {live.cluster} still has it as it was.")
     save(live, place)
     _carry(live)
+    variants.sweep(link.access)
     cluster_services.changed(live.cluster)
     audit.record(
         organization=live.cluster.organization,
@@ -145,11 +148,12 @@ def unlink(*, link: ExternalSecret, by: User) -> None:
         details=telling.told(link) | ({"aliases": ", ".join(aliases)} if aliases else {}),
     )
     link.delete()
+    variants.sweep(link.access)
 
 
 def variant_of(access: Access, overrides: dict[str, str] | None) -> StoreVariant | None:
     """Return the second store of an access for what differs from it, None where nothing does."""
-    return variants.use(access, **(overrides or {}))
+    return variants.use(access, **overrides) if overrides else None
 
 
 def allow(access: Access, place: Place, original: ExternalSecret | None = None) -> None:

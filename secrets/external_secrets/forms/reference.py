@@ -165,7 +165,8 @@ class ReferenceForm(forms.Form):
     def _refuse_aside(self, values: dict[str, Any], takes: str) -> None:
         """Refuse what is about one value where several are taken; other ways' own fields are out of sight and dropped."""
         wanted = _OF[Takes(takes)]
-        for name in self.fields:
+        # A form that is more than this has fields of its own.
+        for name in ReferenceForm.base_fields:
             if name in wanted or name in ("takes", *OVERRIDES) or not values.get(name):
                 continue
             if name in _ASIDE:
