@@ -7,7 +7,7 @@ import pytest
 
 from accounts.models import AuditEvent
 from clusters import addons, kubernetes, waiting
-from external_secrets import ownership, services
+from external_secrets import manifests, ownership, services
 from external_secrets.models import ExternalSecret
 from external_secrets.steps import ApplyExternalSecrets, Inject, Observe, state
 from sandbox.kubernetes import Cluster as SandboxCluster
@@ -227,6 +227,7 @@ class TestUnlinking:
         assert env_of(kube) == {"LOG_LEVEL": "info"}
         live = ownership.read_all(kubernetes.connect(factories.make_cluster(kubeconfig=kube.kubeconfig())))
         assert live["Deployment", "shop", "api"].ours == frozenset()
+        assert not live["Deployment", "shop", "api"].has_ours
 
     def test_a_deploy_that_ended_between_the_two_is_finished_by_the_next(
         self, kube, operator, link, bring, devops
@@ -521,4 +522,6 @@ class TestPlan:
         _, failure = bring()
 
         assert failure is None
-        assert kube.get("ExternalSecret", one.object_name, "shop")["spec"]["refreshInterval"] == "0h5m0s"
+        one.refresh_from_db()
+        spec = kube.get("ExternalSecret", one.object_name, "shop")["spec"]
+        assert spec["refreshInterval"] == manifests.interval(manifests.jittered(one))
