@@ -7,7 +7,7 @@ from celery import shared_task
 from accesses.models import Access
 from accounts.audit import origin
 from clusters.models import Cluster
-from external_secrets import inventory
+from external_secrets import inventory, syncing
 from external_secrets.steps import restart
 
 
@@ -17,6 +17,12 @@ def read_inventory(*, access_id: str, **_: Any) -> None:
     access = Access.objects.filter(pk=access_id).select_related("cluster").first()
     if access is not None:
         inventory.read_all(access)
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def read_again(*, link_ids: list[str], **_: Any) -> None:
+    """Have the operator read links again and keep what comes of it; what is gone meanwhile is left out."""
+    syncing.run(link_ids)
 
 
 @shared_task  # type: ignore[untyped-decorator]
