@@ -107,12 +107,7 @@ def change(
     Cluster.objects.select_for_update(no_key=True).get(pk=link.cluster_id)
     live = _locked(link, seen_version)
     allow(access, place, live.alias_of)
-    values = dict(values)
-    if live.alias_of is not None:
-        values = {name: value for name, value in values.items() if name not in READ}
-    else:
-        values["access"] = access
-        values["variant"] = live.variant if overrides is None else variant_of(access, overrides)
+    values = _of_its_own(live, access, values, overrides)
     _keep_aliases(live, place, values)
     before = telling.everything(live)
     for name, value in (placing.columns(place) | values).items():
@@ -198,6 +193,16 @@ def save(link: ExternalSecret, place: Place) -> None:
         field = "path" if "path_is_unique" in str(error) else "variable"
         what = getattr(link, field)
         raise Clash([clashes.Found(field, f"{place.words} already has {what}, from {_MOMENT}.")]) from error
+
+
+def _of_its_own(
+    live: ExternalSecret, access: Access, values: dict[str, Any], overrides: dict[str, str] | None
+) -> dict[str, Any]:
+    """Return the columns that change: an alias has nothing of its own about what is read."""
+    if live.alias_of is not None:
+        return {name: value for name, value in values.items() if name not in READ}
+    variant = live.variant if overrides is None else variant_of(access, overrides)
+    return values | {"access": access, "variant": variant}
 
 
 def wait(link: ExternalSecret, reason: str) -> None:

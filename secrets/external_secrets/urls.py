@@ -1,15 +1,18 @@
 from django.urls import path
 
-from external_secrets.views import browse, linked, linking, service, usage
+from external_secrets.views import browse, bulk, linked, linking, namespace, service, usage
 
 app_name = "external_secrets"
 urlpatterns = [
     path("secrets/", browse.browse, name="browse"),
     path("secrets/inventories/<uuid:access>/refresh/", browse.refresh, name="refresh"),
     path("secrets/link/", linking.link, name="link"),
+    path("secrets/bulk/", bulk.bulk, name="bulk"),
     path("secrets/linked/", linked.linked, name="linked"),
+    path("secrets/linked/relocate/", bulk.relocate, name="relocate"),
     path("secrets/linked/<uuid:link>/edit/", linking.edit, name="edit"),
     path("secrets/linked/<uuid:link>/delete/", linking.unlink, name="unlink"),
+    path("clusters/<slug:cluster>/namespaces/<slug:namespace>/", namespace.show, name="namespace"),
     path("clusters/<slug:cluster>/services/<uuid:service>/", service.show, name="service"),
     path("clusters/<slug:cluster>/secret-managers/<slug:access>/usage/", usage.usage, name="usage"),
     path("clusters/<slug:cluster>/secret-managers/<slug:access>/move/", usage.move, name="move"),
