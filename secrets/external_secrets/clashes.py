@@ -48,12 +48,14 @@ def inside(inner: str, outer: str) -> bool:
 class Around:
     """What is at a place and what is linked there, read once: by two queries, three for a namespace."""
 
-    def __init__(self, place: Place, *, without: Iterable[Any] = ()) -> None:
+    def __init__(self, place: Place, *, without: Iterable[Any] = (), takes_over: bool = False) -> None:
         links = ExternalSecret.objects.filter(cluster=place.cluster, namespace=place.namespace)
         if place.service is not None:
             links = links.filter(Q(service=place.service) | Q(service=None))
         found = links.select_related("service", "alias_of").exclude(pk__in=list(without))
         self.place = place
+        # What the workload itself has there gives way: a deploy asks before it overwrites that.
+        self.takes_over = takes_over
         self.services = place.services()
         self.links: list[ExternalSecret] = []
         self._here: dict[str, ExternalSecret] = {}
@@ -134,7 +136,8 @@ class Around:
         link = self._here.get(variable)
         if link is not None:
             return f"the secret {link.key}, which is linked already"
-        own = self._own(self.place.service, variable) if self.place.service else None
+        service = None if self.takes_over else self.place.service
+        own = self._own(service, variable) if service else None
         if own is None:
             return ""
         return own[1] if self.place.container else f"{own[1]} in the container {own[0]}"
@@ -150,7 +153,7 @@ class Around:
 
     def _mounted(self, path: str, point: str) -> str:
         """Say what the service's own manifest mounts there. What our links mounted is no clash."""
-        if self.place.service is None:
+        if self.place.service is None or self.takes_over:
             return ""
         for container in self.place.service.containers:
             if self.place.container not in ("", container["name"]):

@@ -116,17 +116,10 @@ def change(
         return live
     refuse(clashes.Around(place, without=[live.pk]).find(vars(live)))
     wait(live, f"Changed; {live.cluster} still has it as it was.")
-    save(live, place)
+    rewrite(live, place, before, by)
     _carry(live)
     variants.sweep(link.access)
     cluster_services.changed(live.cluster)
-    audit.record(
-        organization=live.cluster.organization,
-        by=by,
-        action="external_secret.changed",
-        target=live,
-        details=telling.difference(live, before),
-    )
     return live
 
 
@@ -213,6 +206,21 @@ def wait(link: ExternalSecret, reason: str) -> None:
     link.status_remedy = f"Deploy {link.cluster}."
     # What the operator says until then is about what it was.
     link.refused = True
+
+
+def rewrite(link: ExternalSecret, place: Place, before: dict[str, Any], by: User) -> None:
+    """Write a link that was changed, and tell what it was.
+
+    :raises Clash: another link was faster
+    """
+    save(link, place)
+    audit.record(
+        organization=link.cluster.organization,
+        by=by,
+        action="external_secret.changed",
+        target=link,
+        details=telling.difference(link, before),
+    )
 
 
 def _locked(link: ExternalSecret, seen: str) -> ExternalSecret:

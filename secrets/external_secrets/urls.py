@@ -1,6 +1,6 @@
 from django.urls import path
 
-from external_secrets.views import browse, bulk, linked, linking, namespace, service, usage
+from external_secrets.views import browse, bulk, exchange, found, linked, linking, namespace, service, usage
 
 app_name = "external_secrets"
 urlpatterns = [
@@ -13,6 +13,10 @@ urlpatterns = [
     path("secrets/linked/<uuid:link>/edit/", linking.edit, name="edit"),
     path("secrets/linked/<uuid:link>/delete/", linking.unlink, name="unlink"),
     path("clusters/<slug:cluster>/namespaces/<slug:namespace>/", namespace.show, name="namespace"),
+    path("clusters/<slug:cluster>/found/", found.found, name="found"),
+    path("clusters/<slug:cluster>/found/take-over/", found.take_over, name="take_over"),
+    path("clusters/<slug:cluster>/export/", exchange.export, name="export"),
+    path("clusters/<slug:cluster>/import/", exchange.import_, name="import"),
     path("clusters/<slug:cluster>/services/<uuid:service>/", service.show, name="service"),
     path("clusters/<slug:cluster>/secret-managers/<slug:access>/usage/", usage.usage, name="usage"),
     path("clusters/<slug:cluster>/secret-managers/<slug:access>/move/", usage.move, name="move"),

@@ -9,42 +9,18 @@ from typing import Any
 from django.utils.dateparse import parse_datetime
 
 from clusters.kubernetes import conditions, errors
-from external_secrets.exchange import yamls
+from external_secrets.exchange import losses, yamls
+from external_secrets.exchange.plain import mapping, mappings, text
 from external_secrets.models import ExternalSecret
 
-Takes, WhenGone = ExternalSecret.Takes, ExternalSecret.WhenGone
-DEFAULT_REFRESH, SHORTEST_REFRESH = 3600, 60
-LONGEST_REFRESH = 365 * 24 * 3600
+Takes = ExternalSecret.Takes
 
 # What plain ESO has no field for: a link of every service of a namespace, and several values as variables.
 SCOPE, VARIABLES = "keyhaven.io/scope", "keyhaven.io/variables"
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|s)")
-_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 # A pattern of names that is none: every name fits.
+_BEGINNING = re.compile(r"\^((?:[\w/@+=,-]|\\[^\w])+)(?:\.\*)?")
 EVERY_NAME = frozenset({"", ".", ".*", "^.*$", ".+", "^.+$", "^.*", ".*$"})
-
-
-def text(value: Any, longest: int = 2048) -> str:
-    """Return a scalar as text that a column takes, anything else as nothing."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return ""
-    return str(value).replace("\x00", "")[:longest]
-
-
-def mapping(value: Any) -> dict[str, Any]:
-    """Return a mapping, and an empty one for anything else."""
-    return value if isinstance(value, dict) else {}
-
-
-def mappings(value: Any) -> list[dict[str, Any]]:
-    """Return the mappings of a list."""
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
-
-
-def items(value: Any) -> list[Any]:
-    """Return a list, and an empty one for anything else."""
-    return value if isinstance(value, list) else []
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -132,16 +108,6 @@ class Foreign:
         return f"{self.namespace}/{self.name}"
 
 
-def seconds(duration: str) -> float | None:
-    """Return the seconds of a duration as Go writes it, such as `1h30m`; None when it is none."""
-    if duration == "0":
-        return 0.0
-    found = _DURATION.findall(duration)
-    if not found or "".join(number + unit for number, unit in found) != duration:
-        return None
-    return sum(float(number) * _SECONDS[unit] for number, unit in found)
-
-
 def external_secret(item: dict[str, Any]) -> Foreign:
     """Read an ExternalSecret; whatever it holds, it does not fail."""
     metadata, spec = mapping(item.get("metadata")), mapping(item.get("spec"))
@@ -160,14 +126,14 @@ def external_secret(item: dict[str, Any]) -> Foreign:
         store=store,
         references=tuple(_references(spec, store, namespace)),
         refresh=refresh or "1h",
-        refresh_seconds=_refresh(spec, refresh, notes),
+        refresh_seconds=losses.refresh(spec, refresh, notes),
         creation=creation,
-        when_gone=_when_gone(target, notes),
-        problem=_problem(target),
-        notes=(*notes, *_notes(spec, target, creation)),
+        when_gone=losses.when_gone(target, notes),
+        problem=losses.problem(target),
+        notes=(*notes, *losses.notes(spec, target, creation)),
         is_for_namespace=annotations.get(SCOPE) == "namespace",
         prefix=_prefix(annotations),
-        manager=manager(metadata),
+        manager=losses.manager(metadata),
         ready=text(condition.get("status"), 10),
         reason=text(condition.get("reason"), 80),
         message=errors.redact(text(condition.get("message"))),
@@ -185,7 +151,8 @@ def _moment(value: Any) -> datetime.datetime | None:
     return found if found is None or found.tzinfo else found.replace(tzinfo=datetime.UTC)
 
 
-def _condition(item: dict[str, Any]) -> dict[str, Any]:
+def condition_of(item: dict[str, Any]) -> dict[str, Any]:
+    """Return an object's Ready condition, empty when there is none."""
     status = mapping(item.get("status"))
     return conditions.ready({"status": {"conditions": mappings(status.get("conditions"))}})
 
@@ -253,83 +220,21 @@ def _treated(found: dict[str, Any]) -> str:
 
 def _found(find: dict[str, Any], store: StoreKey, problem: str, entry: dict[str, Any]) -> Reference:
     path = text(find.get("path"))
-    tags = tuple(sorted((str(name)[:128], text(value, 256)) for name, value in mapping(find.get("tags")).items()))
+    tags = tuple(
+        sorted((str(name)[:128], text(value, 256)) for name, value in mapping(find.get("tags")).items())
+    )
     pattern = text(mapping(find.get("name")).get("regexp"), 500)
-    if pattern not in EVERY_NAME:
-        problem = problem or f"It takes the names that fit the pattern {pattern}; a link takes a path or tags."
+    beginning = _BEGINNING.fullmatch(pattern)
+    start = re.sub(r"\\(.)", r"\1", beginning[1]) if beginning else ""
+    if beginning and (not path or start.rstrip("/") == path.rstrip("/")):
+        # A pattern that is the beginning of a name: as our own links say it.
+        path = path or start
+    elif pattern not in EVERY_NAME:
+        problem = (
+            problem or f"It takes the names that fit the pattern {pattern}; a link takes a path or tags."
+        )
     if path and tags:
         problem = problem or "It takes a path and tags at once; a link takes one of them."
     line = yamls.line_of(entry)
     takes = Takes.TAGS if tags else Takes.PATH
     return Reference(store, takes, "" if tags else path, tags, problem=problem or _treated(find), line=line)
-
-
-# -- the rest of the spec --------------------------------------------------------------------------------
-def _refresh(spec: dict[str, Any], refresh: str, notes: list[str]) -> int:
-    policy = text(spec.get("refreshPolicy"), 20)
-    found = seconds(refresh) if refresh else float(DEFAULT_REFRESH)
-    if policy in ("CreatedOnce", "OnChange") or found == 0:
-        notes.append("It is read once; the link is read again every hour.")
-        return DEFAULT_REFRESH
-    if found is None:
-        notes.append(f"Its refresh interval {refresh} is no duration; the link is read every hour.")
-        return DEFAULT_REFRESH
-    if found < SHORTEST_REFRESH:
-        notes.append(f"It is read every {refresh}; the link is read every minute.")
-    return int(min(max(found, SHORTEST_REFRESH), LONGEST_REFRESH))
-
-
-def _when_gone(target: dict[str, Any], notes: list[str]) -> str:
-    found = text(target.get("deletionPolicy"), 20)
-    if found in WhenGone.values or not found:
-        return found or WhenGone.RETAIN
-    notes.append(f"Its deletion policy {found} is unknown; the link keeps the last value.")
-    return WhenGone.RETAIN
-
-
-def _problem(target: dict[str, Any]) -> str:
-    template = mapping(target.get("template"))
-    if template.get("data") or template.get("templateFrom"):
-        return "A template makes its values; a link brings them as they are."
-    if target.get("manifest"):
-        return "It writes another kind than a Secret."
-    return ""
-
-
-def _notes(spec: dict[str, Any], target: dict[str, Any], creation: str) -> Iterator[str]:
-    template = mapping(target.get("template"))
-    kind = text(template.get("type"), 80)
-    if kind not in ("", "Opaque"):
-        yield f"Its Secret is of the type {kind}; the link's is Opaque."
-    if template.get("metadata"):
-        yield "The labels and annotations of its Secret are not kept."
-    if creation != "Owner":
-        yield f"Its creation policy is {creation}; the link has a Secret of its own."
-    if target.get("immutable"):
-        yield "Its Secret is immutable; the link's is not."
-    if spec.get("syncWindows"):
-        yield "Its sync windows are not kept; the link is read at all times."
-
-
-def manager(metadata: dict[str, Any]) -> str:
-    """Return who manages an object, as far as it shows."""
-    labels, notes = mapping(metadata.get("labels")), mapping(metadata.get("annotations"))
-    told = (
-        ("Helm release", notes.get("meta.helm.sh/release-name")),
-        ("Argo CD", text(notes.get("argocd.argoproj.io/tracking-id")).partition(":")[0]),
-        ("Argo CD", labels.get("argocd.argoproj.io/instance")),
-        ("Flux", labels.get("kustomize.toolkit.fluxcd.io/name") or labels.get("helm.toolkit.fluxcd.io/name")),
-    )
-    for word, name in told:
-        if name:
-            return f"{word} {text(name, 253)}"
-    for owner in mappings(metadata.get("ownerReferences")):
-        return f"{text(owner.get('kind'), 63)} {text(owner.get('name'), 253)}"
-    if labels.get("app.kubernetes.io/managed-by"):
-        return text(labels["app.kubernetes.io/managed-by"], 63)
-    names = [
-        text(one.get("manager"), 128)
-        for one in mappings(metadata.get("managedFields"))
-        if not one.get("subresource")
-    ]
-    return next((name for name in names if name and not name.startswith("external-secrets")), "")

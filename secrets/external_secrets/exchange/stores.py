@@ -7,8 +7,9 @@ from typing import Any
 from accesses.models import Access
 from accesses.providers import PROVIDERS
 from clusters.kubernetes import errors
-from external_secrets.exchange import reading, yamls
-from external_secrets.exchange.reading import StoreKey, mapping, mappings, text
+from external_secrets.exchange import losses, reading, yamls
+from external_secrets.exchange.plain import items, mapping, mappings, text
+from external_secrets.exchange.reading import StoreKey
 
 ROLE_ANNOTATION = "eks.amazonaws.com/role-arn"
 _AWS = {"SecretsManager": "aws-secrets-manager", "ParameterStore": "aws-parameter-store"}
@@ -64,19 +65,29 @@ def read(item: dict[str, Any], accounts: Mapping[tuple[str, str], dict[str, Any]
     found = mapping(found)
     condition = reading.condition_of(item)
     open_to = [
-        text(one, 63) for entry in mappings(spec.get("conditions")) for one in reading.items(entry.get("namespaces"))
+        text(one, 63) for entry in mappings(spec.get("conditions")) for one in items(entry.get("namespaces"))
     ]
     facts = {"aws": _aws, "gcpsm": _google}.get(name, _other)(name, found, accounts or {})
     return Store(
         key=StoreKey(kind, text(metadata.get("name"), 253), namespace),
         namespaces=tuple(sorted(filter(None, open_to))),
-        manager=reading.manager(metadata),
+        manager=losses.manager(metadata),
         ready=text(condition.get("status"), 10),
         reason=text(condition.get("reason"), 80),
         message=errors.redact(text(condition.get("message"))),
         line=yamls.line_of(item),
         **facts,
     )
+
+
+def account_of(item: dict[str, Any]) -> tuple[str, str] | None:
+    """Return the ServiceAccount that an AWS store signs in by, as (namespace, name), or None."""
+    metadata = mapping(item.get("metadata"))
+    found = mapping(mapping(mapping(item.get("spec")).get("provider")).get("aws"))
+    reference = mapping(mapping(mapping(found.get("auth")).get("jwt")).get("serviceAccountRef"))
+    name = text(reference.get("name"), 253)
+    namespace = text(reference.get("namespace"), 63) or text(metadata.get("namespace"), 63)
+    return (namespace, name) if name and namespace else None
 
 
 def _account(reference: dict[str, Any], accounts: Mapping[tuple[str, str], dict[str, Any]]) -> dict[str, Any]:
@@ -89,7 +100,9 @@ def _audience(reference: dict[str, Any]) -> str:
     return text(found[0], 500) if isinstance(found, list) and found else ""
 
 
-def _aws(name: str, found: dict[str, Any], accounts: Mapping[tuple[str, str], dict[str, Any]]) -> dict[str, Any]:
+def _aws(
+    name: str, found: dict[str, Any], accounts: Mapping[tuple[str, str], dict[str, Any]]
+) -> dict[str, Any]:
     slug = _AWS.get(text(found.get("service"), 40), "")
     auth = mapping(found.get("auth"))
     reference = mapping(mapping(auth.get("jwt")).get("serviceAccountRef"))
@@ -111,7 +124,9 @@ def _aws(name: str, found: dict[str, Any], accounts: Mapping[tuple[str, str], di
     }
 
 
-def _google(name: str, found: dict[str, Any], accounts: Mapping[tuple[str, str], dict[str, Any]]) -> dict[str, Any]:
+def _google(
+    name: str, found: dict[str, Any], accounts: Mapping[tuple[str, str], dict[str, Any]]
+) -> dict[str, Any]:
     auth = mapping(found.get("auth"))
     identity = mapping(auth.get("workloadIdentity")) or mapping(auth.get("workloadIdentityFederation"))
     reference = mapping(identity.get("serviceAccountRef"))
@@ -130,7 +145,9 @@ def _google(name: str, found: dict[str, Any], accounts: Mapping[tuple[str, str],
     }
 
 
-def _other(name: str, found: dict[str, Any], accounts: Mapping[tuple[str, str], dict[str, Any]]) -> dict[str, Any]:
+def _other(
+    name: str, found: dict[str, Any], accounts: Mapping[tuple[str, str], dict[str, Any]]
+) -> dict[str, Any]:
     address = next((text(found[one], 300) for one in _ADDRESSES if found.get(one)), "")
     auth = next(iter(mapping(found.get("auth"))), "")
     label = _LABELS.get(name, text(name, 60) or "Unknown")
@@ -157,7 +174,9 @@ def matches(store: Store, accesses: Iterable[Access]) -> list[Match]:
         for access in accesses
         if access.provider == store.provider and _same_project(store, access)
     ]
-    return sorted(found, key=lambda one: (len(one.overrides), one.access.name != store.key.name, one.access.name))
+    return sorted(
+        found, key=lambda one: (len(one.overrides), one.access.name != store.key.name, one.access.name)
+    )
 
 
 def _same_project(store: Store, access: Access) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from clusters.kubernetes.workloads import pod_spec
-from external_secrets.exchange.reading import mapping, mappings, text
+from external_secrets.exchange.plain import mapping, mappings, text
 from external_secrets.models import ExternalSecret
 
 Mount = ExternalSecret.Mount
@@ -86,7 +86,11 @@ def _of_container(container: dict[str, Any], here: Use, volumes: dict[str, dict[
         if secret := text(mapping(source.get("secretRef")).get("name"), 253):
             yield replace(here, secret=secret, is_variable=True, variable=text(source.get("prefix"), 200))
     # Only compared with the paths: what else a variable is set to is nobody's business.
-    named = {entry["value"]: text(entry.get("name"), 200) for entry in entries if isinstance(entry.get("value"), str)}
+    named = {
+        entry["value"]: text(entry.get("name"), 200)
+        for entry in entries
+        if isinstance(entry.get("value"), str)
+    }
     for use in _files(container, here, volumes):
         yield replace(use, variable=named[use.path]) if use.key and use.path in named else use
 
@@ -131,4 +135,6 @@ def _items(volume: dict[str, Any], here: Use) -> Iterator[Use]:
 
 
 def _mode(value: Any, default: int) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 0o777 else default
+    return (
+        value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 0o777 else default
+    )

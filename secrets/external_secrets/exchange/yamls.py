@@ -77,7 +77,7 @@ def load(text: str) -> list[Map]:
 
 
 def _events(text: str) -> Iterator[Any]:
-    nodes = depth = 0
+    nodes = depth = documents = 0
     for event in yaml.parse(text, Loader=_LOADER):
         line = event.start_mark.line + 1
         if isinstance(event, yaml.AliasEvent):
@@ -86,6 +86,9 @@ def _events(text: str) -> Iterator[Any]:
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > DEEPEST:
             raise Refused(line, f"This is nested more than {DEEPEST} levels deep.")
+        documents += isinstance(event, yaml.DocumentStartEvent)
+        if documents > MOST_DOCUMENTS:
+            raise Refused(line, f"There are more than {MOST_DOCUMENTS} documents.")
         if nodes > MOST_NODES:
             raise Refused(line, f"There are more than {MOST_NODES} values. Import it in parts.")
         yield event
@@ -113,34 +116,32 @@ class _Scalars:
 
 def _documents(events: Iterator[Any]) -> Iterator[Any]:
     """Yield the value of each document, built without recursion."""
-    scalars, count = _Scalars(), 0
+    scalars = _Scalars()
     stack: list[Map | Seq] = []
     keys: list[str | None] = []
     for event in events:
-        if isinstance(event, yaml.DocumentStartEvent):
-            count += 1
-            if count > MOST_DOCUMENTS:
-                raise Refused(event.start_mark.line + 1, f"There are more than {MOST_DOCUMENTS} documents.")
-            continue
+        line = event.start_mark.line + 1
         if isinstance(event, yaml.CollectionEndEvent):
             done = stack.pop()
             keys.pop()
             if not stack:
                 yield done
-            continue
-        if not isinstance(event, yaml.NodeEvent):
-            continue
-        line = event.start_mark.line + 1
-        value = _opened(event, line) if isinstance(event, yaml.CollectionStartEvent) else scalars.value(event)
-        if stack:
-            value_is_key = _put(stack[-1], keys, value, line)
-        elif not isinstance(value, Map | Seq):
-            yield value
-        if isinstance(value, Map | Seq):
-            if stack and value_is_key:
+        elif isinstance(event, yaml.CollectionStartEvent):
+            value = _opened(event, line)
+            if stack and _put(stack[-1], keys, value, line):
                 raise Refused(line, "A key has to be text.")
             stack.append(value)
             keys.append(None)
+        elif isinstance(event, yaml.ScalarEvent):
+            yield from _scalar(scalars.value(event), stack, keys, line)
+
+
+def _scalar(value: Any, stack: list[Map | Seq], keys: list[str | None], line: int) -> Iterator[Any]:
+    """Put a scalar into what is open, or yield it when it is all of a document."""
+    if stack:
+        _put(stack[-1], keys, value, line)
+    else:
+        yield value
 
 
 def _opened(event: Any, line: int) -> Map | Seq:
