@@ -112,7 +112,7 @@ def age(state: InventoryState) -> str:
 
 def _refuse_unknown(page: Page, state: InventoryState) -> None:
     """Add an error when the console knows that the secret manager has no such name."""
-    if page.original is not None or page.form.takes not in ("value", "keys") or page.form.overrides:
+    if page.original is not None or page.form.taken not in ("value", "keys") or page.form.overrides:
         return
     key = page.form.cleaned_data["key"]
     if page.editing and page.editing.key == key:
