@@ -52,13 +52,13 @@ def link(
     values: dict[str, Any],
     overrides: dict[str, str] | None = None,
     alias_of: ExternalSecret | None = None,
-    instead_of: str = "",
+    takes_over: bool = False,
 ) -> ExternalSecret:
     """Link a secret to a service or a namespace; the cluster's next deploy brings it there.
 
     `values` are columns of the link that say what it takes and as what it arrives; `overrides` the region, role_arn
-    and audience in which it differs from its access. What an alias takes is its original's. `instead_of` is where the
-    variable comes from now, as its service was discovered, and may be taken over from.
+    and audience in which it differs from its access. What an alias takes is its original's. With `takes_over`
+    what the workload's own manifest has there is no clash: a deploy asks before it takes that over.
 
     :raises Clash: there is such a variable or file already
     :raises NotAllowed: the access is of another cluster, or not open to the namespace
@@ -70,8 +70,7 @@ def link(
         values = values | {name: getattr(alias_of, name) for name in READ}
     else:
         values = values | {"access": access, "variant": variant_of(access, overrides)}
-    found = clashes.Around(place).find(values)
-    refuse([one for one in found if not instead_of or one.source != instead_of])
+    refuse(clashes.Around(place, takes_over=takes_over).find(values))
     made = ExternalSecret(**placing.columns(place), **values, alias_of=alias_of)
     save(made, place)
     audit.record(

@@ -1,6 +1,17 @@
 from django.urls import path
 
-from external_secrets.views import browse, bulk, exchange, found, linked, linking, namespace, service, usage
+from external_secrets.views import (
+    browse,
+    bulk,
+    exchange,
+    found,
+    linked,
+    linking,
+    namespace,
+    service,
+    sync,
+    usage,
+)
 
 app_name = "external_secrets"
 urlpatterns = [
@@ -17,6 +28,9 @@ urlpatterns = [
     path("clusters/<slug:cluster>/found/take-over/", found.take_over, name="take_over"),
     path("clusters/<slug:cluster>/export/", exchange.export, name="export"),
     path("clusters/<slug:cluster>/import/", exchange.import_, name="import"),
+    path("secrets/linked/<uuid:link>/sync/", sync.sync, name="sync"),
+    path("secrets/linked/<uuid:link>/state/", sync.state, name="state"),
+    path("clusters/<slug:cluster>/linked/sync/", sync.sync_failed, name="sync_failed"),
     path("clusters/<slug:cluster>/services/<uuid:service>/", service.show, name="service"),
     path("clusters/<slug:cluster>/secret-managers/<slug:access>/usage/", usage.usage, name="usage"),
     path("clusters/<slug:cluster>/secret-managers/<slug:access>/move/", usage.move, name="move"),
