@@ -117,6 +117,7 @@ CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {
     "clusters.tasks.run_deploys": {"queue": "deploys"},
     "clusters.tasks.look": {"queue": "default"},
+    "external_secrets.tasks.read_again": {"queue": "default"},
     "external_secrets.tasks.read_inventory": {"queue": "default"},
     "external_secrets.tasks.refresh_inventory": {"queue": "default"},
 }

@@ -139,6 +139,7 @@ def access_version(request: Request) -> dict[str, Any]:
     project, location, name, one = _one(request, "secretmanager.versions.access")
     version = request.names["version"]
     number = len(one["versions"]) if version == "latest" else int(version) if version.isdigit() else 0
+    number = number or one.get("aliases", {}).get(version, 0)
     if not 0 < number <= len(one["versions"]):
         raise not_found(f"Secret Version [{_name(project, location, name)}/versions/{version}]")
     data = base64.b64encode(one["versions"][number - 1].encode()).decode()

@@ -19,11 +19,10 @@ from external_secrets.placing import Place
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One clash: which field of a form it is about, the sentence that says where the other one comes from, and where."""
+    """One clash: which field of a form it is about, the sentence that says where the other one comes from."""
 
     field: str
     text: str
-    source: str = ""
 
 
 def mount_point(values: Mapping[str, Any]) -> str:
@@ -80,7 +79,7 @@ class Around:
         found = []
         variable, path = str(values.get("variable") or ""), str(values.get("path") or "")
         if variable and is_single(values) and (source := self._variable(variable)):
-            found.append(Found("variable", f"{self._where()} already has {variable}, from {source}.", source))
+            found.append(Found("variable", f"{self._where()} already has {variable}, from {source}."))
         if path and (text := self._path(path, mount_point(values))):
             found.append(Found("path", text))
         return found

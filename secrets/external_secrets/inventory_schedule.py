@@ -32,14 +32,17 @@ READERS, LOOKS = 2, 20
 
 def looked_at(organization: Organization) -> None:
     """Note that somebody looks at an organization's names: from now on they are kept fresh for a while."""
-    if not cache.add(f"inventory-in-use:{organization.pk}", 1, timeout=60):
-        return
-    accesses = Access.objects.owned_by(organization)
-    missing = accesses.filter(inventory_state=None)
-    InventoryState.objects.bulk_create(
-        [InventoryState(access=access) for access in missing], ignore_conflicts=True
-    )
-    InventoryState.objects.filter(access__in=accesses).update(used_at=timezone.now())
+    cache.set(_key(organization.pk), 1, timeout=int(IN_USE.total_seconds()))
+
+
+def _key(organization_id: object) -> str:
+    return f"inventory-in-use:{organization_id}"
+
+
+def in_use() -> list[Any]:
+    """Return the ids of the organizations whose names somebody looked at not long ago."""
+    keys = {_key(pk): pk for pk in Organization.objects.values_list("pk", flat=True)}
+    return [keys[key] for key in cache.get_many(keys)]
 
 
 def sweep() -> int:
@@ -49,11 +52,20 @@ def sweep() -> int:
     if not settings.INVENTORY:
         _forget()
         return 0
+    organizations = in_use()
+    _begin(organizations)
     busy = InventoryState.objects.filter(started_at__gt=timezone.now() - inventory.STALE).count()
-    whole = due_whole().values_list("pk", flat=True)[: max(0, READERS - busy)]
+    whole = due_whole(organizations).values_list("pk", flat=True)[: max(0, READERS - busy)]
     asked = [pk for pk in whole if _send(tasks.read_inventory, pk)]
-    changes = due_changes().exclude(pk__in=asked).values_list("pk", flat=True)[:LOOKS]
+    changes = due_changes(organizations).exclude(pk__in=asked).values_list("pk", flat=True)[:LOOKS]
     return len(asked) + sum(_send(tasks.refresh_inventory, pk) for pk in changes)
+
+
+def _begin(organizations: list[Any]) -> None:
+    """Give a state to accesses that were never asked for."""
+    new = Access.objects.filter(cluster__organization__in=organizations, inventory_state=None)
+    states = [InventoryState(access=access) for access in new]
+    InventoryState.objects.bulk_create(states, ignore_conflicts=True)
 
 
 def _older(field: str, than: datetime.timedelta) -> Q:
@@ -64,25 +76,29 @@ def _idle() -> QuerySet[InventoryState]:
     return InventoryState.objects.filter(_older("started_at", inventory.STALE))
 
 
-def due_whole() -> QuerySet[InventoryState]:
-    """Return the states of accesses whose whole list is to be read now."""
+def due_whole(organizations: list[Any]) -> QuerySet[InventoryState]:
+    """Return the states of accesses whose whole list is to be read now; those organizations are in use."""
     expires = datetime.timedelta(seconds=settings.INVENTORY_EXPIRE)
-    in_use = Q(used_at__gt=timezone.now() - IN_USE)
+    used = Q(access__cluster__organization__in=organizations)
     linked = Exists(ExternalSecret.objects.filter(access=OuterRef("access")))
-    old = (in_use & _older("read_at", expires)) | (Q(linked) & _older("read_at", max(expires, LINKED)))
+    old = (used & _older("read_at", expires)) | (Q(linked) & _older("read_at", max(expires, LINKED)))
     failed = ~Q(error="") & ~_older("tried_at", AGAIN)
     lost = Q(asked_at__lt=timezone.now() - inventory.STALE)
     return _idle().filter((old | lost) & ~failed).order_by(F("read_at").asc(nulls_first=True))
 
 
-def due_changes() -> QuerySet[InventoryState]:
-    """Return the states of accesses of which it is to be asked now what changed."""
+def due_changes(organizations: list[Any]) -> QuerySet[InventoryState]:
+    """Return the states of accesses of which it is to be asked now what changed; those organizations are in use."""
     able = [slug for slug, provider in providers.PROVIDERS.items() if provider.tells_changes]
     interval = datetime.timedelta(seconds=settings.INVENTORY_REFRESH)
     fresh = Q(read_at__gt=timezone.now() - datetime.timedelta(seconds=settings.INVENTORY_EXPIRE))
-    in_use = Q(used_at__gt=timezone.now() - IN_USE, access__provider__in=able, error="", asked_at=None)
+    used = Q(access__cluster__organization__in=organizations, access__provider__in=able)
     old = _older("refreshed_at", interval) & _older("tried_at", interval)
-    return _idle().filter(fresh, in_use, old).order_by(F("refreshed_at").asc(nulls_first=True))
+    return (
+        _idle()
+        .filter(fresh, used, old, error="", asked_at=None)
+        .order_by(F("refreshed_at").asc(nulls_first=True))
+    )
 
 
 def _send(task: Any, pk: object) -> bool:

@@ -120,4 +120,4 @@ class Staging:
             twice = cursor.rowcount
             for statement in (_DELETE, _UPDATE, _INSERT):
                 cursor.execute(statement, values)
-        return self.seen - twice
+        return int(self.seen - twice)

@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
+from accesses import variants
 from accesses.models import Access, StoreVariant
 from accounts.audit import services as audit
 from accounts.models import User
@@ -51,13 +52,13 @@ def link(
     values: dict[str, Any],
     overrides: dict[str, str] | None = None,
     alias_of: ExternalSecret | None = None,
-    instead_of: str = "",
+    takes_over: bool = False,
 ) -> ExternalSecret:
     """Link a secret to a service or a namespace; the cluster's next deploy brings it there.
 
     `values` are columns of the link that say what it takes and as what it arrives; `overrides` the region, role_arn
-    and audience in which it differs from its access. What an alias takes is its original's. `instead_of` is where the
-    variable comes from now, as its service was discovered, and may be taken over from.
+    and audience in which it differs from its access. What an alias takes is its original's. With `takes_over`
+    what the workload's own manifest has there is no clash: a deploy asks before it takes that over.
 
     :raises Clash: there is such a variable or file already
     :raises NotAllowed: the access is of another cluster, or not open to the namespace
@@ -69,8 +70,7 @@ def link(
         values = values | {name: getattr(alias_of, name) for name in READ}
     else:
         values = values | {"access": access, "variant": variant_of(access, overrides)}
-    found = clashes.Around(place).find(values)
-    refuse([one for one in found if not instead_of or one.source != instead_of])
+    refuse(clashes.Around(place, takes_over=takes_over).find(values))
     made = ExternalSecret(**placing.columns(place), **values, alias_of=alias_of)
     save(made, place)
     audit.record(
@@ -122,6 +122,7 @@ def change(
     wait(live, f"Changed; {live.cluster} still has it as it was.")
     save(live, place)
     _carry(live)
+    variants.sweep(link.access)
     cluster_services.changed(live.cluster)
     audit.record(
         organization=live.cluster.organization,
@@ -147,12 +148,12 @@ def unlink(*, link: ExternalSecret, by: User) -> None:
         details=telling.told(link) | ({"aliases": ", ".join(aliases)} if aliases else {}),
     )
     link.delete()
+    variants.sweep(link.access)
 
 
 def variant_of(access: Access, overrides: dict[str, str] | None) -> StoreVariant | None:
     """Return the second store of an access for what differs from it, None where nothing does."""
-    given: dict[str, Any] = {name: value for name, value in (overrides or {}).items() if value}
-    return StoreVariant.objects.get_or_create(access=access, **given)[0] if given else None
+    return variants.use(access, **overrides) if overrides else None
 
 
 def allow(access: Access, place: Place, original: ExternalSecret | None = None) -> None:

@@ -1,5 +1,7 @@
 """What the links of an access read as its own role: the least that a policy has to allow."""
 
+from typing import Any
+
 from django.db.models import QuerySet
 
 from accesses.models import Access
@@ -17,6 +19,6 @@ def takes_several(access: Access) -> bool:
     return _own(access).filter(takes__in=("path", "tags")).exists()
 
 
-def _own(access: Access) -> "QuerySet[object]":
+def _own(access: Access) -> QuerySet[Any]:
     rows = access.external_secrets.filter(alias_of=None).order_by("key", "pk")
     return rows.exclude(variant__role_arn__gt="")

@@ -7,7 +7,7 @@ from typing import Any
 from django.utils import timezone
 
 from accesses import manifests, variants
-from accesses.models import Access, AccessQuerySet
+from accesses.models import Access, AccessQuerySet, StoreVariant
 from clusters import addons, applying, kubernetes
 from clusters.models import Cluster
 
@@ -146,12 +146,11 @@ def _bring(
     refused: dict[str, addons.StepFailed],
 ) -> None:
     """Apply objects of accesses; what was refused is kept on the access."""
-    by_name = {
-        name: (access, one.store_name)
-        for access in accesses
-        for one in (access, *variants.used(access))
-        for name in (one.store_name, one.service_account)
-    }
+    by_name: dict[str, tuple[Access, str]] = {}
+    for access in accesses:
+        of_access: list[Access | StoreVariant] = [access, *variants.used(access)]
+        for one in of_access:
+            by_name |= dict.fromkeys((one.store_name, one.service_account), (access, one.store_name))
     for outcome in applying.bring(run, wanted, live):
         access, store = by_name[outcome.change.name]
         what = title(access, store).removeprefix("the ")

@@ -2,9 +2,8 @@
 
 from external_secrets.forms.linking import AliasForm, LinkForm
 from external_secrets.forms.listing import LinkedFilter, MoveForm
-from external_secrets.forms.places import EVERY, places, value_of
-from external_secrets.forms.previewing import preview_context
-from external_secrets.forms.reference import ReferenceForm
+from external_secrets.forms.places import EVERY, PlaceForm, places, value_of
+from external_secrets.forms.reference import ReferenceForm, preview_context
 from external_secrets.forms.target import DEFAULT_REFRESH, REFRESH, TargetForm
 
 __all__ = [
@@ -15,6 +14,7 @@ __all__ = [
     "LinkForm",
     "LinkedFilter",
     "MoveForm",
+    "PlaceForm",
     "ReferenceForm",
     "TargetForm",
     "places",

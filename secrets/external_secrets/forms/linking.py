@@ -6,47 +6,9 @@ from django import forms
 
 from accesses.models import Access
 from clusters.models import Service
+from external_secrets.forms.reference import ReferenceForm
 from external_secrets.forms.target import TargetForm
 from external_secrets.models import ExternalSecret
-
-
-class ReferenceForm(forms.Form):
-    """What is read. Clean: `reference_values` and `overrides`."""
-
-    key = forms.CharField(
-        label="Secret",
-        max_length=2048,
-        help_text="A name or an ARN.",
-        error_messages={"required": "Enter the name or the ARN of a secret."},
-    )
-    json_field = forms.CharField(
-        label="JSON field",
-        required=False,
-        max_length=300,
-        help_text="Take one field of a JSON value, such as password or db.password; empty takes the whole value.",
-    )
-    version = forms.CharField(
-        label="Version",
-        required=False,
-        max_length=100,
-        help_text="A staging label such as AWSPREVIOUS, or uuid/ and a version's id; empty follows the current one.",
-    )
-
-    def clean_version(self) -> str:
-        version: str = self.cleaned_data["version"]
-        if version.startswith("uuid/") and not 32 <= len(version.removeprefix("uuid/")) <= 64:
-            raise forms.ValidationError("After uuid/ comes a version's id, which has 32 to 64 characters.")
-        return version
-
-    @property
-    def reference_values(self) -> dict[str, Any]:
-        """The clean columns of a link that say what it takes."""
-        return {name: self.cleaned_data.get(name, "") for name in ("key", "json_field", "version")}
-
-    @property
-    def overrides(self) -> dict[str, str]:
-        """In which region, role and audience it differs from its access."""
-        return {}
 
 
 class LinkForm(TargetForm, ReferenceForm):
@@ -60,19 +22,16 @@ class LinkForm(TargetForm, ReferenceForm):
         editing: ExternalSecret | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(access, *args, **kwargs)
         self.prepare(access, around)
         self.editing = editing
         self.without = (editing.pk,) if editing else ()
-        for name in ("key", "variable", "path", "json_field", "version"):
-            self.fields[name].widget.attrs |= {"autocomplete": "off", "spellcheck": "false"}
 
-    def clean(self) -> dict[str, Any]:
-        # What the target depends on is known once the reference is clean.
-        values = self.reference_values
+    def clean_reference(self) -> None:
+        values = self.cleaned_data
         self.takes = values.get("takes", ExternalSecret.Takes.VALUE)
-        self.suggested = (values.get("key", ""), values.get("json_field", ""))
-        return super().clean()
+        name = values.get("below") if self.takes == ExternalSecret.Takes.PATH else values.get("key")
+        self.suggested = (name or "", values.get("json_field") or "")
 
     @property
     def link_values(self) -> dict[str, Any]:

@@ -165,7 +165,8 @@ class ReferenceForm(forms.Form):
     def _refuse_aside(self, values: dict[str, Any], takes: str) -> None:
         """Refuse what is about one value where several are taken; other ways' own fields are out of sight and dropped."""
         wanted = _OF[Takes(takes)]
-        for name in self.fields:
+        # A form that is more than this has fields of its own.
+        for name in ReferenceForm.base_fields:
             if name in wanted or name in ("takes", *OVERRIDES) or not values.get(name):
                 continue
             if name in _ASIDE:
@@ -256,15 +257,17 @@ class ReferenceForm(forms.Form):
 
     @property
     def reference_values(self) -> dict[str, Any]:
-        """The clean values as columns of a link."""
+        """The clean values as columns of a link; what is wrong is empty."""
         values = self.cleaned_data
-        takes = values["takes"]
+        takes = values.get("takes") or Takes.VALUE
+        name = {Takes.PATH: "below", Takes.TAGS: ""}.get(takes, "key")
+        pinned = takes in (Takes.VALUE, Takes.KEYS)
         return {
             "takes": takes,
-            "key": values["below"] if takes == Takes.PATH else values["key"] if takes != Takes.TAGS else "",
-            "tags": values["tags"] if takes == Takes.TAGS else {},
-            "json_field": values["json_field"] if takes == Takes.VALUE else "",
-            "version": self.rules.version_of(values) if takes in (Takes.VALUE, Takes.KEYS) else "",
+            "key": values.get(name, ""),
+            "tags": values.get("tags", {}) if takes == Takes.TAGS else {},
+            "json_field": values.get("json_field", "") if takes == Takes.VALUE else "",
+            "version": self.rules.version_of(values) if pinned else "",
         }
 
     @property

@@ -135,13 +135,18 @@ class TargetForm(PlaceForm):
         return self.cleaned_data["when_gone"] or WhenGone.RETAIN
 
     def clean(self) -> dict[str, Any]:
+        # The reference first, where the form has one: the target depends on what is taken.
         super().clean()
+        self.clean_reference()
         values = self.cleaned_data
         if "target" in values:
             self._clean_variable(values)
             self._clean_path(values)
         self._refuse_clashes()
         return values
+
+    def clean_reference(self) -> None:
+        """Note what the target depends on, once the reference is clean."""
 
     def _clean_variable(self, values: dict[str, Any]) -> None:
         if values["target"] == Target.FILE:

@@ -13,7 +13,7 @@ from accounts.access import OrgRequest, org_view
 from accounts.roles import Permission, who_may
 from clusters.models import Service
 from config import pages
-from external_secrets import browsing, inventory, services
+from external_secrets import browsing, inventory, inventory_schedule, services
 from external_secrets.models import InventoryEntry, InventoryState
 from external_secrets.views import lookup
 
@@ -54,7 +54,7 @@ def _names(
 ) -> tuple[browsing.Names | None, browsing.Trouble | None]:
     """Return the names and what is wrong: from the inventory once it was read whole, else live."""
     trouble = browsing.known_trouble(state)
-    if state.read_at is not None:
+    if inventory.answers(state, prefix):
         after = request.GET.get("after", "").replace("\x00", "")
         return browsing.page(access, prefix, after), trouble
     if trouble is not None:
@@ -102,6 +102,7 @@ def _part(request: OrgRequest) -> str:
 @org_view(Permission.SECRET_BROWSE)
 def browse(request: OrgRequest) -> HttpResponse:
     """List an access's names that begin with what was typed, 50 at a time, and the folders below."""
+    inventory_schedule.looked_at(request.organization)
     service = lookup.service(request, request.GET.get("service", ""))
     owned = Access.objects.owned_by(request.organization).select_related("cluster")
     found = list(owned.order_by("cluster__name", "name"))

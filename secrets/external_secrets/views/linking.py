@@ -41,21 +41,23 @@ def _to_browse(request: OrgRequest, service: Service | None) -> HttpResponse:
 
 def _initial(access: Access, asked: QueryDict, service: Service | None) -> dict[str, Any]:
     """Return what the form begins with: a name, what it suggests, and the place if one was chosen."""
-    key = asked.get("key", "").replace("\x00", "").strip()
-    key, _, json_field = key.partition("#")
+    read = forms.ReferenceForm.initial_of(access, asked.get("key", "").replace("\x00", "").strip())
+    key, json_field = str(read["key"]), str(read.get("json_field", ""))
     entry = InventoryEntry.objects.filter(access=access, reference=key).first() if ":" in key else None
     places = forms.places(access, [service]) if service else []
     namespace = asked.get("namespace", "")
     name = entry.name if entry else key
-    return _usual() | {
-        "key": key,
-        "json_field": json_field,
-        "variable": naming.derive_variable(name, json_field),
-        "path": naming.derive_path(name, json_field) if name else "",
-        "scope": "namespace" if namespace and not service else "service",
-        "namespace": namespace or (service.namespace if service else ""),
-        "place": places[0][0] if len(places) == 1 else "",
-    }
+    return (
+        _usual()
+        | read
+        | {
+            "variable": naming.derive_variable(name, json_field),
+            "path": naming.derive_path(name, json_field) if name else "",
+            "scope": "namespace" if namespace and not service else "service",
+            "namespace": namespace or (service.namespace if service else ""),
+            "place": places[0][0] if len(places) == 1 else "",
+        }
+    )
 
 
 def _usual() -> dict[str, Any]:
@@ -71,16 +73,21 @@ def _usual() -> dict[str, Any]:
 def _initial_of(link: ExternalSecret) -> dict[str, Any]:
     """Return the form's fields for a link as it is."""
     names = (
-        "takes", "key", "tags", "json_field", "version", "target", "variable", "path", "mount", "file_mode",
-        "refresh_seconds", "restart_on_change", "when_gone", "namespace",
+        "target", "variable", "path", "mount", "file_mode", "refresh_seconds", "restart_on_change", "when_gone",
+        "namespace",
     )  # fmt: skip
     place = placing.Place.of_link(link)
-    return {name: getattr(link, name) for name in names} | {
-        "scope": "service" if place.service else "namespace",
-        "place": forms.value_of(place),
-        "path": link.path or naming.derive_path(link.key, link.json_field),
-        "variable": link.variable or naming.derive_variable(link.key, link.json_field),
-    }
+    read = {} if link.alias_of_id else forms.ReferenceForm.of_link(link)
+    return (
+        read
+        | {name: getattr(link, name) for name in names}
+        | {
+            "scope": "service" if place.service else "namespace",
+            "place": forms.value_of(place),
+            "path": link.path or naming.derive_path(link.key, link.json_field),
+            "variable": link.variable or naming.derive_variable(link.key, link.json_field),
+        }
+    )
 
 
 def _initial_of_alias(original: ExternalSecret) -> dict[str, Any]:
@@ -211,9 +218,11 @@ def _form_page(request: OrgRequest, page: Page, state: InventoryState | None = N
         "access": access,
         "service": page.service,
         "key": key,
-        "preview": _preview(page),
+        "effect": _effect(page),
         "back": _back(request, page),
     }
+    if isinstance(form, forms.LinkForm):
+        context |= forms.preview_context(form, str(form["variable"].value() or ""))
     if state is None:
         return pages.render_page(request, "external_secrets/link.html#preview", context)
     context |= {"state": state, "trouble": browsing.known_trouble(state), "unknown": False}
@@ -223,7 +232,7 @@ def _form_page(request: OrgRequest, page: Page, state: InventoryState | None = N
     return pages.render_page(request, "external_secrets/link.html", context, part="form", status=status)
 
 
-def _preview(page: Page) -> previews.Preview | None:
+def _effect(page: Page) -> previews.Preview | None:
     """Return what the form's present values will do; None while something of them is missing or wrong."""
     form = page.form
     if not form.is_bound:

@@ -15,9 +15,4 @@ class Migration(migrations.Migration):
             name='tried_at',
             field=models.DateTimeField(null=True),
         ),
-        migrations.AddField(
-            model_name='inventorystate',
-            name='used_at',
-            field=models.DateTimeField(null=True),
-        ),
     ]

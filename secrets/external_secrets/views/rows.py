@@ -1,0 +1,76 @@
+"""What pages of a service and of a namespace say of each link."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from accounts.access import OrgRequest
+from accounts.roles import Permission, who_may
+from clusters.models import Cluster, Look
+from clusters.views import clusters
+from external_secrets import costs, wanted
+from external_secrets.models import ExternalSecret
+from external_secrets.views import lookup
+
+
+def links_of(cluster: Cluster, namespace: str) -> list[ExternalSecret]:
+    """Return the links of a namespace with what belongs to each, by one query."""
+    found = ExternalSecret.objects.filter(cluster=cluster, namespace=namespace).select_related(*lookup.RELATED)
+    return list(found.order_by("variable", "path", "container"))
+
+
+def rows(links: Iterable[ExternalSecret], look: Look | None) -> list[dict[str, Any]]:
+    """Return what a table of links shows."""
+    return [
+        {
+            "link": link,
+            "foreign": look.of(link.object_name) if look else [],
+            "events": link.events[::-1],
+            "cost": costs.of(link),
+        }
+        for link in links
+    ]
+
+
+def context(request: OrgRequest, cluster: Cluster) -> dict[str, Any]:
+    """Return what both pages have in common."""
+    return {
+        "cluster": cluster,
+        "banner": clusters.banner(cluster),
+        "can_link": request.allows(Permission.EXTERNAL_SECRET_MANAGE),
+        "can_browse": request.allows(Permission.SECRET_BROWSE),
+        "can_deploy": request.allows(Permission.DEPLOY_RUN),
+        "who_may_link": who_may(Permission.EXTERNAL_SECRET_MANAGE),
+    }
+
+
+def containers(service: Any, links: list[ExternalSecret]) -> list[dict[str, Any]]:
+    """Return each container with what it gets, in order: of one name the winner first, then what it hides."""
+    given = wanted.for_service(service, links)
+    return [_container(one, [each for each in given if each.container == one["name"]]) for one in service.containers]
+
+
+def _container(container: dict[str, Any], given: list[wanted.Wanted]) -> dict[str, Any]:
+    mounted = {str(_path(mount)) for mount in container.get("mounts", [])}
+    sources = {entry["name"]: str(entry["source"]) for entry in container.get("env", [])}
+    named = {one.name for one in given if one.form != wanted.Form.FILE}
+    variables = [
+        {"name": one.name, "given": one, "coming": one.wins and one.name not in sources}
+        for one in given
+        if one.form != wanted.Form.FILE
+    ]
+    variables += [{"name": name, "source": source} for name, source in sources.items() if name not in named]
+    for one in given:
+        if one.own and one.form != wanted.Form.FILE:
+            variables.append({"name": one.name, "source": sources.get(one.name, "")})
+    files = [{"name": one.name, "given": one} for one in given if one.form == wanted.Form.FILE]
+    ours = {one.name for one in given} | {one.name.rpartition("/")[0] for one in given}
+    return container | {
+        # The workload's own before what it hides.
+        "variables": sorted(variables, key=lambda row: (str(row["name"]), "given" in row)),
+        "files": files,
+        "mounts": sorted(mounted - ours),
+    }
+
+
+def _path(mount: Any) -> str:
+    return str(mount.get("path", "")) if isinstance(mount, dict) else str(mount)
