@@ -1,10 +1,11 @@
 from django.urls import path
 
-from external_secrets.views import browse, linked, linking, service, usage
+from external_secrets.views import browse, linked, linking, secret, service, usage
 
 app_name = "external_secrets"
 urlpatterns = [
     path("secrets/", browse.browse, name="browse"),
+    path("secrets/show/", secret.secret, name="secret"),
     path("secrets/inventories/<uuid:access>/refresh/", browse.refresh, name="refresh"),
     path("secrets/link/", linking.link, name="link"),
     path("secrets/linked/", linked.linked, name="linked"),
