@@ -117,7 +117,9 @@ CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {
     "clusters.tasks.run_deploys": {"queue": "deploys"},
     "clusters.tasks.look": {"queue": "default"},
+    "external_secrets.tasks.read_again": {"queue": "default"},
     "external_secrets.tasks.read_inventory": {"queue": "default"},
+    "external_secrets.tasks.refresh_inventory": {"queue": "default"},
 }
 
 # -- People ----------------------------------------------------------------------------------------
@@ -205,6 +207,12 @@ GOOGLE_ENDPOINT_URL = env.url("GOOGLE_ENDPOINT_URL", ("http", "https"), "").rstr
 # Regions that a cloud opened after this version of the console.
 EXTRA_REGIONS = env.words("EXTRA_REGIONS")
 SYNC_TIMEOUT = env.number("SYNC_TIMEOUT", default=60, least=5, most=3600)
+# The index of upstream names: docs/inventory.md.
+INVENTORY = env.flag("INVENTORY", default=True)
+INVENTORY_MAX = env.number("INVENTORY_MAX", default=250_000, least=100, most=5_000_000)
+INVENTORY_EXPIRE = env.number("INVENTORY_EXPIRE", default=3600, least=60, most=30 * 86_400)
+INVENTORY_REFRESH = env.number("INVENTORY_REFRESH", default=60, least=10, most=86_400)
+INVENTORY_PAGES_PER_SECOND = env.number("INVENTORY_PAGES_PER_SECOND", default=20, least=1, most=10_000)
 LEASE_SECONDS = env.number("LEASE_SECONDS", default=30, least=5, most=600)
 
 # -- Logs: one line an event, no request body, no query of a form ------------------------------------

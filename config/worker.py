@@ -15,9 +15,11 @@ _ended = threading.Event()
 def _beat() -> None:
     from clusters import deploys, looks, retention
     from config import health
+    from external_secrets import inventory_schedule
 
+    sweeps = (health.worker_is_here, deploys.sweep, looks.sweep, retention.sweep, inventory_schedule.sweep)
     while not _ended.is_set():
-        for act in (health.worker_is_here, deploys.sweep, looks.sweep, retention.sweep):
+        for act in sweeps:
             try:
                 act()
             # Whatever it is, the next beat comes; what an exception says may be anything.

@@ -23,12 +23,13 @@ from moto.sts.responses import TokenResponse
 from moto.utilities.utils import get_partition
 
 from sandbox import aws_identity
+from sandbox.aws_moto_secrets import Secrets
 
 
 def teach() -> None:
     """Change moto's classes; the ones below say to what."""
     for ours, theirs in (
-        (_Tokens, TokenResponse), (_Iam, IamResponse), (_Secrets, SecretsManagerResponse),
+        (_Tokens, TokenResponse), (_Iam, IamResponse), (Secrets, SecretsManagerResponse),
         (_Parameters, SimpleSystemManagerResponse), (_Role, iam.Role), (_Stacks, cloudformation.CloudFormationResponse),
         (_Signed, access_control.IAMRequestBase), (_Statement, access_control.IAMPolicyStatement),
     ):  # fmt: skip
@@ -98,18 +99,6 @@ def expire(access_key_id: str) -> None:
 
 
 # -- which resource a request is about ---------------------------------------------------------------
-class _Secrets(SecretsManagerResponse):
-    def _determine_resource(self) -> str:
-        named = self._get_param("SecretId") or self._get_param("Name")
-        if not named:
-            return "*"
-        found = self.backend.secrets.get(named)
-        if found is not None:
-            return str(found.arn)
-        here = f"arn:{get_partition(self.region)}:secretsmanager:{self.region}:{self.current_account}"
-        return str(named) if named.startswith("arn:") else f"{here}:secret:{named}"
-
-
 class _Parameters(SimpleSystemManagerResponse):
     def _authenticate_and_authorize_normal_action(self, resource: str = "*") -> None:
         one = self._get_param("Name") or self._get_param("Path")

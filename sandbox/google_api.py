@@ -1,6 +1,7 @@
 """The Google stand-in's REST: Secret Manager, IAM, Resource Manager, the token addresses, and what tests set."""
 
 import base64
+import calendar
 import random
 import re
 import time
@@ -90,17 +91,25 @@ def _faulty(state: State) -> None:
         raise Refused(403, "PERMISSION_DENIED", "Refused by the sandbox.", reason=reason, metadata=service)
 
 
+def _filter(text: str) -> Callable[[str, dict[str, Any]], bool]:
+    """Return what a filter lets through; of Google's language those that the console uses."""
+    if wanted := re.fullmatch(r"name:([A-Za-z0-9_][A-Za-z0-9_-]*)|", text):
+        words = (wanted[1] or "").lower()
+        return lambda name, one: words in name.lower()
+    if wanted := re.fullmatch(r"create_time>(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)", text):
+        after = calendar.timegm(time.strptime(wanted[1], "%Y-%m-%dT%H:%M:%SZ"))
+        return lambda name, one: one["create"] > after
+    raise Refused(400, "INVALID_ARGUMENT", "Invalid filter.")
+
+
 @route("GET", "/v1/projects/{project}/secrets")
 @route("GET", "/v1/projects/{project}/locations/{location}/secrets")
 def list_secrets(request: Request) -> dict[str, Any]:
     state, location = request.state, _location(request.names.get("location", ""))
     project = state.require(request.members, "secretmanager.secrets.list", request.names["project"])
     _faulty(state)
-    wanted = re.fullmatch(r"name:([A-Za-z0-9_][A-Za-z0-9_-]*)|", request.query.get("filter", ""))
-    if wanted is None:
-        raise Refused(400, "INVALID_ARGUMENT", "Invalid filter.")
-    words = (wanted[1] or "").lower()
-    found = [one for one in project.of(location) if words in one[0].lower()]
+    passes = _filter(request.query.get("filter", ""))
+    found = [one for one in project.of(location) if passes(*one)]
     if state.faults.get("empty_pages") and not request.query.get("pageToken"):
         return {"nextPageToken": "MA==", "totalSize": len(found)}
     part, after = _page(request, found)
@@ -130,6 +139,7 @@ def access_version(request: Request) -> dict[str, Any]:
     project, location, name, one = _one(request, "secretmanager.versions.access")
     version = request.names["version"]
     number = len(one["versions"]) if version == "latest" else int(version) if version.isdigit() else 0
+    number = number or one.get("aliases", {}).get(version, 0)
     if not 0 < number <= len(one["versions"]):
         raise not_found(f"Secret Version [{_name(project, location, name)}/versions/{version}]")
     data = base64.b64encode(one["versions"][number - 1].encode()).decode()

@@ -3,22 +3,19 @@
 """
 
 import base64
-import json
 import time
 from collections.abc import Callable
 from typing import Any
 
+from sandbox import reading_values
 from sandbox.kubernetes import Cluster
+from sandbox.reading_values import Failed, Missing
 
 type Manifest = dict[str, Any]
 
 # How long a cloud's answer about a store's identity is believed.
 _REFUSED = 1.0
 GOOGLE_CHECK = 5.0
-
-
-class Failed(Exception):
-    """A sync failed, or a store has no identity; the text is what the operator writes into its event."""
 
 
 class Kept:
@@ -69,7 +66,8 @@ class Reader:
     def value(self, manifest: Manifest, reference: Manifest) -> str:
         """Return what a remoteRef names.
 
-        :raises Failed: the store's identity may not, or it is not there
+        :raises Failed: the store's identity may not
+        :raises Missing: it is not there
         """
         provider = manifest["spec"]["provider"]
         if "fake" in provider:
@@ -79,14 +77,39 @@ class Reader:
         else:
             text = self._aws().value(manifest, reference)
         wanted = reference.get("property")
-        return _property(text, wanted, reference["key"]) if wanted else text
+        return reading_values.field(text, wanted, reference["key"]) if wanted else text
+
+    def keys(self, manifest: Manifest, reference: Manifest) -> dict[str, str]:
+        """Return every key of the JSON object that an `extract` names, as keys of a Secret.
+
+        :raises Failed: as `value`, or it is no object, or no keys
+        """
+        found = reading_values.keys(self.value(manifest, reference), reference["key"])
+        return reading_values.converted(found, "extract")
+
+    def find(self, manifest: Manifest, wanted: Manifest) -> dict[str, str]:
+        """Return every value that a `find` asks for, by the names as keys of a Secret; nothing is no failure.
+
+        :raises Failed: the store's identity may not, or the names are no keys
+        """
+        provider = manifest["spec"]["provider"]
+        if not (wanted.get("name") or wanted.get("tags")):
+            raise Failed("unexpected find operator")
+        if "fake" in provider:
+            data = {one["key"]: str(one["value"]) for one in provider["fake"]["data"]}
+            found = {name: data[name] for name in reading_values.matching(data, wanted)}
+        elif "gcpsm" in provider:
+            found = self._reading_google().find(self.cluster, manifest, wanted, self.google_url)
+        else:
+            found = self._aws().find(manifest, wanted)
+        return reading_values.converted(found, "find")
 
     @staticmethod
     def _fake(provider: Manifest, reference: Manifest) -> str:
         for entry in provider["data"]:
             if entry["key"] == reference["key"] and entry.get("version", "") == reference.get("version", ""):
                 return str(entry["value"])
-        raise Failed("Secret does not exist")
+        raise Missing
 
     def _aws(self) -> Any:
         from sandbox import reading_aws
@@ -126,19 +149,3 @@ def secret_value(cluster: Cluster, selector: Manifest | None, namespace: str) ->
     if key not in data:
         raise Failed(f'cannot find secret data for key: "{key}"')
     return base64.b64decode(data[key]).decode()
-
-
-def _property(text: str, wanted: str, key: str) -> str:
-    """Return a field of a JSON value: a literal key first, then a dotted path."""
-    try:
-        value: Any = json.loads(text)
-        if isinstance(value, dict) and wanted in value:
-            value = value[wanted]
-        else:
-            for part in wanted.split("."):
-                value = value[int(part)] if isinstance(value, list) else value[part]
-    except (ValueError, KeyError, IndexError, TypeError):
-        raise Failed(f"key {wanted} does not exist in secret {key}") from None
-    if isinstance(value, str):
-        return value
-    return json.dumps(value)

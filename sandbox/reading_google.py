@@ -8,8 +8,10 @@ import urllib.parse
 import urllib.request
 from typing import Any
 
+from sandbox import reading_values
 from sandbox.kubernetes import Cluster, answers
-from sandbox.reading import Failed, Manifest, secret_value
+from sandbox.reading import Manifest, secret_value
+from sandbox.reading_values import Failed, Missing
 
 _TIMEOUT = 5
 _JWT = "urn:ietf:params:oauth:token-type:jwt"
@@ -37,11 +39,43 @@ def value(cluster: Cluster, manifest: Manifest, reference: Manifest, google_url:
     path = f"/v1/projects/{spec.get('projectID', '')}{where}/secrets/{secret}/versions/{version}:access"
     code, found = _ask(google_url + path, token=_token(cluster, manifest, google_url))
     if code == 404:
-        raise Failed("Secret does not exist")
+        raise Missing
     if code != 200:
         status = (found.get("error") or {}).get("status", "")
         raise Failed(f"unable to access Secret from SecretManager Client: rpc error: code = {status}")
     return base64.b64decode(found["payload"]["data"]).decode()
+
+
+def find(cluster: Cluster, manifest: Manifest, wanted: Manifest, google_url: str) -> dict[str, str]:
+    """Return values by name: those that begin with a path and match, or those with labels.
+
+    :raises Failed: the store's identity may not
+    """
+    spec = manifest["spec"]["provider"]["gcpsm"]
+    start = f"/v1/projects/{spec.get('projectID', '')}"
+    # By labels the operator always lists the global secrets.
+    where = f"/locations/{spec['location']}" if spec.get("location") and wanted.get("name") else ""
+    names: list[str] = []
+    page = ""
+    while True:
+        asked = urllib.parse.urlencode({"pageSize": 1000, "pageToken": page})
+        token = _token(cluster, manifest, google_url)
+        code, found = _ask(f"{google_url}{start}{where}/secrets?{asked}", token=token)
+        if code != 200:
+            status = (found.get("error") or {}).get("status", "")
+            raise Failed(f"failed to list secrets: rpc error: code = {status}")
+        names += [one["name"].rpartition("/")[2] for one in found.get("secrets", ()) if _wanted(one, wanted)]
+        page = found.get("nextPageToken", "")
+        if not page:
+            return {name: value(cluster, manifest, {"key": name}, google_url) for name in names}
+
+
+def _wanted(secret: Manifest, wanted: Manifest) -> bool:
+    name = secret["name"].rpartition("/")[2]
+    if wanted.get("name"):
+        return name.startswith(wanted.get("path", "")) and bool(reading_values.matching([name], wanted))
+    tags: dict[str, str] = wanted.get("tags") or {}
+    return tags.items() <= secret.get("labels", {}).items()
 
 
 def _token(cluster: Cluster, manifest: Manifest, url: str) -> str:

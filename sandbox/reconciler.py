@@ -12,7 +12,8 @@ from typing import Any
 
 from sandbox.kubernetes import Cluster, store
 from sandbox.kubernetes.operations import Options
-from sandbox.reading import Failed, Reader
+from sandbox.reading import Reader
+from sandbox.reading_values import Failed, Missing
 
 type Manifest = dict[str, Any]
 
@@ -20,6 +21,7 @@ GROUP = "external-secrets.io"
 MANAGED = "reconcile.external-secrets.io/managed"
 HASH = "reconcile.external-secrets.io/data-hash"
 CONTROLLER = "external-secrets"
+RETAINED = "secret retained due to DeletionPolicy=Retain"
 
 
 def _ready(status: str, reason: str, message: str, old: Manifest | None) -> Manifest:
@@ -116,10 +118,10 @@ class Reconciler:
             return
         try:
             data = self._read(manifest)
-            self._write_secret(manifest, data)
+            said = self._settle(manifest, data)
         except Failed as error:
             self._due[key] = (version, time.monotonic() + min(2.0**failures, 420), failures + 1)
-            self._event(manifest, "Warning", "UpdateFailed", f"error processing spec.data[0]: {error}")
+            self._event(manifest, "Warning", "UpdateFailed", str(error))
             condition = _ready(
                 "False", "SecretSyncedError", "could not get secret data from provider", manifest
             )
@@ -132,7 +134,7 @@ class Reconciler:
         target = (manifest["spec"].get("target") or {}).get("name") or metadata["name"]
         status = {
             "binding": {"name": target},
-            "conditions": [_ready("True", "SecretSynced", "secret synced", manifest)],
+            "conditions": [_ready(*said, manifest)],
             "refreshTime": store.now(),
             "syncedResourceVersion": version,
         }
@@ -141,7 +143,7 @@ class Reconciler:
     def _intact(self, manifest: Manifest) -> bool:
         """Tell whether the target is as we wrote it; a failed one has no target to look at."""
         conditions = (manifest.get("status") or {}).get("conditions") or [{}]
-        if conditions[0].get("status") != "True":
+        if conditions[0].get("status") != "True" or conditions[0].get("message") == RETAINED:
             return True
         target = (manifest["spec"].get("target") or {}).get("name") or manifest["metadata"]["name"]
         secret = self.cluster.get("Secret", target, manifest["metadata"]["namespace"])
@@ -149,15 +151,63 @@ class Reconciler:
         return secret is not None and annotations.get(HASH) == _hash(secret.get("data") or {})
 
     def _read(self, manifest: Manifest) -> dict[str, str]:
-        found = self._find_store(manifest)
-        return {
-            entry["secretKey"]: self.reader.value(found, entry["remoteRef"])
-            for entry in manifest["spec"].get("data") or []
-        }
+        """Return the data of the target; what is gone upstream is left out, unless it is to be retained."""
+        spec = manifest["spec"]
+        keep = (spec.get("target") or {}).get("deletionPolicy", "Retain") == "Retain"
+        data: dict[str, str] = {}
+        for at, entry in enumerate(spec.get("dataFrom") or []):
+            kind = "find" if "find" in entry else "extract"
+            act = self.reader.find if kind == "find" else self.reader.keys
+            data |= self._one(manifest, entry, f"spec.dataFrom[{at}]", keep, act, entry[kind]) or {}
+        for at, entry in enumerate(spec.get("data") or []):
+            wanted = entry["remoteRef"]
+            text = self._one(manifest, entry, f"spec.data[{at}]", keep, self.reader.value, wanted)
+            data |= {} if text is None else {entry["secretKey"]: text}
+        return data
 
-    def _find_store(self, manifest: Manifest) -> Manifest:
+    def _one(
+        self, manifest: Manifest, entry: Manifest, where: str, keep: bool, act: Any, wanted: Manifest
+    ) -> Any:
+        """Return what an entry reads, from its own store or the one of all; None when it is gone and may be."""
+        own = (entry.get("sourceRef") or {}).get("storeRef") or {}
+        try:
+            return act(self._find_store(manifest, own), wanted)
+        except Missing as error:
+            if keep:
+                raise Failed(f"error processing {where}: {error}") from None
+            self._event(
+                manifest,
+                "Normal",
+                "MissingProviderSecret",
+                f"secret does not exist at provider using {where}",
+            )
+            return None
+        except Failed as error:
+            raise Failed(f"error processing {where}: {error}") from None
+
+    def _settle(self, manifest: Manifest, data: dict[str, str]) -> tuple[str, str, str]:
+        """Write the target, or do what the deletion policy says where nothing was found; return the condition."""
+        target = manifest["spec"].get("target") or {}
+        policy = target.get("deletionPolicy", "Retain")
+        if data or policy == "Merge":
+            self._write_secret(manifest, data)
+            return "True", "SecretSynced", "secret synced"
+        if policy == "Retain":
+            return "True", "SecretSynced", RETAINED
+        if target.get("creationPolicy", "Owner") != "Owner":
+            raise Failed("unable to delete secret: deletionPolicy=Delete needs creationPolicy=Owner")
+        namespace, name = (
+            manifest["metadata"]["namespace"],
+            target.get("name") or manifest["metadata"]["name"],
+        )
+        if self.cluster.get("Secret", name, namespace) is not None:
+            resource = self.cluster.store.by_kind("Secret")
+            self.cluster.api.operations.delete(resource, namespace, name, dry_run=False)
+        return "False", "SecretDeleted", "secret deleted due to DeletionPolicy=Delete"
+
+    def _find_store(self, manifest: Manifest, own: Manifest) -> Manifest:
         namespace = manifest["metadata"]["namespace"]
-        reference = manifest["spec"].get("secretStoreRef") or {}
+        reference = own or manifest["spec"].get("secretStoreRef") or {}
         kind, name = reference.get("kind", "SecretStore"), reference.get("name", "")
         found = self.cluster.get(kind, name, namespace if kind == "SecretStore" else "")
         if found is None:

@@ -162,18 +162,22 @@ def main() -> None:
     django.setup()
     from django.test.utils import setup_databases, setup_test_environment, teardown_databases
 
-    from tests import bench_deploys
+    from tests import bench_deploys, bench_inventory
 
     setup_test_environment()
     databases = setup_databases(verbosity=0, interactive=False)
     try:
-        if "deploys" not in sys.argv[1:]:
+        alone = sys.argv[1:]
+        if not alone:
             access = fill()
             names(access)
             pages(access)
             audit(access)
             cluster()
-        bench_deploys.main()
+        if not alone or "inventory" in alone:
+            bench_inventory.main()
+        if not alone or "deploys" in alone or "kubectl" in alone:
+            bench_deploys.main()
     finally:
         teardown_databases(databases, verbosity=0)
 

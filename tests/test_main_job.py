@@ -58,7 +58,9 @@ def link(
 ) -> ExternalSecret:
     found = access.cluster.services.get(name=service)
     wanted = {"key": "prod/db-password", "container": container, "variable": "DB_PASSWORD"} | values
-    return external_secrets.link(service=found, access=access, by=by, values=wanted)
+    container = wanted.pop("container")
+    place = external_secrets.Place.of(found, container)
+    return external_secrets.link(access=access, place=place, by=by, values=wanted)
 
 
 def deploy(cluster: Cluster, by: Any) -> Deploy:

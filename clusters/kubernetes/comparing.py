@@ -12,6 +12,8 @@ from typing import Any
 
 from django.conf import settings
 
+# What items of a list are told apart by, as the API server merges them: mounts have a name too, that of their volume.
+KEYS = ("mountPath", "name")
 LONGEST = 200
 SEALED = "(set, not shown)"
 # Somebody may have put a secret's value where a reference was.
@@ -62,7 +64,7 @@ class _Place:
         return self._down(path, lambda node: node.get(f"f:{name}"))
 
     def item(self, name: str) -> "_Place":
-        """Return the place of the item of that name in a list."""
+        """Return the place of the item that is called so in a list."""
         return self._down(f"{self.path}[{name}]", lambda node: _of_item(node, name))
 
     def _down(self, path: str, into: Callable[[Manifest], Node]) -> "_Place":
@@ -79,14 +81,24 @@ class _Place:
         return tuple(sorted({who for who, _ in self.others}))
 
 
-def _named(step: str) -> str | None:
-    """Return the name in a step such as `k:{"name":"web"}`, or None when items are told apart otherwise."""
-    name = json.loads(step[2:]).get("name") if step.startswith("k:") else None
-    return None if name is None else str(name)
+def called(step: str) -> tuple[str, str] | None:
+    """Return the field and the value in a step such as `k:{"name":"web"}`, None when items are told apart otherwise."""
+    keys = json.loads(step[2:]) if step.startswith("k:") else {}
+    if len(keys) != 1:
+        return None
+    ((field, value),) = keys.items()
+    return (field, str(value)) if field in KEYS else None
 
 
 def _of_item(node: Manifest, name: str) -> Node:
-    return next((inner for step, inner in node.items() if _named(step) == name), None)
+    return next((inner for step, inner in node.items() if (called(step) or ("", ""))[1] == name), None)
+
+
+def _key_of(items: Any) -> str:
+    """Return the field by which the items of a list are told apart, or an empty string."""
+    if not isinstance(items, list) or not items or not all(isinstance(item, dict) for item in items):
+        return ""
+    return next((key for key in KEYS if all(key in item for item in items)), "")
 
 
 def differences(wanted: Manifest, live: Manifest) -> list[Field]:
@@ -122,12 +134,12 @@ def between(before: Manifest, after: Manifest) -> list[Field]:
 def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """Yield the path and the whole value of each leaf, as `_changed` divides an object."""
     if isinstance(value, dict) and value:
-        for key, inner in value.items():
-            yield from _leaves(inner, f"{path}.{key}" if path else key)
-    elif _keyed(value, None):
+        for name, inner in value.items():
+            yield from _leaves(inner, f"{path}.{name}" if path else name)
+    elif key := _keyed(value, None):
         for item in value:
-            rest = {key: inner for key, inner in item.items() if key != "name"}
-            yield from _leaves(rest, f"{path}[{item['name']}]")
+            rest = {name: inner for name, inner in item.items() if name != key}
+            yield from _leaves(rest, f"{path}[{item[key]}]")
     else:
         yield path, value
 
@@ -192,32 +204,30 @@ def show(value: Any) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
-def _keyed(items: Any, node: Node) -> bool:
-    """Tell whether a list is merged by the names of its items; any other is one value."""
-    named = (
-        isinstance(items, list) and bool(items) and all(isinstance(i, dict) and "name" in i for i in items)
-    )
-    return named and (node is None or any(step.startswith("k:") for step in node))
+def _keyed(items: Any, node: Node) -> str:
+    """Return the field by which a list is merged; any other list is one value."""
+    merged = node is None or any(step.startswith("k:") for step in node)
+    return _key_of(items) if merged else ""
 
 
 def _value(of: Any, name: str) -> Any:
     return of.get(name, _ABSENT) if isinstance(of, dict) else _ABSENT
 
 
-def _item(items: Any, name: str) -> Any:
+def _item(items: Any, key: str, name: str) -> Any:
     found = items if isinstance(items, list) else []
-    return next((i for i in found if isinstance(i, dict) and i.get("name") == name), _ABSENT)
+    return next((i for i in found if isinstance(i, dict) and i.get(key) == name), _ABSENT)
 
 
 def _changed(wanted: Any, live: Any, at: _Place) -> Iterator[Field]:
     if isinstance(wanted, dict) and wanted and at.ours != {}:
-        for key, value in wanted.items():
-            yield from _changed(value, _value(live, key), at.field(key))
-    elif _keyed(wanted, at.ours):
+        for name, value in wanted.items():
+            yield from _changed(value, _value(live, name), at.field(name))
+    elif key := _keyed(wanted, at.ours):
         for item in wanted:
-            rest = {key: value for key, value in item.items() if key != "name"}
+            rest = {name: value for name, value in item.items() if name != key}
             if rest:
-                yield from _changed(rest, _item(live, item["name"]), at.item(item["name"]))
+                yield from _changed(rest, _item(live, key, item[key]), at.item(item[key]))
     elif live is _ABSENT or not _within(wanted, live):
         yield Field(at.path, show(live), show(wanted), at.owners)
     elif at.ours is None:
@@ -236,19 +246,19 @@ def _within(wanted: Any, live: Any) -> bool:
     return bool(wanted == live)
 
 
-def _dropped(wanted: Any, live: Any, at: _Place) -> Iterator[Field]:
-    """Yield what we own and want no longer: applying takes it away."""
+def _dropped(wanted: Any, live: Any, at: _Place, key: str = "") -> Iterator[Field]:
+    """Yield what we own and want no longer: applying takes it away. `key` tells an item from the others of its list."""
     for step in at.ours or {}:
-        name = _named(step)
+        item = called(step)
         if step.startswith("f:"):
-            name = step[2:]
+            name, below = step[2:], ""
             place, inner, there = at.field(name), _value(wanted, name), _value(live, name)
-        elif name is not None:
-            place, inner, there = at.item(name), _item(wanted, name), _item(live, name)
+        elif item is not None:
+            name, below = item[1], item[0]
+            place, inner, there = at.item(name), _item(wanted, *item), _item(live, *item)
         else:
             continue
-        below = any(step != "." for step in place.ours or {})
-        if inner is not _ABSENT or below:
-            yield from _dropped(inner, there, place)
-        elif there is not _ABSENT and not (name == "name" and "." in (at.ours or {})):
+        if inner is not _ABSENT or any(step != "." for step in place.ours or {}):
+            yield from _dropped(inner, there, place, below)
+        elif there is not _ABSENT and name != key:
             yield Field(place.path, show(there), "")

@@ -25,6 +25,13 @@ KINDS: dict[tuple[str, str], tuple[str, bool]] = {
     ("external-secrets.io/v1", "ClusterSecretStore"): ("clustersecretstores", False),
     ("external-secrets.io/v1", "SecretStore"): ("secretstores", True),
     ("external-secrets.io/v1", "ExternalSecret"): ("externalsecrets", True),
+    ("external-secrets.io/v1", "ClusterExternalSecret"): ("clusterexternalsecrets", False),
+    # Only read: what an operator of before 0.16 serves.
+    ("external-secrets.io/v1beta1", "ClusterSecretStore"): ("clustersecretstores", False),
+    ("external-secrets.io/v1beta1", "SecretStore"): ("secretstores", True),
+    ("external-secrets.io/v1beta1", "ExternalSecret"): ("externalsecrets", True),
+    ("external-secrets.io/v1beta1", "ClusterExternalSecret"): ("clusterexternalsecrets", False),
+    ("external-secrets.io/v1alpha1", "PushSecret"): ("pushsecrets", True),
     ("authorization.k8s.io/v1", "SelfSubjectAccessReview"): ("selfsubjectaccessreviews", False),
     ("authentication.k8s.io/v1", "SelfSubjectReview"): ("selfsubjectreviews", False),
 }

@@ -185,6 +185,8 @@ class Operations:
                 f"Kind={resource.kind}): {unknown[0]}: field not declared in schema",
             )
         live = self.store.find(key)
+        if live is not None:
+            self._same_revision(resource, live, body)
         base = live or self._named(
             resource, namespace, {"metadata": {"name": key[3]}, "apiVersion": resource.api_version}
         )

@@ -4,7 +4,7 @@ import copy
 import re
 from typing import Any
 
-from sandbox.kubernetes import answers
+from sandbox.kubernetes import answers, volumes
 from sandbox.kubernetes.resources import Resource
 
 _NAME = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
@@ -17,8 +17,12 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "object": (dict,), "array": (list,), "string": (str,), "boolean": (bool,), "integer": (int,), "number": (int, float),
 }  # fmt: skip
 
+WORKLOADS = ("Deployment", "StatefulSet", "CronJob")
 # Field names of built-in kinds, so that a misspelt one is refused: path of names → the fields there.
 _ENV = {"name", "value", "valueFrom"}
+_MOUNT = {
+    "name", "readOnly", "recursiveReadOnly", "mountPath", "subPath", "subPathExpr", "mountPropagation",
+}  # fmt: skip
 _CONTAINER = {
     "name", "image", "command", "args", "workingDir", "ports", "envFrom", "env", "resources", "resizePolicy",
     "restartPolicy", "volumeMounts", "volumeDevices", "livenessProbe", "readinessProbe", "startupProbe", "lifecycle",
@@ -53,6 +57,8 @@ def with_defaults(manifest: dict[str, Any], resource: Resource) -> dict[str, Any
         manifest["data"] = (manifest.get("data") or {}) | encoded
     if resource.kind == "Secret":
         manifest.setdefault("type", "Opaque")
+    if resource.kind in WORKLOADS:
+        volumes.default(_pod_spec(manifest)[0] or {})
     return manifest
 
 
@@ -90,6 +96,9 @@ def unknown_fields(manifest: dict[str, Any], resource: Resource) -> list[str]:
         found += [f"{at}.{name}" for name in container if name not in _CONTAINER]
         for env in container.get("env") or []:
             found += [f'{at}.env[name="{env.get("name")}"].{name}' for name in env if name not in _ENV]
+        for mount in container.get("volumeMounts") or []:
+            of = f'{at}.volumeMounts[mountPath="{mount.get("mountPath")}"]'
+            found += [f"{of}.{name}" for name in mount if name not in _MOUNT]
     return found
 
 
@@ -188,7 +197,7 @@ def _pod_spec(manifest: dict[str, Any]) -> tuple[dict[str, Any] | None, str]:
 
 
 def _workload_problems(manifest: dict[str, Any], resource: Resource) -> list[tuple[str, str]]:
-    if resource.kind not in ("Deployment", "StatefulSet", "CronJob"):
+    if resource.kind not in WORKLOADS:
         return []
     causes: list[tuple[str, str]] = []
     spec = manifest.get("spec") or {}
@@ -203,4 +212,4 @@ def _workload_problems(manifest: dict[str, Any], resource: Resource) -> list[tup
     for at, container in enumerate(containers):
         if not container.get("image"):
             causes.append((f"{where[1:]}.containers[{at}].image", "Required value"))
-    return causes
+    return causes + list(volumes.problems(pod or {}, where[1:]))

@@ -6,8 +6,9 @@ from typing import Any
 
 from django.utils.crypto import salted_hmac
 
-from accesses import providers
-from accesses.models import Access, AccessDraft
+from accesses import providers, variants
+from accesses.models import Access, AccessDraft, StoreVariant
+from accesses.providers.references import Varied
 from clusters.models import Cluster
 
 API = "external-secrets.io/v1"
@@ -32,17 +33,42 @@ def selector(cluster: Cluster) -> str:
 
 def store(access: Access) -> dict[str, Any]:
     """Return the ClusterSecretStore, open to the access's namespaces only."""
+    return _store(access, access.store_name, _spec(access))
+
+
+def _spec(access: Access) -> dict[str, Any]:
     provider = providers.PROVIDERS[access.provider]
     auth = provider.method_of(access).auth(access, access.cluster.operator_namespace)
+    return provider.store_provider(access, auth)
+
+
+def _store(access: Access, name: str, spec: dict[str, Any]) -> dict[str, Any]:
     return {
         "apiVersion": API,
         "kind": "ClusterSecretStore",
-        "metadata": {"name": access.store_name, "labels": labels(access.cluster, access.pk)},
-        "spec": {
-            "conditions": [{"namespaces": sorted(access.namespaces)}],
-            "provider": provider.store_provider(access, auth),
-        },
+        "metadata": {"name": name, "labels": labels(access.cluster, access.pk)},
+        "spec": {"conditions": [{"namespaces": sorted(access.namespaces)}], "provider": spec},
     }
+
+
+def _varied(access: Access, variant: StoreVariant) -> Varied:
+    return providers.PROVIDERS[access.provider].references.vary(access, variant, _spec(access))
+
+
+def stores(access: Access) -> list[dict[str, Any]]:
+    """Return its own ClusterSecretStore, then one for each of its variants that links use."""
+    found = [_store(access, one.store_name, _varied(access, one).spec) for one in variants.used(access)]
+    return [store(access), *found]
+
+
+def signing_in(access: Access) -> list[dict[str, Any]]:
+    """Return the Secret and the ServiceAccounts that its stores refer to."""
+    accounts = [
+        _service_account(access, one.service_account, annotations)
+        for one in variants.used(access)
+        if (annotations := _varied(access, one).annotations) is not None
+    ]
+    return [one for one in (secret(access), service_account(access), *accounts) if one]
 
 
 def secret(access: Access) -> dict[str, Any] | None:
@@ -70,14 +96,18 @@ def service_account(access: Access | AccessDraft) -> dict[str, Any] | None:
     annotations = providers.PROVIDERS[access.provider].method_of(access).annotations
     if annotations is None:
         return None
+    return _service_account(access, access.service_account, annotations(access))
+
+
+def _service_account(access: Access | AccessDraft, name: str, annotations: dict[str, str]) -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "ServiceAccount",
         "metadata": {
-            "name": access.service_account,
+            "name": name,
             "namespace": access.cluster.operator_namespace,
             "labels": labels(access.cluster, access.pk),
-            "annotations": annotations(access),
+            "annotations": annotations,
         },
         # No pod runs as it.
         "automountServiceAccountToken": False,
@@ -92,7 +122,8 @@ def _digest(access: Access, data: dict[str, str]) -> str:
 
 def preview(access: Access) -> list[dict[str, Any]]:
     """Return what a deploy applies for this access, without a value."""
-    shown = secret(access)
-    if shown is not None:
-        shown["data"] = dict.fromkeys(shown["data"], HIDDEN)
-    return [manifest for manifest in (shown, service_account(access), store(access)) if manifest]
+    shown = [*signing_in(access), *stores(access)]
+    for one in shown:
+        if one["kind"] == "Secret":
+            one["data"] = dict.fromkeys(one["data"], HIDDEN)
+    return shown

@@ -1,5 +1,6 @@
 """Making, changing and removing accesses, and keeping what a test of them found."""
 
+import copy
 import datetime
 from dataclasses import dataclass, field
 from functools import partial
@@ -10,7 +11,7 @@ from django.db.models import ProtectedError
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from accesses import identities, providers, signals, situations, trials
+from accesses import identities, providers, signals, situations, trials, variants
 from accesses.models import Access, AccessDraft
 from accounts.audit import services as audit
 from accounts.models import User
@@ -182,6 +183,7 @@ def change(
     live = found.get(pk=access.pk)
     check_version(live, seen_version)
     _keep_namespaces_in_use(live, values.namespaces)
+    _keep_overrides_in_use(live, values)
     renewed = (values.credential or {}) != (live.credential or {})
     before, after = _public_of(live), values.public()
     same = live.expires_at == values.expires_at
@@ -246,6 +248,15 @@ def _keep_namespaces_in_use(access: Access, namespaces: list[str]) -> None:
     used = sorted(set(shut.values_list("namespace", flat=True)))
     if used:
         raise InUse(f"Services of {', '.join(used)} have linked secrets from here. Unlink them first.")
+
+
+def _keep_overrides_in_use(access: Access, values: Values) -> None:
+    """Refuse a method by which linked secrets could not be read from elsewhere any more, as they are now."""
+    after = values.put(copy.copy(access))
+    for one in variants.used(access):
+        why = variants.why_not(after, variants.of(one))
+        if why:
+            raise InUse(f"Linked secrets are read with {one}. {why} Edit or unlink them first.")
 
 
 @transaction.atomic

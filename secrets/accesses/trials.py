@@ -132,7 +132,9 @@ def _signed_in(manager: providers.SecretManager) -> Fact:
 def _probes(manager: providers.SecretManager, page: providers.Page) -> list[Fact]:
     """Return which of the needed actions the identity has, as far as that can be told without reading a value."""
     with contextlib.suppress(providers.ProviderError):
-        return [Fact(one.action, one.ok, one.text, one.on) for one in manager.probe(page.entries)]
+        # What is scheduled for deletion answers no request, whatever the identity may do.
+        entries = [entry for entry in page.entries if entry.deletes_at is None]
+        return [Fact(one.action, one.ok, one.text, one.on) for one in manager.probe(entries)]
     return []
 
 

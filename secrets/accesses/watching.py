@@ -4,7 +4,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from accesses import causes, manifests
+from accesses import causes, manifests, variants
 from accesses.models import Access
 from clusters import addons, kubernetes
 from clusters.kubernetes import conditions
@@ -40,22 +40,46 @@ def warnings(run: addons.Run) -> dict[str, str]:
 def keep(access: Access, condition: dict[str, Any], warning: str) -> causes.Cause | None:
     """Keep on an access what the operator says of its store; return the cause when it does not accept it."""
     well, message = condition.get("status") == "True", str(condition.get("message") or "")
-    cause = None if well or not condition else causes.translate(f"{message} {warning}".strip())
+    cause = None if well or not condition else causes.translate(f"{message} {warning}".strip(), access)
     Access.objects.filter(pk=access.pk, version=access.version).update(
         validated=well if condition else None,
         validated_reason=cause.reason[:300] if cause else causes.clean(message),
-        validated_remedy=cause.remedy if cause else "",
+        validated_remedy=cause.remedy[:300] if cause else "",
         validated_at=timezone.now(),
     )
     return cause
 
 
+def keep_elsewhere(
+    access: Access, found: dict[str, dict[str, Any]], warnings: dict[str, str]
+) -> list[tuple[causes.Cause, str]]:
+    """Return why the operator does not accept stores of an access's variants, as (cause, which); keep it on the access.
+
+    `found` are conditions by the store's name. The access's own store is not concerned.
+    """
+    refused = []
+    for one in variants.used(access):
+        said = found.get(one.store_name, {})
+        if said.get("status") == "False":
+            cause = causes.translate(f"{said.get('message')} {warnings.get(one.store_name, '')}".strip())
+            refused.append((cause, f"the store of {access.name} for {one}"))
+    if refused:
+        cause, what = refused[0]
+        Access.objects.filter(pk=access.pk, version=access.version).update(
+            validated_reason=f"{what[:1].upper()}{what[1:]}: {cause.reason}"[:300],
+            validated_remedy=cause.remedy,
+        )
+    return refused
+
+
 def watch(run: addons.Run) -> None:
     """Keep what is so now, for the accesses that were deployed."""
-    deployed = list(run.cluster.accesses.filter(accepted_at__isnull=False))
+    rows = run.cluster.accesses.filter(accepted_at__isnull=False)
+    deployed = list(rows.prefetch_related(variants.prefetch()))
     if not deployed:
         return
     found, said = stores(run), warnings(run)
     for access in deployed:
         if access.store_name in found:
             keep(access, ready(found[access.store_name]), said.get(access.store_name, ""))
+            keep_elsewhere(access, {name: ready(one) for name, one in found.items()}, said)

@@ -73,6 +73,8 @@ class InventoryState(models.Model):
     read_at = models.DateTimeField(null=True)
     # When what changed since was last asked for; the whole list is older.
     refreshed_at = models.DateTimeField(null=True)
+    # When the manager was last asked, well or not.
+    tried_at = models.DateTimeField(null=True)
     entries = models.PositiveIntegerField(default=0)
     # How many names the reading at work has seen so far.
     seen = models.PositiveIntegerField(default=0)

@@ -8,7 +8,8 @@ from django.db import transaction
 from django.db.models import Count
 from django.utils import timezone
 
-from accesses.models import Access
+from accesses import variants
+from accesses.models import Access, StoreVariant
 from accesses.providers import PROVIDERS
 from accounts.audit import services as audit
 from accounts.models import User
@@ -48,12 +49,17 @@ def targets(source: Access, links: ExternalSecretQuerySet) -> list[Target]:
 
 
 def _judge(source: Access, others: list[Access], links: ExternalSecretQuerySet) -> list[Target]:
-    rows = links.order_by().values_list("namespace", "key", "version")
+    rows = links.order_by().select_related("variant")
     namespaces, keys, pinned = set(), set(), 0
-    for namespace, key, version in rows:
-        namespaces.add(namespace)
-        keys.add(key)
-        pinned += bool(version)
+    elsewhere: dict[StoreVariant, int] = {}
+    for link in rows:
+        namespaces.add(link.namespace)
+        pinned += bool(link.version)
+        if link.variant is not None:
+            elsewhere[link.variant] = elsewhere.get(link.variant, 0) + 1
+        elif link.takes in (link.Takes.VALUE, link.Takes.KEYS):
+            # Of names elsewhere, and of what several are found by, no inventory says anything.
+            keys.add(link.key)
     known = _known(others, keys)
     found = []
     for access in others:
@@ -61,6 +67,7 @@ def _judge(source: Access, others: list[Access], links: ExternalSecretQuerySet) 
         read = state if state is not None and state.read_at is not None else None
         unknown = sorted(keys - known.get(access.pk, set())) if read else []
         why = _shut(access, namespaces) or _foreign(source, access, read, unknown, pinned)
+        why = why or _not_elsewhere(access, elsewhere)
         obstacle, remedy = why or ("", "")
         found.append(Target(access, obstacle, remedy, unknown, read))
     return found
@@ -116,6 +123,23 @@ def _foreign(
     return None
 
 
+def _not_elsewhere(access: Access, elsewhere: dict[StoreVariant, int]) -> tuple[str, str] | None:
+    """Say why what is read with a region, role or audience of its own cannot be read so through another access."""
+    for variant, count in elsewhere.items():
+        overrides = variants.of(variant)
+        why = variants.why_not(access, overrides)
+        if not why:
+            rules = PROVIDERS[access.provider].references
+            why = next((words for _, words in rules.wrong_together(access, overrides)), "")
+        if why:
+            words = "1 secret is" if count == 1 else f"{count} secrets are"
+            return (
+                f"{words} read with {variant}, which {access} cannot do. {why}",
+                "Edit them first, or move only the others.",
+            )
+    return None
+
+
 def listed(names: Collection[str]) -> str:
     """Return the first few names, and how many more there are."""
     shown, more = list(names)[:NAMED], len(names) - NAMED
@@ -166,11 +190,12 @@ def _moved(source: Access, target: Access, chosen: ExternalSecretQuerySet, by: U
             "cluster": source.cluster.name,
         },
     )
+    _take_along(source, target, ids)
     moving, now = ExternalSecret.objects.filter(pk__in=ids, access=source), timezone.now()
     never = moving.filter(status=ExternalSecret.Status.NEVER)
     count = never.update(access=target, updated_at=now)
     # `refused` keeps what the operator says of the old store from being taken for the state of the new one.
-    return count + moving.update(
+    count += moving.update(
         access=target,
         updated_at=now,
         status=ExternalSecret.Status.WAITING,
@@ -178,3 +203,12 @@ def _moved(source: Access, target: Access, chosen: ExternalSecretQuerySet, by: U
         status_remedy=f"Deploy {source.cluster}.",
         refused=True,
     )
+    variants.sweep(source)
+    return count
+
+
+def _take_along(source: Access, target: Access, ids: list[uuid.UUID]) -> None:
+    """Give what is read elsewhere a variant of the other access with the same overrides."""
+    for variant in variants.in_use(source):
+        kept = variants.use(target, **variants.of(variant))
+        ExternalSecret.objects.filter(pk__in=ids, variant=variant).update(variant=kept)

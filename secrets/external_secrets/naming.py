@@ -1,9 +1,11 @@
-"""The variable's name that a secret's name suggests."""
+"""What a secret's name suggests: the variable's name, the path of a file."""
 
 import re
 
 LONGEST = 200
+SECRETS = "/vault/secrets"
 _ILLEGAL = re.compile(r"[^A-Z0-9_]")
+_ILLEGAL_IN_PATH = re.compile(r"[^A-Za-z0-9_.@+=,-]+")
 # AWS ends the ARN of a secret with a hyphen and six characters of its own.
 _SECRETS_MANAGER_ARN = re.compile(
     r"\Aarn:[^:]*:secretsmanager:[^:]*:\d*:secret:(?P<name>.+?)(-[A-Za-z0-9]{6})?\Z"
@@ -18,10 +20,22 @@ def plain_name(key: str) -> str:
     return key.split(":", 5)[5] if key.startswith("arn:") and key.count(":") >= 5 else key
 
 
-def derive_variable(key: str) -> str:
-    """Return a legal variable name from the last segment of a name: `prod/db-password` becomes `DB_PASSWORD`."""
-    segments = [segment for segment in plain_name(key).split("/") if segment.strip()]
-    if not segments:
-        return ""
-    name = _ILLEGAL.sub("_", segments[-1].strip().upper())[:LONGEST]
-    return f"_{name}"[:LONGEST] if name[0].isdigit() else name
+def last_segment(key: str) -> str:
+    """Return the last part of a name that is not blank, or an empty string."""
+    segments = [segment.strip() for segment in plain_name(key).split("/")]
+    return next((segment for segment in reversed(segments) if segment), "")
+
+
+def derive_variable(key: str, json_field: str = "") -> str:
+    """Return a legal variable name: `prod/db-password` becomes `DB_PASSWORD`, the field `user` of `prod/db` `DB_USER`."""
+    name = "_".join(filter(None, (last_segment(key), json_field.strip())))
+    name = _ILLEGAL.sub("_", name.upper())[:LONGEST]
+    return f"_{name}"[:LONGEST] if name[:1].isdigit() else name
+
+
+def derive_path(key: str, json_field: str = "") -> str:
+    """Return where a file of a name goes by default: `prod/db.json` becomes `/vault/secrets/db.json`."""
+    name = "-".join(filter(None, (last_segment(key), json_field.strip())))
+    # Kubernetes takes names that begin with two dots for its own.
+    name = _ILLEGAL_IN_PATH.sub("-", name)[:LONGEST].strip("-").lstrip(".")
+    return f"{SECRETS}/{name or 'secret'}"

@@ -1,150 +1,253 @@
-"""Linking a secret to a service, removing a link, asking for an inventory."""
+"""Linking a secret to a service or a namespace, changing and removing a link, asking for an inventory."""
 
 import logging
-import re
-from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from accesses.models import Access
+from accesses import variants
+from accesses.models import Access, StoreVariant
 from accounts.audit import services as audit
 from accounts.models import User
 from clusters import services as cluster_services
-from clusters.models import Cluster, Service
-from external_secrets import tasks
+from clusters.models import Cluster
+from external_secrets import clashes, placing, tasks, telling
 from external_secrets.models import ExternalSecret, InventoryState
+from external_secrets.placing import Place, why_not
+
+__all__ = ["Changed", "Clash", "NotAllowed", "Place", "change", "link", "read_names", "unlink", "why_not"]
 
 logger = logging.getLogger(__name__)
 
+# What an alias has of the link whose value it is another name for.
+READ = ("access", "variant", "takes", "key", "tags", "json_field", "version")
+_MOMENT = "another link, made a moment ago"
+
 
 class Clash(Exception):
-    """The container already has a variable of that name. `str()` says where that one comes from."""
+    """Something is in the way. `str()` says what and where it comes from; `found` names the fields."""
+
+    def __init__(self, found: list[clashes.Found]) -> None:
+        super().__init__(" ".join(one.text for one in found))
+        self.found = found
 
 
 class NotAllowed(Exception):
-    """The access may not be used by the service. `str()` says why."""
+    """It may not go there, or not become that. `str()` says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a link goes. Without a service it is every service of the namespace, without a container every container."""
-
-    cluster: Cluster
-    namespace: str
-    service: Service | None = None
-    container: str = ""
-
-    @classmethod
-    def of(cls, service: Service, container: str = "") -> "Place":
-        return cls(service.cluster, service.namespace, service, container)
-
-    def __str__(self) -> str:
-        return str(self.service) if self.service else f"namespace {self.namespace}"
-
-
-def why_not(access: Access, place: Place) -> str:
-    """Return why an access may not be used there, or an empty string when it may."""
-    if place.cluster.pk != access.cluster_id:
-        return f"{place} is on another cluster than {access}"
-    if place.namespace not in access.namespaces:
-        return f"{access} is not open to the namespace {place.namespace}"
-    return ""
-
-
-def clash_with(place: Place, variable: str) -> str:
-    """Return where the variable of that name comes from there, or an empty string when there is none.
-
-    What an earlier deploy of ours put there is no clash: the next deploy replaces it.
-    """
-    links = ExternalSecret.objects.filter(cluster=place.cluster, namespace=place.namespace)
-    other = links.filter(service=place.service, container=place.container, variable=variable).first()
-    if other is not None:
-        return f"the secret {other.key}, which is linked already"
-    found = (place.service.container(place.container) if place.service else None) or {}
-    for entry in found.get("env", []):
-        if entry["name"] == variable and not _is_ours(entry["source"], variable):
-            return str(entry["source"])
-    return ""
-
-
-def _is_ours(source: str, variable: str) -> bool:
-    words = ExternalSecret(variable=variable).object_name.rpartition("-")[0]
-    return bool(re.fullmatch(rf"secret {re.escape(words)}-[0-9a-f]{{8}}/{re.escape(variable)}", source))
+class Changed(Exception):
+    """Somebody else changed the link meanwhile. `str()` says what it is now."""
 
 
 @transaction.atomic
-def link(*, access: Access, place: Place, by: User, values: dict[str, Any]) -> ExternalSecret:
+def link(
+    *,
+    access: Access,
+    place: Place,
+    by: User,
+    values: dict[str, Any],
+    overrides: dict[str, str] | None = None,
+    alias_of: ExternalSecret | None = None,
+    takes_over: bool = False,
+) -> ExternalSecret:
     """Link a secret to a service or a namespace; the cluster's next deploy brings it there.
 
-    `values` are columns of the link that say what it takes and as what it arrives.
+    `values` are columns of the link that say what it takes and as what it arrives; `overrides` the region, role_arn
+    and audience in which it differs from its access. What an alias takes is its original's. With `takes_over`
+    what the workload's own manifest has there is no clash: a deploy asks before it takes that over.
 
     :raises Clash: there is such a variable or file already
     :raises NotAllowed: the access is of another cluster, or not open to the namespace
     """
-    refusal = why_not(access, place)
-    if refusal:
-        raise NotAllowed(f"{refusal}.")
-    source = clash_with(place, values["variable"])
-    if source:
-        raise Clash(clash_text(place, values, source))
-    try:
-        with transaction.atomic():
-            made = ExternalSecret.objects.create(
-                cluster=place.cluster,
-                namespace=place.namespace,
-                service=place.service,
-                container=place.container,
-                access=access,
-                **values,
-            )
-    except IntegrityError as error:
-        raise Clash(clash_text(place, values, "another link, made a moment ago")) from error
-    # The cluster before the audit log, as everywhere, so that no two wait for each other.
+    # The cluster first, as everywhere, so that no two wait for each other; and what is checked now stays so.
     cluster_services.changed(place.cluster)
-    details = {**values, "container": place.container, "access": access.name, "cluster": place.cluster.name}
+    allow(access, place, alias_of)
+    if alias_of is not None:
+        values = values | {name: getattr(alias_of, name) for name in READ}
+    else:
+        values = values | {"access": access, "variant": variant_of(access, overrides)}
+    refuse(clashes.Around(place, takes_over=takes_over).find(values))
+    made = ExternalSecret(**placing.columns(place), **values, alias_of=alias_of)
+    save(made, place)
     audit.record(
         organization=place.cluster.organization,
         by=by,
         action="external_secret.linked",
         target=made,
-        details=details,
+        details=telling.told(made),
     )
     return made
 
 
-def clash_text(place: Place, values: dict[str, Any], source: str) -> str:
-    """Return the sentence that says which variable is there already, and where it comes from."""
-    where = f"The container {place.container}" if place.container else str(place)
-    return f"{where} already has {values['variable']}, from {source}."
+@transaction.atomic
+def change(
+    *,
+    link: ExternalSecret,
+    access: Access,
+    place: Place,
+    values: dict[str, Any],
+    by: User,
+    seen_version: str,
+    overrides: dict[str, str] | None = None,
+) -> ExternalSecret:
+    """Make a link something else or bring it elsewhere; nothing is written where nothing differs.
+
+    `overrides` None keeps those that it has. What an alias takes stays its original's.
+
+    :raises Changed: somebody else changed it since `seen_version`, its `updated_at` as ISO text
+    :raises Clash: there is such a variable or file already
+    :raises NotAllowed: it may not go there, or not become that
+    """
+    # The cluster first, as everywhere, so that no two wait for each other.
+    Cluster.objects.select_for_update(no_key=True).get(pk=link.cluster_id)
+    live = _locked(link, seen_version)
+    allow(access, place, live.alias_of)
+    values = dict(values)
+    if live.alias_of is not None:
+        values = {name: value for name, value in values.items() if name not in READ}
+    else:
+        values["access"] = access
+        values["variant"] = live.variant if overrides is None else variant_of(access, overrides)
+    _keep_aliases(live, place, values)
+    before = telling.everything(live)
+    for name, value in (placing.columns(place) | values).items():
+        setattr(live, name, value)
+    if telling.everything(live) == before:
+        return live
+    refuse(clashes.Around(place, without=[live.pk]).find(vars(live)))
+    wait(live, f"Changed; {live.cluster} still has it as it was.")
+    save(live, place)
+    _carry(live)
+    variants.sweep(link.access)
+    cluster_services.changed(live.cluster)
+    audit.record(
+        organization=live.cluster.organization,
+        by=by,
+        action="external_secret.changed",
+        target=live,
+        details=telling.difference(live, before),
+    )
+    return live
 
 
 @transaction.atomic
 def unlink(*, link: ExternalSecret, by: User) -> None:
-    """Remove a link; the cluster's next deploy takes the variable and the Secret away."""
+    """Remove a link and its aliases; the cluster's next deploy takes what they brought and the Secret away."""
     cluster = link.cluster
     cluster_services.changed(cluster)
-    details = {
-        "key": link.key,
-        "variable": link.variable,
-        "container": link.container,
-        "access": link.access.name,
-        "cluster": cluster.name,
-    }
+    aliases = [str(alias) for alias in link.aliases.select_related("service")]
     audit.record(
         organization=cluster.organization,
         by=by,
         action="external_secret.unlinked",
         target=link,
-        details=details,
+        details=telling.told(link) | ({"aliases": ", ".join(aliases)} if aliases else {}),
     )
     link.delete()
+    variants.sweep(link.access)
+
+
+def variant_of(access: Access, overrides: dict[str, str] | None) -> StoreVariant | None:
+    """Return the second store of an access for what differs from it, None where nothing does."""
+    return variants.use(access, **overrides) if overrides else None
+
+
+def allow(access: Access, place: Place, original: ExternalSecret | None = None) -> None:
+    """Refuse a place that the access, or the link whose other name it is, has nothing to do with.
+
+    :raises NotAllowed: with the reason
+    """
+    fresh = Access.objects.select_related("cluster").filter(pk=access.pk).first()
+    refusal = why_not(fresh, place) if fresh else f"{access} was deleted a moment ago"
+    if refusal:
+        raise NotAllowed(f"{refusal}.")
+    if original is None:
+        return
+    if original.takes != ExternalSecret.Takes.VALUE or original.alias_of_id is not None:
+        raise NotAllowed(f"{original.title} is not one value of its own, so that it can have no other name.")
+    if (original.cluster_id, original.namespace) != (place.cluster.pk, place.namespace):
+        raise NotAllowed(
+            f"An alias stays in the namespace {original.namespace}, where the Secret of {original.title} is. "
+            "Link the secret anew to have it elsewhere."
+        )
+
+
+def refuse(found: list[clashes.Found]) -> None:
+    """Stop when something is in the way.
+
+    :raises Clash: with all of it
+    """
+    if found:
+        raise Clash(found)
+
+
+def save(link: ExternalSecret, place: Place) -> None:
+    """Write a link; the database has the last word on what is there already.
+
+    :raises Clash: another link was faster
+    """
+    try:
+        with transaction.atomic():
+            link.save()
+    except IntegrityError as error:
+        field = "path" if "path_is_unique" in str(error) else "variable"
+        what = getattr(link, field)
+        raise Clash([clashes.Found(field, f"{place.words} already has {what}, from {_MOMENT}.")]) from error
+
+
+def wait(link: ExternalSecret, reason: str) -> None:
+    """Note that the cluster does not have a link as it is now, until a deploy has brought it."""
+    if link.status == ExternalSecret.Status.NEVER:
+        return
+    link.status, link.status_reason = ExternalSecret.Status.WAITING, reason
+    link.status_remedy = f"Deploy {link.cluster}."
+    # What the operator says until then is about what it was.
+    link.refused = True
+
+
+def _locked(link: ExternalSecret, seen: str) -> ExternalSecret:
+    """Return the link as it is now, for nobody else to change until this is done."""
+    rows = ExternalSecret.objects.select_for_update(no_key=True, of=("self",))
+    live = rows.select_related(
+        "access", "variant", "service", "cluster__organization", "alias_of"
+    ).filter(pk=link.pk).first()  # fmt: skip
+    if live is None:
+        raise Changed("Somebody unlinked it while you were here.")
+    if live.updated_at.isoformat() != seen:
+        now = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in telling.told(live).items())
+        raise Changed(
+            f"Somebody changed this link while you were here. It is now: {now}. "
+            "Send the form once more to replace that by what is below."
+        )
+    return live
+
+
+def _keep_aliases(live: ExternalSecret, place: Place, values: dict[str, Any]) -> None:
+    """Refuse what would leave the link's aliases without a value."""
+    names = [alias.title for alias in live.aliases.all()]
+    if not names:
+        return
+    listed = ", ".join(names)
+    if place.namespace != live.namespace:
+        raise NotAllowed(f"Its value has other names in {live.namespace}: {listed}. Unlink them first.")
+    if values.get("takes", live.takes) != ExternalSecret.Takes.VALUE:
+        raise NotAllowed(f"Its one value has other names: {listed}. Unlink them first.")
+
+
+def _carry(link: ExternalSecret) -> None:
+    """Let the link's aliases take what it takes now."""
+    values = {name: getattr(link, name) for name in READ}
+    link.aliases.update(**values, updated_at=timezone.now())
 
 
 def read_names(access: Access) -> None:
-    """Ask a worker to read an access's names. With the broker away, the inventory's state says so."""
+    """Ask a worker to read an access's names, if they are kept. With the broker away, the inventory's state says so."""
+    if not settings.INVENTORY:
+        return
     InventoryState.objects.update_or_create(access=access, defaults={"asked_at": timezone.now()})
     try:
         tasks.read_inventory.delay(access_id=str(access.pk))

@@ -5,7 +5,7 @@ from typing import Any
 from celery import shared_task
 
 from accesses.models import Access
-from external_secrets import inventory
+from external_secrets import inventory, syncing
 
 
 @shared_task  # type: ignore[untyped-decorator]
@@ -14,3 +14,17 @@ def read_inventory(*, access_id: str, **_: Any) -> None:
     access = Access.objects.filter(pk=access_id).select_related("cluster").first()
     if access is not None:
         inventory.read_all(access)
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def read_again(*, link_ids: list[str], **_: Any) -> None:
+    """Have the operator read links again and keep what comes of it; what is gone meanwhile is left out."""
+    syncing.run(link_ids)
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def refresh_inventory(*, access_id: str, **_: Any) -> None:
+    """Bring in what changed upstream; does nothing when the access is gone."""
+    access = Access.objects.filter(pk=access_id).select_related("cluster").first()
+    if access is not None:
+        inventory.refresh(access)

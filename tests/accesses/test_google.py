@@ -1,5 +1,6 @@
 """What is particular to Google: its forms, its regions, its pages, and the identities that it trusts."""
 
+import datetime
 import json
 import logging
 import subprocess
@@ -412,6 +413,16 @@ class TestNames:
             if not page.cursor:
                 return names
             cursor = page.cursor
+
+    def test_a_secret_that_was_just_made_is_a_change(self, access, sandbox_google):
+        before = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=2)
+        sandbox_google.put("made-just-now", "value")
+
+        found = trials.connect(access).changes(before)
+        sandbox_google.delete("made-just-now")
+
+        assert [entry.name for entry in found.entries] == ["made-just-now"]
+        assert found.cursor == ""
 
     def test_an_entry_has_its_full_name_labels_and_age(self, access):
         entry = trials.connect(access).page("prod-shop-database").entries[0]

@@ -1,5 +1,6 @@
 """Every provider keeps the same contract, over the network, against what stands in for its secret manager."""
 
+import datetime
 import logging
 import re
 import subprocess
@@ -93,6 +94,26 @@ def test_a_prefix_is_answered_by_the_manager(provider, access, found):
 @pytest.mark.parametrize("prefix", ["!dev", "no such name", "ü", "*", "%", "x" * 600, "\x00", "'; --"])
 def test_a_prefix_that_no_name_can_have_finds_nothing(provider, access, prefix):
     assert trials.connect(access).page(prefix=prefix).entries == []
+
+
+def test_the_record_says_whether_the_client_tells_changes(provider, access):
+    assert isinstance(trials.connect(access), providers.TellsChanges) is provider.tells_changes
+
+
+@pytest.mark.parametrize("slug", [slug for slug, one in providers.PROVIDERS.items() if one.tells_changes])
+def test_changes_since_long_ago_are_every_name_and_since_tomorrow_none(slug, provider, access, found):
+    manager: Any = trials.connect(access)
+    long_ago = datetime.datetime(2001, 1, 1, tzinfo=datetime.UTC)
+    names, cursor, more = [], "", True
+    while more:
+        page = manager.changes(long_ago, cursor)
+        names += [entry.name for entry in page.entries]
+        cursor, more = page.cursor, bool(page.cursor)
+
+    tomorrow = manager.changes(datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=1))
+
+    assert sorted(names) == sorted(found.names)
+    assert (tomorrow.entries, tomorrow.cursor) == ([], "")
 
 
 def test_an_entry_holds_no_value(provider, access, found):

@@ -13,8 +13,9 @@ from tests.external_secrets.manager import ACCOUNT, CHANGED, FakeManager
 
 
 @pytest.fixture(autouse=True)
-def hasty(monkeypatch) -> None:
-    """Who is throttled waits as little as can be."""
+def hasty(monkeypatch, settings) -> None:
+    """Who is throttled waits as little as can be, and who is not does not wait."""
+    settings.INVENTORY_PAGES_PER_SECOND = 10_000
     monkeypatch.setattr(inventory, "FIRST_PAUSE", 0.001)
     monkeypatch.setattr(inventory, "PATIENCE", 0.2)
 

@@ -4,6 +4,8 @@ The sandbox's own reconciler reads from a secret manager; here a test decides wh
 """
 
 import base64
+import hashlib
+import json
 import threading
 from typing import Any
 
@@ -42,6 +44,13 @@ CRD = {
         ],
     },
 }
+
+
+def _hash(item: dict[str, Any]) -> str:
+    """Return what the operator's mark of a reading ends with: it changes with every label and annotation."""
+    metadata = item["metadata"]
+    words = json.dumps([metadata.get("labels"), metadata.get("annotations")], sort_keys=True)
+    return hashlib.sha256(words.encode()).hexdigest()[:8]
 
 
 class Operator:
@@ -99,7 +108,7 @@ class Operator:
         if status == "True":
             found |= {
                 "refreshTime": now(),
-                "syncedResourceVersion": f"{item['metadata']['generation']}-abc",
+                "syncedResourceVersion": f"{item['metadata']['generation']}-{_hash(item)}",
             }
         metadata = item["metadata"]
         store = self.cluster.store

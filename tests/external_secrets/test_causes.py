@@ -2,6 +2,7 @@
 
 import pytest
 
+from accesses.models import StoreVariant
 from external_secrets import causes
 from tests import factories
 
@@ -68,3 +69,83 @@ def test_unknown_messages_are_quoted_without_what_may_be_a_value(link):
     assert "something new about prod/db" in cause.reason
     assert CANARY not in cause.reason
     assert len(cause.reason) < 300
+
+
+def slug_of(message, link):
+    return causes.translate(f"could not get secret data from provider {message}", link).slug
+
+
+@pytest.mark.parametrize(
+    ("takes", "fields", "named"),
+    [
+        ("value", {}, "no secret named prod/ in aws"),
+        ("path", {}, "no secret below prod/ in aws"),
+        ("tags", {"key": "", "tags": {"app": "shop", "env": "prod"}}, "no secret with the tags app=shop, env=prod in aws"),
+    ],
+)  # fmt: skip
+def test_what_is_missing_is_called_what_was_asked_for(service, access, takes, fields, named):
+    link = factories.make_link(service=service, access=access, takes=takes, **({"key": "prod/"} | fields))
+
+    cause = causes.translate("Secret does not exist", link)
+
+    assert named in cause.reason
+
+
+@pytest.mark.parametrize(
+    "key", ["prod/throttling-limits", "kms:Decrypt/key", "app/marked for deletion", "a/no such host"]
+)
+def test_a_name_that_reads_like_an_error_is_none(service, access, key):
+    link = factories.make_link(service=service, access=access, key=key)
+
+    assert (
+        slug_of(f"error processing spec.data[0] (key: {key}), err: Secret does not exist", link)
+        == "secret-missing"
+    )
+
+
+def test_a_link_of_another_store_is_told_of_that_ones_service_account(service, access):
+    variant = StoreVariant.objects.create(access=access, region="eu-west-1")
+    link = factories.make_link(service=service, access=access, variant=variant)
+
+    cause = causes.translate("AccessDenied: Not authorized to perform sts:AssumeRoleWithWebIdentity", link)
+
+    assert variant.service_account in cause.remedy
+    assert access.service_account not in cause.remedy
+
+
+class TestLastWords:
+    EVENTS = (
+        {"at": "2026-01-01T10:00:00+00:00", "type": "Warning", "reason": "UpdateFailed", "message": "the old one", "count": 1},
+        {"at": "2026-01-01T11:00:00+00:00", "type": "Warning", "reason": "UpdateFailed", "message": "the last one", "count": 2},
+        {"at": "2026-01-01T12:00:00+00:00", "type": "Normal", "reason": "Created", "message": "made", "count": 1},
+    )  # fmt: skip
+
+    def test_they_stand_beside_ours_while_it_fails(self, link):
+        link.status, link.status_reason, link.events = "failed", "It is refused.", list(self.EVENTS)
+
+        assert causes.last_words(link) == "The operator says: the last one"
+
+    def test_they_are_not_said_twice(self, link):
+        link.status, link.status_reason, link.events = (
+            "failed",
+            causes.translate("odd", link).reason,
+            list(self.EVENTS),
+        )
+
+        assert causes.last_words(link) == ""
+
+    @pytest.mark.parametrize("status", ["in sync", "waiting", "never deployed"])
+    def test_what_was_once_is_over_when_it_is_well(self, link, status):
+        link.status, link.events = status, list(self.EVENTS)
+
+        assert causes.last_words(link) == ""
+
+    def test_without_events_there_are_none(self, link):
+        link.status, link.status_reason = "failed", "It is refused."
+
+        assert causes.last_words(link) == ""
+
+    def test_what_may_be_a_value_is_not_in_them(self, link):
+        link.status, link.events = "failed", [{"type": "Warning", "message": f"got {CANARY}", "at": "x"}]
+
+        assert CANARY not in causes.last_words(link)

@@ -5,7 +5,7 @@ from django.db import IntegrityError, transaction
 
 from accounts.models import AuditEvent
 from clusters.models import Cluster
-from external_secrets import services
+from external_secrets import clashes, services
 from external_secrets.models import ExternalSecret, InventoryState
 from tests import factories
 from tests.external_secrets.manager import ACCOUNT, refused
@@ -23,7 +23,7 @@ def filled(service, access, fill):
         "place": f"{service.pk}:web",
         "variable": "DB_PASSWORD",
         "json_field": "",
-        "version": "",
+        "version_stage": "",
         "refresh_seconds": "3600",
     }
 
@@ -131,7 +131,7 @@ class TestSaving:
         assert "/services/" in response.headers["HX-Redirect"]
 
     def test_field_version_and_refresh(self, post, filled):
-        post(filled | {"json_field": "db.password", "version": "AWSPREVIOUS", "refresh_seconds": "300"})
+        post(filled | {"json_field": "db.password", "version_stage": "AWSPREVIOUS", "refresh_seconds": "300"})
 
         link = ExternalSecret.objects.get()
         assert (link.json_field, link.version, link.refresh_seconds) == ("db.password", "AWSPREVIOUS", 300)
@@ -164,11 +164,11 @@ class TestSaving:
 
 class TestRefusals:
     def test_every_value_stays(self, post, filled):
-        response = post(filled | {"variable": "1BAD", "json_field": "a.b", "version": "AWSPENDING"})
+        response = post(filled | {"variable": "1BAD", "json_field": "a.b", "version_stage": "AWSPENDING"})
 
         form = response.context["form"]
         assert "1BAD is not a legal name" in error_of(response, "variable")
-        assert [form[name].value() for name in ("key", "json_field", "version")] == [
+        assert [form[name].value() for name in ("key", "json_field", "version_stage")] == [
             "prod/db-password", "a.b", "AWSPENDING",
         ]  # fmt: skip
         assert f'<option value="{filled["place"]}" selected>' in response.content.decode()
@@ -194,7 +194,7 @@ class TestRefusals:
     def test_two_people_at_once(self, post, filled, service, access, monkeypatch):
         """The second one passes every check before the first one is saved; the database decides."""
         factories.make_link(service=service, access=access, variable="DB_PASSWORD")
-        monkeypatch.setattr(services, "clash_with", lambda *_: "")
+        monkeypatch.setattr(clashes.Around, "find", lambda *_: [])
 
         response = post(filled)
 
@@ -264,13 +264,13 @@ class TestRefusals:
         assert error_of(post(filled | {"refresh_seconds": refresh}), "refresh_seconds")
 
     def test_a_version_id_has_a_length(self, post, filled):
-        assert error_of(post(filled | {"version": "uuid/12"}), "version")
+        assert error_of(post(filled | {"version_id": "12"}), "version_id")
 
     def test_an_empty_post_of_htmx(self, post, access):
         response = post({"access": access.pk}, **{"HX-Request": "true"})
 
         assert response.status_code == 422
-        assert "Enter the name or the ARN" in response.content.decode()
+        assert "Enter the name of a secret." in response.content.decode()
 
     def test_another_organizations_access_is_not_found(self, post, filled):
         assert post(filled | {"access": str(factories.make_access().pk)}).status_code == 404

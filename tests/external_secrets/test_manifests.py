@@ -30,7 +30,7 @@ def test_a_link_is_one_external_secret(link, access, cluster):
         },
     }
     assert manifest["spec"] == {
-        "refreshInterval": "1h0m0s",
+        "refreshInterval": manifests.interval(manifests.jittered(link)),
         "secretStoreRef": {"kind": "ClusterSecretStore", "name": access.store_name},
         "target": {"name": link.object_name, "creationPolicy": "Owner", "deletionPolicy": "Retain"},
         "data": [{"secretKey": "DB_PASSWORD", "remoteRef": {"key": "prod/db"}}],

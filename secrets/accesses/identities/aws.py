@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 
+from accesses.identities import linked
 from accesses.identities.base import PURPOSE
 from accesses.models import Access, Identity
 from accesses.providers import aws as provider
@@ -50,14 +51,15 @@ def permissions(access: Access) -> dict[str, Any]:
     """
     configuration = access.configuration
     place = policies.Place(access.cluster.account, configuration["region"])
-    narrowed: dict[str, Any] = {}
-    if configuration.get("scope") == "prefixes":
-        narrowed["prefixes"] = configuration.get("prefixes", "").split()
-    elif configuration.get("scope") != "all":
-        narrowed["names"] = sorted(set(access.external_secrets.values_list("key", flat=True)))
     keys = configuration.get("kms_keys", "").split()
     try:
-        return policies.document(access.provider, place=place, kms_keys=keys, **narrowed)
+        narrowed: dict[str, Any] = {}
+        if configuration.get("scope") == "prefixes":
+            narrowed["prefixes"] = configuration.get("prefixes", "").split()
+        elif configuration.get("scope") != "all":
+            narrowed["linked"] = linked.of(access)
+        several = linked.takes_several(access)
+        return policies.document(access.provider, place=place, kms_keys=keys, several=several, **narrowed)
     except policies.TooLarge as error:
         raise errors.ProviderError(str(error), "Edit the access and choose another reach.") from None
     except ValidationError as error:

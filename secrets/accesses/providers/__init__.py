@@ -13,6 +13,7 @@ from accesses.providers.base import (
     SecretField,
     SecretManager,
     Situation,
+    TellsChanges,
 )
 from credentials.clouds.errors import (
     CredentialRefused,
@@ -53,6 +54,7 @@ __all__ = [
     "SecretField",
     "SecretManager",
     "Situation",
+    "TellsChanges",
     "Throttled",
     "TrustMissing",
 ]

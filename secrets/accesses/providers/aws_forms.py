@@ -122,13 +122,7 @@ class FederationForm(RegionForm):
 
     def clean_role_arn(self) -> str:
         arn: str = self.cleaned_data["role_arn"].strip()
-        found = ROLE.fullmatch(arn)
-        if found is None:
-            raise forms.ValidationError(_what_it_is(arn))
-        if len(found["account"]) != 12:
-            raise forms.ValidationError(
-                f"The account in it has {len(found['account'])} digits; AWS accounts have 12."
-            )
+        check_role(arn)
         return arn
 
     def clean(self) -> dict[str, Any]:
@@ -143,6 +137,17 @@ class FederationForm(RegionForm):
                     "A role is good for its own partition only.",
                 )  # fmt: skip
         return cleaned
+
+
+def check_role(arn: str) -> None:
+    """Refuse what is not the ARN of a role, and say what it is instead."""
+    found = ROLE.fullmatch(arn)
+    if found is None:
+        raise forms.ValidationError(_what_it_is(arn))
+    if len(found["account"]) != 12:
+        raise forms.ValidationError(
+            f"The account in it has {len(found['account'])} digits; AWS accounts have 12."
+        )
 
 
 def _what_it_is(text: str) -> str:

@@ -1,10 +1,13 @@
 """AWS Systems Manager Parameter Store."""
 
+import contextlib
+import datetime
+import json
 import re
 from functools import partial
 from typing import Any
 
-from accesses.providers import aws, aws_client
+from accesses.providers import aws, aws_client, aws_references
 from accesses.providers.base import Entry, Page, Provider
 from accesses.setup import policies
 from credentials.clouds import aws as cloud
@@ -52,7 +55,19 @@ def _entry(found: dict[str, Any]) -> Entry:
         kind={"SecureString": "secure string", "StringList": "list"}.get(found.get("Type", ""), "string"),
         description=found.get("Description") or "",
         changed_at=found.get("LastModifiedDate"),
+        deletes_at=_expiration(found.get("Policies") or []),
     )
+
+
+def _expiration(policies: list[dict[str, Any]]) -> datetime.datetime | None:
+    """Return when AWS deletes a parameter of the advanced tier that has such a policy."""
+    for one in policies:
+        if one.get("PolicyType") == "Expiration":
+            with contextlib.suppress(ValueError, LookupError, TypeError):
+                return datetime.datetime.fromisoformat(
+                    json.loads(one["PolicyText"])["Attributes"]["Timestamp"]
+                )
+    return None
 
 
 PROVIDER = Provider(
@@ -62,6 +77,7 @@ PROVIDER = Provider(
     methods=aws.METHODS,
     store_provider=partial(aws.store, "ParameterStore"),
     connect=Client,
+    references=aws_references.PARAMETER_STORE,
     policy=policies.text(policies.document(SLUG)),
     policy_note="Secure strings under a KMS key of your own also need kms:Decrypt on that key. "
     + policies.note(SLUG),

@@ -3,10 +3,12 @@
 import datetime
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from django import forms
 
+from accesses.providers import references
+from accesses.providers.references import References
 from credentials.clouds import errors
 from credentials.fields import Group, Row, SecretForm
 from credentials.fields import SecretField as SecretField
@@ -26,6 +28,8 @@ class Entry:
     description: str = ""
     changed_at: datetime.datetime | None = None
     tags: dict[str, str] = field(default_factory=dict)
+    # It is scheduled for deletion: until when it can be brought back, or since when it is, as the manager tells.
+    deletes_at: datetime.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,17 @@ class SecretManager(Protocol):
 
     def statement(self, actions: list[str]) -> str:
         """Return what would allow these actions, as text to paste."""
+
+
+@runtime_checkable
+class TellsChanges(Protocol):
+    """What a secret manager has besides when it can list what is new; its provider says so with `tells_changes`."""
+
+    def changes(self, since: datetime.datetime, cursor: str = "") -> Page:
+        """Return entries that are new since then, or changed where the manager tells; without a cursor it is the last page.
+
+        What is gone is never told: that takes the whole list.
+        """
 
 
 class ConfigurationForm(SecretForm):
@@ -245,6 +260,10 @@ class Provider:
     policy_note: str = ""
     # `aws`, `gcp`, or empty: the cloud whose accounts and credentials it uses
     cloud: str = ""
+    # What a reference to one of its secrets can be
+    references: References = references.PLAIN
+    # Its client has `changes`: see TellsChanges.
+    tells_changes: bool = False
 
     def method(self, slug: str) -> Method | None:
         return next((method for method in self.methods if method.slug == slug), None)

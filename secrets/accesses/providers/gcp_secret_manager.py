@@ -1,10 +1,11 @@
 """GCP Secret Manager."""
 
+import datetime
 import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from accesses.providers import google
+from accesses.providers import google, google_references
 from accesses.providers.base import Entry, Page, Probe, Provider
 from credentials.clouds import errors, google_wire
 from credentials.clouds import google as cloud
@@ -54,26 +55,36 @@ class Client:
             token, start = after, 0
         return Page([], f"0:{token}")
 
+    def changes(self, since: datetime.datetime, cursor: str = "") -> Page:
+        """Return entries that were made since then; of what else is changed Google's filter knows nothing."""
+        made = since.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return Page(*self._listed(f"create_time>{made}", cursor))
+
     def _asked(self, prefix: str, token: str) -> tuple[list[Entry], str]:
         """Return one page of Google's, of which only names with the prefix, and where the next one begins."""
         if self._last is not None and self._last[0] == (prefix, token):
             return self._last[1:]
+        # Finds it anywhere in a name.
+        words = f"name:{prefix}" if prefix and not _NO_WORD.fullmatch(prefix) else ""
+        found, after = self._listed(words, token)
+        kept = [entry for entry in found if entry.name.startswith(prefix)]
+        self._last = ((prefix, token), kept, after)
+        return kept, after
+
+    def _listed(self, words: str, token: str) -> tuple[list[Entry], str]:
+        """Return one page of Google's that a filter lets through, and where the next one begins."""
         where = f"/locations/{self._region}" if self._region else ""
         wanted = {"parent": f"projects/{self._project}{where}", "page_size": ASKED, "page_token": token}
-        if prefix and not _NO_WORD.fullmatch(prefix):
-            # Finds it anywhere in a name.
-            wanted["filter"] = f"name:{prefix}"
+        if words:
+            wanted["filter"] = words
         try:
             with cloud.translated(LIST, self._statement(LIST)):
                 pages = self._manager.list_secrets(wanted, timeout=google_wire.READ, retry=None).pages
                 answer = next(iter(pages))
-                entries = [_entry(one) for one in answer.secrets]
+                return [_entry(one) for one in answer.secrets], answer.next_page_token
         except errors.ProviderError as error:
             self._check_region(error)
             raise
-        kept = [entry for entry in entries if entry.name.startswith(prefix)]
-        self._last = ((prefix, token), kept, answer.next_page_token)
-        return kept, answer.next_page_token
 
     def _check_region(self, error: errors.ProviderError) -> None:
         """Say so if it is the region that is wrong: at Google that looks like many other things.
@@ -124,6 +135,7 @@ def _entry(found: Any) -> Entry:
         kind="secret",
         changed_at=found.create_time,
         tags=dict(found.labels),
+        deletes_at=found.expire_time,
     )
 
 
@@ -146,8 +158,10 @@ PROVIDER = Provider(
     methods=google.METHODS,
     store_provider=_store,
     connect=Client,
+    references=google_references.SECRETS,
     policy=POLICY,
     policy_note="secretAccessor reads values, which the operator does; viewer lists names, which the console does. "
     "secretAccessor may be granted on some secrets alone, viewer only on the whole project.",
     cloud="gcp",
+    tells_changes=True,
 )

@@ -54,20 +54,25 @@ class PlaceForm(ConfigurationForm):
         return project
 
     def clean_region(self) -> str:
-        typed = self.cleaned_data["region"].strip().lower()
-        regions = google_regions.served()
-        named = [code for code, city in regions.items() if typed and typed == city.lower()]
-        region = named[0] if named else typed
-        if region == "global":
-            raise forms.ValidationError("Leave the region empty for global secrets.")
-        if re.fullmatch(r"[a-z]+-[a-z]+\d{1,2}-[a-f]", region):
-            raise forms.ValidationError(f"{region} is a zone. Its region is {region[:-2]}.")
-        if region and region not in regions:
-            raise forms.ValidationError(
-                f"{typed} is not a Google region, as far as this console knows. Choose one of the list; "
-                "if Google opened it lately, an administrator adds it to EXTRA_REGIONS."
-            )
-        return region
+        return clean_region(self.cleaned_data["region"])
+
+
+def clean_region(text: str) -> str:
+    """Return a Google region, or say why it is none; an empty one is for global secrets."""
+    typed = text.strip().lower()
+    regions = google_regions.served()
+    named = [code for code, city in regions.items() if typed and typed == city.lower()]
+    region = named[0] if named else typed
+    if region == "global":
+        raise forms.ValidationError("Leave the region empty for global secrets.")
+    if re.fullmatch(r"[a-z]+-[a-z]+\d{1,2}-[a-f]", region):
+        raise forms.ValidationError(f"{region} is a zone. Its region is {region[:-2]}.")
+    if region and region not in regions:
+        raise forms.ValidationError(
+            f"{typed} is not a Google region, as far as this console knows. Choose one of the list; "
+            "if Google opened it lately, an administrator adds it to EXTRA_REGIONS."
+        )
+    return region
 
 
 class AutomaticForm(PlaceForm):

@@ -2,12 +2,13 @@
 
 import json
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.core.exceptions import ValidationError
 
+from accesses.setup import written
 from credentials.clouds import aws_regions
 
 type Document = dict[str, Any]
@@ -15,10 +16,10 @@ type Document = dict[str, Any]
 # What IAM takes: all inline policies of a role together, and of a user, without whitespace.
 LARGEST = 10_240
 LARGEST_FOR_USERS = 2_048
-MOST_PREFIXES = 20
 
-SECRETS_MANAGER = "aws-secrets-manager"
-PARAMETER_STORE = "aws-parameter-store"
+SECRETS_MANAGER, PARAMETER_STORE = written.SECRETS_MANAGER, written.PARAMETER_STORE
+MOST_PREFIXES = written.MOST_PREFIXES
+is_name, clean_prefixes, clean_kms_keys = written.is_name, written.clean_prefixes, written.clean_kms_keys
 
 # provider → action → why it is needed
 ACTIONS: dict[str, dict[str, str]] = {
@@ -36,6 +37,11 @@ ACTIONS: dict[str, dict[str, str]] = {
         "ssm:DescribeParameters": "Lists the names to pick from, without values.",
     },
 }
+# What finding secrets by their beginning or their tags needs beside; AWS narrows none of it.
+SEVERAL: dict[str, list[str]] = {
+    SECRETS_MANAGER: ["secretsmanager:BatchGetSecretValue"],
+    PARAMETER_STORE: ["tag:GetResources"],
+}
 # The action that AWS cannot narrow, and what follows.
 LISTING: dict[str, str] = {
     SECRETS_MANAGER: "secretsmanager:ListSecrets",
@@ -45,17 +51,6 @@ STARRED = (
     "{} stays on * because AWS has no narrower form of it. It shows the names of the region's secrets, and no value. "
     "Without it, names cannot be listed here and have to be typed."
 )
-_SERVICES = {SECRETS_MANAGER: "secretsmanager", PARAMETER_STORE: "ssm"}
-_NAMES = {
-    SECRETS_MANAGER: re.compile(r"[A-Za-z0-9/_+=.@!-]{1,512}"),
-    PARAMETER_STORE: re.compile(r"[A-Za-z0-9/_.-]{1,1011}"),
-}
-_CHARACTERS = {
-    SECRETS_MANAGER: "letters, digits and / _ + = . @ ! -",
-    PARAMETER_STORE: "letters, digits and / _ . -",
-}
-_NOUNS = {SECRETS_MANAGER: "secret", PARAMETER_STORE: "parameter"}
-_KEY = re.compile(r"arn:(aws[a-z-]*):kms:([a-z0-9-]+):\d{12}:key/[A-Za-z0-9-]{1,64}", re.ASCII)
 _WHOLE = re.compile(r".*-[A-Za-z0-9]{6}")
 _SUFFIXES = {"aws-cn": "amazonaws.com.cn", "aws-eusc": "amazonaws.eu"}
 
@@ -76,6 +71,19 @@ class Place:
         return aws_regions.partition_of(self.region)
 
 
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """What one link reads: `takes` one secret (value, keys) named `key`, those below a path, or those with tags.
+
+    An empty region is the access's own.
+    """
+
+    takes: str
+    key: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+    region: str = ""
+
+
 def suffix(of: str) -> str:
     """Return the domain of a partition's services."""
     return _SUFFIXES.get(of, "amazonaws.com")
@@ -87,19 +95,28 @@ def document(
     place: Place | None = None,
     prefixes: Sequence[str] = (),
     names: Iterable[str] | None = None,
+    linked: Iterable[Linked] | None = None,
+    several: bool = False,
     kms_keys: Sequence[str] = (),
 ) -> Document:
-    """Return the policy for all secrets, for those below `prefixes`, or for exactly those in `names`.
+    """Return the policy for all secrets, for those below `prefixes`, or for exactly those in `names` or `linked`.
+
+    `several` adds what the operator needs to find secrets by itself.
 
     :raises ValidationError: a prefix, name or key is none
     :raises TooLarge: IAM would refuse it
     """
-    if names is None and not prefixes:
+    if linked is None and names is not None:
+        linked = [Linked("value", name) for name in names]
+    if linked is None and not prefixes:
         statements = [_statement(list(ACTIONS[provider]), "*")]
     else:
         if place is None:
             raise ValueError("A narrowed policy needs to know the account and the region.")
-        statements = _narrowed(provider, _resources(provider, place, prefixes, names))
+        statements = _narrowed(provider, _resources(provider, place, prefixes, linked))
+        statements += _tagged(provider, linked or ())
+    if several and SEVERAL[provider]:
+        statements.append(_statement(SEVERAL[provider], "*"))
     statements += _decrypt(provider, clean_kms_keys(kms_keys, place.region if place else ""))
     return _bounded({"Version": "2012-10-17", "Statement": statements})
 
@@ -144,79 +161,41 @@ def note(provider: str) -> str:
     return STARRED.format(LISTING[provider])
 
 
-def is_name(provider: str, name: str) -> bool:
-    """Tell whether a secret can have this name, or this ARN; anything else could widen a policy."""
-    start = rf"arn:aws[a-z-]*:{_SERVICES[provider]}:[a-z0-9-]+:\d{{12}}:{_NOUNS[provider]}[:/]"
-    return bool(_NAMES[provider].fullmatch(re.sub(f"^{start}", "", name, flags=re.ASCII)))
-
-
-def clean_prefixes(provider: str, prefixes: Iterable[str]) -> list[str]:
-    """Return prefixes without blanks, repetitions and their last star, in order.
-
-    :raises ValidationError: one is no beginning of a name, or there are too many
-    """
-    found = sorted({_prefix(provider, written) for written in prefixes if written.strip()})
-    if len(found) > MOST_PREFIXES:
-        raise ValidationError(
-            f"These are {len(found)} prefixes; a policy takes {MOST_PREFIXES}. Choose shorter ones that cover several.",
-            code="many",
-        )
-    return found
-
-
-def clean_kms_keys(arns: Iterable[str], region: str = "") -> list[str]:
-    """Return key ARNs without blanks and repetitions, in order.
-
-    :raises ValidationError: one is no ARN of a key, or of a key in another region than `region`
-    """
-    found = sorted({arn.strip() for arn in arns if arn.strip()})
-    for arn in found:
-        match = _KEY.fullmatch(arn)
-        if not match:
-            raise ValidationError(_no_key(arn), code="key")
-        if region and match[2] != region:
-            raise ValidationError(
-                f"The key {arn} is in {match[2]}; the secrets are in {region}, and AWS uses a key of their own region.",
-                code="region",
-            )
-    return found
-
-
-def _no_key(arn: str) -> str:
-    if ":alias/" in arn or arn.startswith("alias/"):
-        return f"{arn} is an alias, which a policy cannot name. Enter the ARN of the key that it stands for."
-    return f"{arn} is not the ARN of a KMS key; they look like arn:aws:kms:eu-west-3:111122223333:key/1234abcd-…."
-
-
-def _prefix(provider: str, written: str) -> str:
-    """Return one prefix; people write prod/* as well as prod/, which is the same."""
-    prefix = written.strip().removesuffix("*")
-    if prefix in ("", "/"):
-        raise ValidationError(
-            f"{written.strip()} is every {_NOUNS[provider]}. Leave the prefixes empty for that.",
-            code="everything",
-        )
-    if re.search(r"\s", prefix):
-        raise ValidationError(f"“{prefix}” has a space in it. Write one prefix a line.", code="space")
-    if not _NAMES[provider].fullmatch(prefix):
-        raise ValidationError(
-            f"“{prefix}” cannot begin a name: a {_NOUNS[provider]}'s name has {_CHARACTERS[provider]}, and no star "
-            "but the last one.",
-            code="characters",
-        )
-    return prefix
-
-
 def _resources(
-    provider: str, place: Place, prefixes: Iterable[str], names: Iterable[str] | None
+    provider: str, place: Place, prefixes: Iterable[str], linked: Iterable[Linked] | None
 ) -> list[str]:
-    if names is None:
+    if linked is None:
         return [_arn(provider, place, prefix) + "*" for prefix in clean_prefixes(provider, prefixes)]
-    return sorted({_of_name(provider, place, name) for name in names})
+    return sorted({arn for one in linked for arn in _of_link(provider, place, one)})
+
+
+def _of_link(provider: str, place: Place, one: Linked) -> list[str]:
+    """Return the ARNs that a link reads; tags are a condition and no ARN."""
+    there = Place(place.account, one.region or place.region)
+    if one.takes == "tags":
+        return []
+    if one.takes != "path":
+        return [_of_name(provider, there, one.key)]
+    if provider == SECRETS_MANAGER:
+        return [_arn(provider, there, prefix) + "*" for prefix in clean_prefixes(provider, [one.key])]
+    # GetParametersByPath is asked of the path itself.
+    path = _arn(provider, there, one.key.rstrip("/"))
+    return [path, f"{path.rstrip('/')}/*"] if one.key != "/" else [f"{path}*"]
+
+
+def _tagged(provider: str, linked: Iterable[Linked]) -> list[Document]:
+    """Return a statement for each set of tags by which secrets are found."""
+    reading = [action for action in ACTIONS[provider] if action != LISTING[provider]]
+    found = {json.dumps(one.tags, sort_keys=True): one.tags for one in linked if one.takes == "tags"}
+    return [
+        _statement(reading, "*")
+        | {"Condition": {"StringLike": {f"aws:ResourceTag/{k}": f"{v}*" for k, v in sorted(tags.items())}}}
+        for _, tags in sorted(found.items())
+    ]
 
 
 def _arn(provider: str, place: Place, name: str) -> str:
-    start = f"arn:{place.partition}:{_SERVICES[provider]}:{place.region}:{place.account}"
+    start = f"arn:{place.partition}:{written.SERVICES[provider]}:{place.region}:{place.account}"
     if provider == PARAMETER_STORE:
         # The slash that a parameter's name begins with is the one after “parameter”.
         return f"{start}:parameter/{name.removeprefix('/')}"
@@ -226,7 +205,8 @@ def _arn(provider: str, place: Place, name: str) -> str:
 def _of_name(provider: str, place: Place, name: str) -> str:
     if not is_name(provider, name):
         raise ValidationError(
-            f"“{name}” is no name of a {_NOUNS[provider]}: those have {_CHARACTERS[provider]}.", code="name"
+            f"“{name}” is no name of a {written.NOUNS[provider]}: those have {written.CHARACTERS[provider]}.",
+            code="name",
         )
     arn = name if name.startswith("arn:") else _arn(provider, place, name)
     if provider == PARAMETER_STORE or (name.startswith("arn:") and _WHOLE.fullmatch(name)):
@@ -246,8 +226,8 @@ def _decrypt(provider: str, keys: Sequence[str]) -> list[Document]:
     """Return the statement for customer-managed keys: only through the secret manager, never directly."""
     if not keys:
         return []
-    matches = [match for match in map(_KEY.fullmatch, keys) if match]
-    via = sorted({f"{_SERVICES[provider]}.{match[2]}.{suffix(match[1])}" for match in matches})
+    matches = [match for match in map(written.KEY.fullmatch, keys) if match]
+    via = sorted({f"{written.SERVICES[provider]}.{match[2]}.{suffix(match[1])}" for match in matches})
     statement = _statement(["kms:Decrypt"], list(keys))
     return [statement | {"Condition": {"StringEquals": {"kms:ViaService": via[0] if len(via) == 1 else via}}}]
 

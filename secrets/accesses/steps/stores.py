@@ -6,8 +6,8 @@ from typing import Any
 
 from django.utils import timezone
 
-from accesses import manifests
-from accesses.models import Access, AccessQuerySet
+from accesses import manifests, variants
+from accesses.models import Access, AccessQuerySet, StoreVariant
 from clusters import addons, applying, kubernetes
 from clusters.models import Cluster
 
@@ -21,7 +21,8 @@ SYNCED = "reconcile.external-secrets.io/managed"
 
 def accesses_of(run: addons.Run) -> list[Access]:
     """Return the cluster's accesses; their cluster is the run's, which knows the operator's namespace."""
-    found = list(run.cluster.accesses.select_related("cloud_credential").order_by("name"))
+    rows = run.cluster.accesses.select_related("cloud_credential").prefetch_related(variants.prefetch())
+    found = list(rows.order_by("name"))
     # Read here: who asks secret managers side by side must not touch the database.
     _ = run.cluster.credential
     for access in found:
@@ -37,13 +38,16 @@ class Stores(addons.Step):
     order = 40
 
     def wanted(self, cluster: Cluster, facts: addons.Facts) -> list[addons.Manifest]:
-        accesses = cluster.accesses.select_related("cluster").order_by("name")
+        rows = cluster.accesses.select_related("cluster", "cloud_credential")
+        accesses = rows.prefetch_related(variants.prefetch()).order_by("name")
         return [manifest for access in accesses for manifest in manifests.preview(access)]
 
     def plan(self, run: addons.Run) -> list[addons.Change]:
         accesses = accesses_of(run)
         live = _live(run)
-        wanted = [one for access in accesses for one in [*_signing_in(access), manifests.store(access)]]
+        wanted = [
+            one for access in accesses for one in [*manifests.signing_in(access), *manifests.stores(access)]
+        ]
         going, run.facts[KEPT] = _gone(run, live, accesses, _used(run))
         return [*applying.plan(run, wanted, live), *_deletions(going)]
 
@@ -54,11 +58,13 @@ class Stores(addons.Step):
         live = _live(run)
         # First what it signs in by: a store whose credential is not there is refused by the operator.
         refused: dict[str, addons.StepFailed] = {}
-        _bring(run, accesses, [one for access in accesses for one in _signing_in(access)], live, refused)
-        stores = [manifests.store(access) for access in accesses if access.store_name not in refused]
+        signing_in = [one for access in accesses for one in manifests.signing_in(access)]
+        _bring(run, accesses, signing_in, live, refused)
+        stores = [one for access in accesses for one in manifests.stores(access)]
+        stores = [one for one in stores if one["metadata"]["name"] not in refused]
         _bring(run, accesses, stores, live, refused)
         for access in accesses:
-            if access.store_name not in refused:
+            if refused.keys().isdisjoint(names_of(access)):
                 _accepted(access)
         if refused:
             raise together(list(refused.values()))
@@ -70,9 +76,15 @@ class Stores(addons.Step):
         return count + (f", {removed} removed" if removed else "")
 
 
-def _signing_in(access: Access) -> list[addons.Manifest]:
-    """Return the Secret or the ServiceAccount that an access's store refers to."""
-    return [one for one in (manifests.secret(access), manifests.service_account(access)) if one]
+def names_of(access: Access) -> list[str]:
+    """Return the names of an access's stores, its own first."""
+    return [access.store_name, *(one.store_name for one in variants.used(access))]
+
+
+def title(access: Access, store: str) -> str:
+    """Return how a log names one of an access's stores."""
+    told = next((str(one) for one in variants.used(access) if one.store_name == store), "")
+    return f"the store of {access.name} for {told}" if told else f"the store of {access.name}"
 
 
 def together(failures: list[addons.StepFailed]) -> addons.StepFailed:
@@ -134,16 +146,24 @@ def _bring(
     refused: dict[str, addons.StepFailed],
 ) -> None:
     """Apply objects of accesses; what was refused is kept on the access."""
-    by_name = {name: access for access in accesses for name in (access.store_name, access.service_account)}
+    by_name: dict[str, tuple[Access, str]] = {}
+    for access in accesses:
+        of_access: list[Access | StoreVariant] = [access, *variants.used(access)]
+        for one in of_access:
+            by_name |= dict.fromkeys((one.store_name, one.service_account), (access, one.store_name))
     for outcome in applying.bring(run, wanted, live):
-        access = by_name[outcome.change.name]
+        access, store = by_name[outcome.change.name]
+        what = title(access, store).removeprefix("the ")
         if outcome.error is not None:
-            failure = _refused(access, outcome.error)
+            failure = _refused(access, what, outcome.error)
             run.log("error", failure.cause)
-            refused[access.store_name] = failure
+            refused[store] = failure
+            if outcome.change.kind == "Secret":
+                # All of its stores read by it.
+                refused |= dict.fromkeys(names_of(access)[1:], failure)
         elif outcome.change.kind == STORE:
             done = {"create": "made", "change": "changed"}.get(outcome.change.action, "unchanged")
-            run.log("info", f"The store of {access.name} is {done}.")
+            run.log("info", f"The {what} is {done}.")
 
 
 def _same(access: Access) -> AccessQuerySet:
@@ -151,9 +171,9 @@ def _same(access: Access) -> AccessQuerySet:
     return Access.objects.filter(pk=access.pk, version=access.version)
 
 
-def _refused(access: Access, error: kubernetes.ClusterError) -> addons.StepFailed:
+def _refused(access: Access, what: str, error: kubernetes.ClusterError) -> addons.StepFailed:
     _same(access).update(accepted_error=error.reason, accepted_checked_at=timezone.now())
-    return addons.StepFailed(f"The store of {access.name} was refused: {error.reason}", error.remedy)
+    return addons.StepFailed(f"The {what} was refused: {error.reason}", error.remedy)
 
 
 def _accepted(access: Access) -> None:
@@ -195,7 +215,9 @@ def _gone(
 ) -> tuple[list[addons.Key], list[str]]:
     """Return what no access stands for, stores first, and the stores among it that stay: they are still read from."""
     wanted = {
-        addons.key_of(one) for access in accesses for one in [*_signing_in(access), manifests.store(access)]
+        addons.key_of(one)
+        for access in accesses
+        for one in [*manifests.signing_in(access), *manifests.stores(access)]
     }
     # What somebody is just setting up has a ServiceAccount already.
     begun = {str(pk) for pk in run.cluster.access_drafts.values_list("pk", flat=True)}
@@ -252,7 +274,7 @@ def still_read(run: addons.Run) -> set[str]:
     accesses = accesses_of(run)
     with contextlib.suppress(kubernetes.KindMissing):
         found = run.door.list_all(manifests.API, STORE, label_selector=manifests.selector(run.cluster))
-        names = {access.store_name for access in accesses}
+        names = {name for access in accesses for name in names_of(access)}
         gone = [one for one in found if one["metadata"]["name"] not in names]
         used = _used(run)() if gone else set()
         return {_label(one, manifests.OWNER) for one in gone if one["metadata"]["name"] in used}

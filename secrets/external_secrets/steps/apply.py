@@ -1,13 +1,11 @@
 """The step that makes an ExternalSecret of each link."""
 
-from django.utils import timezone
-
 from clusters import addons, applying, kubernetes
 from clusters.kubernetes import comparing, conditions
 from clusters.models import Cluster
 from external_secrets import manifests
 from external_secrets.models import ExternalSecret
-from external_secrets.steps import foreign, state
+from external_secrets.steps import forcing, foreign, state
 
 
 class ApplyExternalSecrets(addons.Step):
@@ -77,17 +75,14 @@ def _force(
         key
         for key in unchanged
         if conditions.ready(ours[key]).get("status") == "False"
-        or (links[key].access.store_name in touched and key[1] not in mine)
+        or (touched & {links[key].store_name, links[key].access.store_name} and key[1] not in mine)
     ]
-    now = {"force-sync": timezone.now().isoformat(timespec="seconds")}
-    field = comparing.Field("metadata.annotations.force-sync", "", now["force-sync"])
+    now = forcing.mark()
+    field = comparing.Field(f"metadata.annotations.{forcing.ANNOTATION}", "", now[forcing.ANNOTATION])
     changes = [addons.Change("change", manifests.KIND, name, space, (field,)) for space, name in due]
     changes = [change for change in changes if change.name not in mine]
     run.record.intend(changes)
-    for _ in applying.gather(
-        run, lambda key: run.door.annotate(manifests.API, manifests.KIND, key[1], key[0], now), due
-    ):
-        pass
+    forcing.annotate(run, due, now)
     run.record.done(changes)
     if due:
         run.log("info", f"Asked the operator to read {len(due)} secret{'' if len(due) == 1 else 's'} again.")

@@ -19,12 +19,13 @@ from external_secrets import (
     browsing_basket,
     browsing_folders,
     inventory,
+    inventory_schedule,
     services,
 )
 from external_secrets.browsing_accesses import Listed
 from external_secrets.browsing_search import ONLY, Scope, Search
 from external_secrets.models import InventoryState
-from external_secrets.views import lookup, rows
+from external_secrets.views import lookup, name_rows
 
 KEPT = ("q", "mode", "tag", "filter", "service", "key")
 
@@ -94,7 +95,7 @@ class Browsing:
         """Return the names and what is wrong: from the index, or live while one access was never read whole."""
         asked, state = self.request.GET, self.state
         trouble = browsing.known_trouble(state) if state else None
-        if state is None or state.read_at is not None:
+        if state is None or self._is_answered(state):
             size = browsing.FEW if self.is_typing else browsing.PAGE
             return browsing.page(self.scope, self.search, asked.get("after", ""), size), trouble
         if trouble is not None:
@@ -104,6 +105,11 @@ class Browsing:
             return browsing.live(access, self.search.text, asked.get("cursor", "")), None
         except ProviderError as error:
             return None, browsing.trouble_of(error)
+
+    def _is_answered(self, state: InventoryState) -> bool:
+        """Tell whether the index has what is looked for; below a prefix a whole list that was cut has not all."""
+        prefix = self.search.text if self.search.is_plain else ""
+        return inventory.answers(state, prefix)
 
     @property
     def is_continued(self) -> bool:
@@ -158,7 +164,7 @@ class Browsing:
         }
         if names is None:
             return found
-        found["rows"] = rows.build(self.request, names, self.accesses, self.search, self.kept)
+        found["rows"] = name_rows.build(self.request, names, self.accesses, self.search, self.kept)
         step = {"after": names.after} if names.after else {"cursor": names.cursor}
         found["more"] = self.address(**step) if names.after or names.cursor else ""
         found["total"] = names.total
@@ -203,7 +209,7 @@ class Browsing:
             "only": ONLY.items(),
             "picks": picks,
             "mixed": browsing_basket.is_mixed(picks),
-            "bulk_url": rows.bulk_url(self.request),
+            "bulk_url": name_rows.bulk_url(self.request),
         }
 
 
@@ -211,9 +217,11 @@ class Browsing:
 def browse(request: OrgRequest) -> HttpResponse:
     """List names by what they begin with or contain, by folder, tag and filter; a few as one types."""
     here = Browsing(request)
+    if not here.is_typing:
+        inventory_schedule.looked_at(request.organization)
     if request.GET.get("then") == "link":
         picks = browsing_basket.picked(request.GET.getlist("pick"), here.accesses)
-        if picks and not browsing_basket.is_mixed(picks) and rows.bulk_url(request):
+        if picks and not browsing_basket.is_mixed(picks) and name_rows.bulk_url(request):
             return _to_bulk(request, here, picks)
     context = here.page() | here.context() if here.accesses else here.page() | {"accesses": []}
     context |= {
@@ -233,7 +241,7 @@ def browse(request: OrgRequest) -> HttpResponse:
 def _to_bulk(request: OrgRequest, here: Browsing, picks: list[browsing_basket.Pick]) -> HttpResponse:
     asked = {"access": str(picks[0].access.pk), "key": [pick.name for pick in picks]}
     asked |= {"service": str(here.service.pk)} if here.service else {}
-    return pages.go_to(request, f"{rows.bulk_url(request)}?{urlencode(asked, doseq=True)}")
+    return pages.go_to(request, f"{name_rows.bulk_url(request)}?{urlencode(asked, doseq=True)}")
 
 
 @org_view(Permission.SECRET_BROWSE, methods=("POST",))

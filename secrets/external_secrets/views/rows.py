@@ -1,96 +1,81 @@
-"""The rows of the browse page: all that its template shows of a name, ready to be written."""
+"""What pages of a service and of a namespace say of each link."""
 
-import datetime
+from collections.abc import Iterable
 from typing import Any
-from urllib.parse import quote
-
-from django.urls import NoReverseMatch, reverse
-from django.utils.http import urlencode
 
 from accounts.access import OrgRequest
-from external_secrets import browsing, browsing_basket, browsing_uses
-from external_secrets.browsing_accesses import Listed
-from external_secrets.browsing_search import Search, Tag
-from external_secrets.models import InventoryEntry
-
-# So many tags, and so many users, a row names.
-TAGS = 5
-LONGEST_TAG = 60
-LONGEST_DESCRIPTION = 120
+from accounts.roles import Permission, who_may
+from clusters.models import Cluster, Look
+from clusters.views import clusters
+from external_secrets import costs, wanted
+from external_secrets.models import ExternalSecret
+from external_secrets.views import lookup
 
 
-def bulk_url(request: OrgRequest) -> str:
-    """Return where many names are linked at once."""
-    try:
-        return reverse("external_secrets:bulk", kwargs={"org": request.organization.slug})
-    except NoReverseMatch:
-        return ""
+def links_of(cluster: Cluster, namespace: str) -> list[ExternalSecret]:
+    """Return the links of a namespace with what belongs to each, by one query."""
+    found = ExternalSecret.objects.filter(cluster=cluster, namespace=namespace).select_related(
+        *lookup.RELATED
+    )
+    return list(found.order_by("variable", "path", "container"))
 
 
-def build(
-    request: OrgRequest, names: browsing.Names, accesses: list[Listed], search: Search, kept: dict[str, Any]
-) -> list[dict[str, Any]]:
-    """Return a dict of each row. `kept` are the parameters that every address of the page carries."""
-    known = {access.pk: access for access in accesses}
-    users = browsing_uses.users_of_gone(names.rows) if names.gone else browsing_uses.of_rows(names.rows)
-    org = request.organization.slug
-    show = reverse("external_secrets:secret", kwargs={"org": org})
-    link = reverse("external_secrets:link", kwargs={"org": org})
-    along = urlencode({name: kept[name] for name in ("service",) if name in kept} | _field(search))
-    taken = set(request.GET.getlist("pick"))
+def rows(links: Iterable[ExternalSecret], look: Look | None) -> list[dict[str, Any]]:
+    """Return what a table of links shows."""
     return [
-        _row(entry, known[entry.access_id], users.get((entry.access_id, entry.name), []), show, link, along)
-        | {
-            "tags": _tags(entry, search, kept),
-            "picked": browsing_basket.value(known[entry.access_id], entry.name) in taken,
+        {
+            "link": link,
+            "foreign": look.of(link.object_name) if look else [],
+            "events": link.events[::-1],
+            "cost": costs.of(link),
         }
-        for entry in names.rows
-        if entry.access_id in known
+        for link in links
     ]
 
 
-def _field(search: Search) -> dict[str, str]:
-    return {"json_field": search.field} if search.field else {}
-
-
-def _row(
-    entry: InventoryEntry, access: Listed, users: list[browsing_uses.User], show: str, link: str, along: str
-) -> dict[str, Any]:
-    name = quote(entry.name, safe="")
-    description = entry.description
+def context(request: OrgRequest, cluster: Cluster) -> dict[str, Any]:
+    """Return what both pages have in common."""
     return {
-        "name": entry.name,
-        "description": _cut(description, LONGEST_DESCRIPTION) if description else "",
-        "deletes_at": entry.deletes_at,
-        "changed_at": entry.changed_at,
-        "access": access,
-        "users": users,
-        "more": len(users) - 1,
-        "url": f"{show}?access={access.pk}&name={name}",
-        "link": f"{link}?access={access.pk}&key={name}{'&' if along else ''}{along}",
-        "pick": browsing_basket.value(access, entry.name),
+        "cluster": cluster,
+        "banner": clusters.banner(cluster),
+        "can_link": request.allows(Permission.EXTERNAL_SECRET_MANAGE),
+        "can_browse": request.allows(Permission.SECRET_BROWSE),
+        "can_deploy": request.allows(Permission.DEPLOY_RUN),
+        "who_may_link": who_may(Permission.EXTERNAL_SECRET_MANAGE),
     }
 
 
-def _tags(entry: InventoryEntry, search: Search, kept: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return the first tags as (words, the address of the names that have it, too)."""
-    if not entry.tags:
-        return []
-    # The tags of this search are there already; the new one is appended as text, row after row.
-    base = urlencode(kept | search.parameters(), doseq=True)
+def containers(service: Any, links: list[ExternalSecret]) -> list[dict[str, Any]]:
+    """Return each container with what it gets, in order: of one name the winner first, then what it hides."""
+    given = wanted.for_service(service, links)
     return [
-        (
-            _cut(tag.label, LONGEST_TAG),
-            f"?{base}&tag={quote(tag.parameter, safe='')}" if tag not in search.chips else "",
-        )
-        for tag in (Tag(name, value) for name, value in list(entry.tags.items())[:TAGS])
+        _container(one, [each for each in given if each.container == one["name"]])
+        for one in service.containers
     ]
 
 
-def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+def _container(container: dict[str, Any], given: list[wanted.Wanted]) -> dict[str, Any]:
+    mounted = {str(_path(mount)) for mount in container.get("mounts", [])}
+    sources = {entry["name"]: str(entry["source"]) for entry in container.get("env", [])}
+    named = {one.name for one in given if one.form != wanted.Form.FILE}
+    variables = [
+        {"name": one.name, "given": one, "coming": one.wins and one.name not in sources}
+        for one in given
+        if one.form != wanted.Form.FILE
+    ]
+    variables += [{"name": name, "source": source} for name, source in sources.items() if name not in named]
+    for one in given:
+        if one.own and one.form != wanted.Form.FILE:
+            variables.append({"name": one.name, "source": sources.get(one.name, "")})
+    files = [{"name": one.name, "given": one} for one in given if one.form == wanted.Form.FILE]
+    ours = {one.name for one in given} | {one.name.rpartition("/")[0] for one in given}
+    return container | {
+        # The workload's own before what it hides.
+        "variables": sorted(variables, key=lambda row: (str(row["name"]), "given" in row)),
+        "files": files,
+        "mounts": sorted(mounted - ours),
+    }
 
 
-def day(value: datetime.datetime | None) -> str:
-    """Return a date as the list says it."""
-    return f"{value:%Y-%m-%d}" if value else ""
+def _path(mount: Any) -> str:
+    return str(mount.get("path", "")) if isinstance(mount, dict) else str(mount)

@@ -16,7 +16,7 @@ from accounts.access import OrgRequest, org_view
 from accounts.roles import Permission, who_may
 from clusters.models import Service
 from config import pages
-from external_secrets import forms, moving
+from external_secrets import forms, moving, syncing
 from external_secrets.models import ExternalSecret, ExternalSecretQuerySet, InventoryEntry
 from external_secrets.views import lookup
 
@@ -73,6 +73,7 @@ def usage(request: OrgRequest, cluster: str, access: str) -> HttpResponse:
         "matching": matching,
         "shown": min(limit, matching),
         "total": total,
+        "failed": syncing.failed(found.cluster, found).count(),
         "more": f"?{more}" if more else "",
         "services": total or _services_around(found),
         "can_browse": request.allows(Permission.SECRET_BROWSE),

@@ -1,0 +1,175 @@
+"""What a reference to one of a provider's secrets can be: its key, its versions, and what may differ for one secret."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from accesses.models import Access, StoreVariant
+
+OVERRIDES = ("region", "role_arn", "audience")
+
+
+class NotReadable(ValueError):
+    """What was typed names no secret that the access can read; `str()` says why, `field` is what it is about.
+
+    `offer` are overrides with which it could.
+    """
+
+    def __init__(self, message: str, about: str = "key", offer: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.about, self.offer = about, dict(offer or {})
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One upstream value as it was typed: the operator's key, and what else the text said.
+
+    `region` and `account` are empty when the text names none.
+    """
+
+    key: str
+    json_field: str = ""
+    version_id: str = ""
+    version_stage: str = ""
+    version: str = ""
+    region: str = ""
+    account: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What to know about a reference that may be right, with texts to paste as (what it is, text)."""
+
+    title: str
+    text: str
+    pastes: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One field in which a person names a version; `written` is what the operator takes."""
+
+    label: str
+    help_text: str
+    rule: re.Pattern[str]
+    wrong: str
+    written: str = "{}"
+
+
+@dataclass(frozen=True, slots=True)
+class Below:
+    """How many secrets are taken by the beginning of their names."""
+
+    label: str
+    help_text: str
+    # What was typed → the path as the operator takes it; raises NotReadable
+    clean: Callable[[str], str]
+    # The path → what the names of it begin with
+    prefix: Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Varied:
+    """The store of a variant: `spec.provider`, and the annotations of its own ServiceAccount where it needs one."""
+
+    spec: dict[str, Any]
+    annotations: dict[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """What a provider can read by one reference.
+
+    `read` takes what somebody typed or pasted apart, without the access; `check` compares it with the access and its
+    overrides. Both raise NotReadable.
+    """
+
+    noun: str
+    key_help: str
+    characters: str
+    read: Callable[[str], Reference]
+    check: Callable[["Access", Reference, Mapping[str, str]], list[Note]]
+    # The form's field → the version that is named there; of two only one
+    versions: Mapping[str, Version]
+    below: Below
+    tags_help: str
+    # (wanted, of a secret) → whether the operator would take it
+    has_tags: Callable[[Mapping[str, str], Mapping[str, str]], bool]
+    # Overrides → why not, with this access's method; empty when it is possible
+    overrides: Callable[["Access"], Mapping[str, str]]
+    override_help: Mapping[str, str]
+    # (access, overrides as typed) → as the store takes them; those equal to the access's own are left out
+    clean_override: Callable[["Access", str, str], str]
+    # (access, variant, `spec.provider` of the access's own store) → the variant's
+    vary: Callable[["Access", "StoreVariant", dict[str, Any]], Varied]
+    # What else has to hold of overrides together, as (field, what is wrong)
+    wrong_together: Callable[["Access", Mapping[str, str]], list[tuple[str, str]]] = field(
+        default=lambda access, overrides: []
+    )
+    # What somebody else has to do for these overrides
+    override_notes: Callable[["Access", Mapping[str, str]], list[Note]] = field(
+        default=lambda access, overrides: []
+    )
+    # The manager lists names without their tags: what has them is not known here
+    tags_listed: bool = True
+    # What must be allowed beside reading one value, to take several
+    several_note: str = ""
+
+    def version_of(self, values: Mapping[str, str]) -> str:
+        """Return the version as the operator takes it, of what the version fields hold."""
+        return next((one.written.format(values[n]) for n, one in self.versions.items() if values.get(n)), "")
+
+    def fields_of(self, version: str) -> dict[str, str]:
+        """Return what the version fields hold for a version as the operator takes it."""
+        found = dict.fromkeys(self.versions, "")
+        for name, one in self.versions.items():
+            start = one.written.partition("{}")[0]
+            if version and version.startswith(start):
+                return found | {name: version.removeprefix(start)}
+        return found
+
+
+def split_field(text: str) -> tuple[str, str]:
+    """Return a key and the JSON field after its first `#`, which no name of any provider has.
+
+    :raises NotReadable: there is a `#` with nothing after or before it
+    """
+    key, mark, json_field = text.partition("#")
+    key, json_field = key.strip(), json_field.strip()
+    if mark and not key:
+        raise NotReadable("Before # comes the secret's name, after it a JSON field: app/db#password.")
+    if mark and not json_field:
+        raise NotReadable(
+            f"After # comes a JSON field: {key}#password. Without # the whole value of {key} is taken."
+        )
+    return key, json_field
+
+
+# -- what holds for a provider that says nothing else ---------------------------------------------------------
+def _read_name(text: str) -> Reference:
+    key, json_field = split_field(text.strip())
+    return Reference(key, json_field)
+
+
+def _not_empty(text: str) -> str:
+    return text.strip()
+
+
+_NOT_SUPPORTED = "Not for this secret manager: it is read as the access is configured."
+PLAIN = References(
+    noun="secret",
+    key_help="A name. With #field for one field of a JSON value: db#password.",
+    characters="",
+    read=_read_name,
+    check=lambda access, reference, overrides: [],
+    versions={},
+    below=Below("Names that begin with", "Each secret whose name begins so.", _not_empty, _not_empty),
+    tags_help="One a line, as name=value.",
+    has_tags=lambda wanted, found: wanted.items() <= found.items(),
+    overrides=lambda access: dict.fromkeys(OVERRIDES, _NOT_SUPPORTED),
+    override_help=dict.fromkeys(OVERRIDES, ""),
+    clean_override=lambda access, name, value: "",
+    vary=lambda access, variant, spec: Varied(spec),
+)

@@ -1,0 +1,15 @@
+"""What the operator says when something does not work, and what it means: the one table, for stores and for links.
+
+docs/troubleshooting.md has a section of each row; a test keeps the two together. The first row that fits counts, so
+what is narrow stands above what is wide.
+"""
+
+from accesses.troubles.base import About, Trouble
+from accesses.troubles.identity import IDENTITY
+from accesses.troubles.objects import OBJECTS
+from accesses.troubles.reading import READING
+from accesses.troubles.ways import WAYS
+
+__all__ = ["TABLE", "About", "Trouble"]
+
+TABLE: tuple[Trouble, ...] = (*OBJECTS, *IDENTITY, *READING, *WAYS)

@@ -1,0 +1,92 @@
+"""Reading again now: one link, or all that failed; and the state that a page asks for until the answer is there."""
+
+from typing import Any
+
+from django.http import HttpResponse, QueryDict
+from django.urls import reverse
+
+from accounts.access import OrgRequest, org_view
+from accounts.roles import Permission
+from clusters.models import Look
+from clusters.views import clusters
+from config import pages
+from external_secrets import placing, syncing
+from external_secrets.models import ExternalSecret
+from external_secrets.views import lookup
+
+# After so many answers of “not yet” a page stops asking: no worker is there.
+PATIENCE = 40
+
+
+def _home(request: OrgRequest, link: ExternalSecret) -> str:
+    """Return where a link stands."""
+    return f"{lookup.place_url(request, placing.Place.of_link(link))}#link-{link.pk}"
+
+
+def _count(asked: QueryDict) -> int:
+    text = asked.get("n", "")
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 4 else 0
+
+
+def _cell(
+    request: OrgRequest, link: ExternalSecret, refusal: syncing.NotPossible | None = None
+) -> HttpResponse:
+    """Answer the state of a link as its row shows it; a refusal stays where it arose."""
+    look = Look.objects.filter(cluster=link.cluster).first()
+    count = _count(request.GET) + 1
+    context = {
+        "link": link,
+        "foreign": look.of(link.object_name) if look else [],
+        "can_sync": request.allows(Permission.EXTERNAL_SECRET_MANAGE),
+        "refusal": refusal,
+        "count": count,
+        "tired": count > PATIENCE,
+    }
+    status = 422 if refusal else 200
+    return pages.render_page(request, "external_secrets/state.html", context, status=status)
+
+
+@org_view(Permission.EXTERNAL_SECRET_VIEW)
+def state(request: OrgRequest, link: Any) -> HttpResponse:
+    """Answer the state of one link to a page that waits for it; anybody else goes to where the link stands."""
+    found = lookup.link(request, str(link))
+    if not pages.wants_part(request):
+        return pages.go_to(request, _home(request, found))
+    return _cell(request, found)
+
+
+@org_view(Permission.EXTERNAL_SECRET_MANAGE, methods=("POST",))
+def sync(request: OrgRequest, link: Any) -> HttpResponse:
+    """Have the operator read one link again."""
+    found = lookup.link(request, str(link))
+    refusal = None
+    try:
+        syncing.sync_now(links=[found], by=request.user)
+    except syncing.NotPossible as error:
+        refusal = error
+    if pages.wants_part(request):
+        return _cell(request, lookup.link(request, str(link)), refusal)
+    pages.toast(request, f"{refusal} {refusal.remedy}" if refusal else f"{found.title} is being read again.")
+    return pages.go_to(request, _home(request, found))
+
+
+@org_view(Permission.EXTERNAL_SECRET_MANAGE, methods=("POST",))
+def sync_failed(request: OrgRequest, cluster: str) -> HttpResponse:
+    """Have the operator read again what failed on a cluster, all of it or what comes from one access."""
+    found = clusters.find(request, cluster)
+    wanted = request.POST.get("access", "")
+    access = lookup.access(request, wanted) if wanted else None
+    links = syncing.failed(found, access).select_related("access", "cluster__organization")
+    try:
+        count = syncing.sync_now(links=links, by=request.user)
+        text = f"{count} secret{' is' if count == 1 else 's are'} being read again."
+    except syncing.NotPossible as error:
+        text = f"{error} {error.remedy}"
+    pages.toast(request, text)
+    kwargs = {"org": request.organization.slug}
+    if access is None:
+        return pages.go_to(
+            request, f"{reverse('external_secrets:linked', kwargs=kwargs)}?cluster={found.name}"
+        )
+    kwargs |= {"cluster": found.name, "access": access.name}
+    return pages.go_to(request, reverse("external_secrets:usage", kwargs=kwargs))
