@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import QuerySet
-
 from accesses import providers
 from accesses.models import Access
 from accesses.providers.references import Note, NotReadable, Reference, References
-from external_secrets import browsing, naming
+from external_secrets import browsing, browsing_search, naming
 from external_secrets.models import ExternalSecret, InventoryEntry, InventoryState
 
 Takes = ExternalSecret.Takes
@@ -105,9 +103,8 @@ def preview(access: Access, values: Mapping[str, Any], prefix: str = "") -> Prev
 def _names(access: Access, values: Mapping[str, Any], rules: References) -> list[str]:
     """Return the first names that would be taken, one more than are looked at."""
     if values.get("takes") == Takes.PATH:
-        rows: QuerySet[InventoryEntry] = browsing.under(
-            access, rules.below.prefix(str(values.get("key", "")))
-        )
+        below = rules.below.prefix(str(values.get("key", "")))
+        rows = browsing_search.begins_with(InventoryEntry.objects.filter(access=access), below)
         return list(rows.order_by("name").values_list("name", flat=True)[: LOOKED_AT + 1])
     wanted = values.get("tags") or {}
     entries = InventoryEntry.objects.filter(access=access).exclude(tags={}).order_by("name")
