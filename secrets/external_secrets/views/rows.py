@@ -14,7 +14,9 @@ from external_secrets.views import lookup
 
 def links_of(cluster: Cluster, namespace: str) -> list[ExternalSecret]:
     """Return the links of a namespace with what belongs to each, by one query."""
-    found = ExternalSecret.objects.filter(cluster=cluster, namespace=namespace).select_related(*lookup.RELATED)
+    found = ExternalSecret.objects.filter(cluster=cluster, namespace=namespace).select_related(
+        *lookup.RELATED
+    )
     return list(found.order_by("variable", "path", "container"))
 
 
@@ -46,11 +48,14 @@ def context(request: OrgRequest, cluster: Cluster) -> dict[str, Any]:
 def containers(service: Any, links: list[ExternalSecret]) -> list[dict[str, Any]]:
     """Return each container with what it gets, in order: of one name the winner first, then what it hides."""
     given = wanted.for_service(service, links)
-    return [_container(one, [each for each in given if each.container == one["name"]]) for one in service.containers]
+    return [
+        _container(one, [each for each in given if each.container == one["name"]])
+        for one in service.containers
+    ]
 
 
 def _container(container: dict[str, Any], given: list[wanted.Wanted]) -> dict[str, Any]:
-    mounted = {str(_path(mount)) for mount in container.get("mounts", [])}
+    mounted = dict(_mount(mount) for mount in container.get("mounts", []))
     sources = {entry["name"]: str(entry["source"]) for entry in container.get("env", [])}
     named = {one.name for one in given if one.form != wanted.Form.FILE}
     variables = [
@@ -68,9 +73,12 @@ def _container(container: dict[str, Any], given: list[wanted.Wanted]) -> dict[st
         # The workload's own before what it hides.
         "variables": sorted(variables, key=lambda row: (str(row["name"]), "given" in row)),
         "files": files,
-        "mounts": sorted(mounted - ours),
+        "mounts": [(path, mounted[path]) for path in sorted(mounted.keys() - ours)],
     }
 
 
-def _path(mount: Any) -> str:
-    return str(mount.get("path", "")) if isinstance(mount, dict) else str(mount)
+def _mount(mount: Any) -> tuple[str, str]:
+    """Return where something is mounted and what it is; services that were discovered long ago have only the path."""
+    if isinstance(mount, dict):
+        return str(mount.get("path", "")), str(mount.get("source", ""))
+    return str(mount), ""
