@@ -7,7 +7,7 @@ import pytest
 
 from accounts.models import AuditEvent
 from clusters import addons, kubernetes, waiting
-from external_secrets import ownership, services
+from external_secrets import manifests, ownership, services
 from external_secrets.models import ExternalSecret
 from external_secrets.steps import ApplyExternalSecrets, Inject, Observe, state
 from sandbox.kubernetes import Cluster as SandboxCluster
@@ -521,4 +521,7 @@ class TestPlan:
         _, failure = bring()
 
         assert failure is None
-        assert kube.get("ExternalSecret", one.object_name, "shop")["spec"]["refreshInterval"] == "0h5m0s"
+        one.refresh_from_db()
+        about = manifests.interval(manifests.jittered(one))
+        assert kube.get("ExternalSecret", one.object_name, "shop")["spec"]["refreshInterval"] == about
+        assert about.startswith(("0h4m", "0h5m"))
