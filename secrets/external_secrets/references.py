@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import QuerySet
-
 from accesses import providers
 from accesses.models import Access
 from accesses.providers.references import Note, NotReadable, Reference, References
@@ -20,6 +18,8 @@ SHOWN = 50
 # So many are looked at, for keys that would be the same and for tags.
 LOOKED_AT = 5000
 LONGEST_FIELD = 300
+# Greater than every character that a name can hold: it ends the range of a beginning.
+LAST = "\U0010ffff"
 
 _KEPT = re.compile(r"[^\w.-]")
 _LEGAL = re.compile(r"[A-Za-z0-9._-]+\Z")
@@ -105,9 +105,8 @@ def preview(access: Access, values: Mapping[str, Any], prefix: str = "") -> Prev
 def _names(access: Access, values: Mapping[str, Any], rules: References) -> list[str]:
     """Return the first names that would be taken, one more than are looked at."""
     if values.get("takes") == Takes.PATH:
-        rows: QuerySet[InventoryEntry] = browsing.under(
-            access, rules.below.prefix(str(values.get("key", "")))
-        )
+        start = rules.below.prefix(str(values.get("key", "")))
+        rows = InventoryEntry.objects.filter(access=access, name__gte=start, name__lt=start + LAST)
         return list(rows.order_by("name").values_list("name", flat=True)[: LOOKED_AT + 1])
     asked = values.get("tags") or {}
     entries = InventoryEntry.objects.filter(access=access).exclude(tags={}).order_by("name")
