@@ -75,7 +75,8 @@ def _wanted(secret: Manifest, wanted: Manifest) -> bool:
     if wanted.get("name"):
         return bool(name.startswith(wanted.get("path", ""))) and bool(reading_values.matching([name], wanted))
     tags: dict[str, str] = wanted.get("tags") or {}
-    return tags.items() <= secret.get("labels", {}).items()
+    labels: dict[str, str] = secret.get("labels", {})
+    return tags.items() <= labels.items()
 
 
 def _token(cluster: Cluster, manifest: Manifest, url: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from accesses import providers
 from accesses.models import Access
 from accesses.providers.references import Note, NotReadable, Reference, References
-from external_secrets import browsing, wanted
+from external_secrets import browsing, browsing_search, wanted
 from external_secrets.models import ExternalSecret, InventoryEntry, InventoryState
 
 Takes = ExternalSecret.Takes
@@ -18,8 +18,6 @@ SHOWN = 50
 # So many are looked at, for keys that would be the same and for tags.
 LOOKED_AT = 5000
 LONGEST_FIELD = 300
-# Greater than every character that a name can hold: it ends the range of a beginning.
-LAST = "\U0010ffff"
 
 _KEPT = re.compile(r"[^\w.-]")
 _LEGAL = re.compile(r"[A-Za-z0-9._-]+\Z")
@@ -106,7 +104,7 @@ def _names(access: Access, values: Mapping[str, Any], rules: References) -> list
     """Return the first names that would be taken, one more than are looked at."""
     if values.get("takes") == Takes.PATH:
         start = rules.below.prefix(str(values.get("key", "")))
-        rows = InventoryEntry.objects.filter(access=access, name__gte=start, name__lt=start + LAST)
+        rows = browsing_search.begins_with(InventoryEntry.objects.filter(access=access), start)
         return list(rows.order_by("name").values_list("name", flat=True)[: LOOKED_AT + 1])
     asked = values.get("tags") or {}
     entries = InventoryEntry.objects.filter(access=access).exclude(tags={}).order_by("name")

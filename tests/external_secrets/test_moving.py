@@ -180,6 +180,18 @@ class TestElsewhere:
         assert judged(access)["aws-2"].unknown == []
 
 
+class TestAliases:
+    def test_another_name_goes_along_and_nowhere_by_itself(self, access, other, service, link, owner):
+        alias = factories.make_link(service=service, access=access, alias_of=link, key=link.key)
+
+        with pytest.raises(moving.NotPossible):
+            moving.move(source=access, target=other, links=[alias.pk], by=owner)
+        moving.move(source=access, target=other, links=[link.pk], by=owner)
+
+        alias.refresh_from_db()
+        assert alias.access == other
+
+
 class TestMove:
     def test_all_links_go_and_the_cluster_is_out_of_date(self, access, other, link, owner, cluster):
         before = link.object_name
