@@ -74,7 +74,7 @@ def restart_changed(cluster: Cluster) -> int:
 def _run(cluster: Cluster) -> addons.Run:
     return addons.Run(
         cluster=cluster,
-        door=kubernetes.connect(cluster, patience=5, budget=20),
+        door=kubernetes.connect(cluster),
         log=lambda level, message: None,
         log_all=lambda level, messages: None,
         checkpoint=lambda: None,
@@ -90,13 +90,15 @@ def _restart(run: addons.Run, place: Place, environment: Live, links: list[Exter
         return False
     # Once in the shortest of their intervals: a value that changes more often must not keep a service restarting.
     seconds = min(link.refresh_seconds for link in mine)
-    if not cache.add(f"restarted:{run.cluster.pk}:{'/'.join(place)}", 1, timeout=seconds):
+    once = f"restarted:{run.cluster.pk}:{'/'.join(place)}"
+    if not cache.add(once, 1, timeout=seconds):
         return False
     try:
         _write(run, place, environment, to_be, sorted(link.title for link in mine))
     except kubernetes.ClusterError as error:
         # Somebody changed it meanwhile, or it may not be changed: the next look sees what is so then.
         logger.warning("%s of cluster %s was not restarted: %s", place, run.cluster.pk, type(error).__name__)
+        cache.delete(once)
         return False
     return True
 
