@@ -177,7 +177,7 @@ def test_what_somebody_changes_meanwhile_is_left_to_the_next_look(
 
     def late(manifest):
         live = copy.deepcopy(kube.get("Deployment", "api", "shop"))
-        live["spec"]["replicas"] = 5
+        live["spec"]["replicas"] = live["spec"].get("replicas", 1) + 1
         resource = kube.store.by_kind("Deployment")
         kube.api.operations.replace(resource, "shop", "api", live, Options(manager="kubectl-edit"))
         return extract(manifest)
