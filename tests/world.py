@@ -48,6 +48,7 @@ PAGES: dict[str, P] = {
     "accesses:test": P.ACCESS_MANAGE,
     "accesses:delete": P.ACCESS_MANAGE,
     "external_secrets:browse": P.SECRET_BROWSE,
+    "external_secrets:secret": P.SECRET_BROWSE,
     "external_secrets:refresh": P.SECRET_BROWSE,
     "external_secrets:link": P.EXTERNAL_SECRET_MANAGE,
     "external_secrets:bulk": P.EXTERNAL_SECRET_MANAGE,

@@ -8,6 +8,7 @@ from external_secrets.views import (
     linked,
     linking,
     namespace,
+    secret,
     service,
     sync,
     usage,
@@ -16,6 +17,7 @@ from external_secrets.views import (
 app_name = "external_secrets"
 urlpatterns = [
     path("secrets/", browse.browse, name="browse"),
+    path("secrets/show/", secret.secret, name="secret"),
     path("secrets/inventories/<uuid:access>/refresh/", browse.refresh, name="refresh"),
     path("secrets/link/", linking.link, name="link"),
     path("secrets/bulk/", bulk.bulk, name="bulk"),
