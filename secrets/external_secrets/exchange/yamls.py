@@ -65,10 +65,12 @@ def load(text: str) -> list[Map]:
 
     :raises Refused: it is no YAML, no list of mappings, too large, too deep, or uses aliases or tags
     """
-    if len(text.encode(errors="replace")) > LARGEST:
+    # Half of a surrogate pair is no character that anything could be written with.
+    encoded = text.encode(errors="replace")
+    if len(encoded) > LARGEST:
         raise Refused(0, "The text is larger than 1 MiB. Import it in parts.")
     try:
-        return list(_unfolded(_documents(_events(text))))
+        return list(_unfolded(_documents(_events(encoded.decode()))))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise Refused(mark.line + 1 if mark else 0, f"This is no YAML: {error.problem}.") from None
