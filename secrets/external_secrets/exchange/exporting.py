@@ -87,10 +87,10 @@ def export(cluster: Cluster) -> Export:
     links = list(
         ExternalSecret.objects.filter(cluster=cluster).select_related("variant", "service", "alias_of")
     )
-    for one in (*accesses.values(), *links):
-        one.cluster = cluster
+    for access in accesses.values():
+        access.cluster = cluster
     for link in links:
-        link.access = accesses[link.access_id]
+        link.cluster, link.access = cluster, accesses[link.access_id]
     consumers = patches.consumers(links, cluster.services.filter(gone_at=None))
     names = _Names(list(accesses.values()), links, consumers)
     found = Export(cluster)
