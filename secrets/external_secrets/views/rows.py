@@ -14,7 +14,9 @@ from external_secrets.views import lookup
 
 def links_of(cluster: Cluster, namespace: str) -> list[ExternalSecret]:
     """Return the links of a namespace with what belongs to each, by one query."""
-    found = ExternalSecret.objects.filter(cluster=cluster, namespace=namespace).select_related(*lookup.RELATED)
+    found = ExternalSecret.objects.filter(cluster=cluster, namespace=namespace).select_related(
+        *lookup.RELATED
+    )
     return list(found.order_by("variable", "path", "container"))
 
 
@@ -46,7 +48,10 @@ def context(request: OrgRequest, cluster: Cluster) -> dict[str, Any]:
 def containers(service: Any, links: list[ExternalSecret]) -> list[dict[str, Any]]:
     """Return each container with what it gets, in order: of one name the winner first, then what it hides."""
     given = wanted.for_service(service, links)
-    return [_container(one, [each for each in given if each.container == one["name"]]) for one in service.containers]
+    return [
+        _container(one, [each for each in given if each.container == one["name"]])
+        for one in service.containers
+    ]
 
 
 def _container(container: dict[str, Any], given: list[wanted.Wanted]) -> dict[str, Any]:
