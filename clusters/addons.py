@@ -47,6 +47,8 @@ class Change:
     problem: str = ""
     # Pods are started anew by it.
     restarts: bool = False
+    # What it leaves alone, and why.
+    notes: tuple[str, ...] = ()
 
     @property
     def key(self) -> Key:
@@ -73,7 +75,8 @@ class Change:
         conflicts = tuple((who, where) for who, where in facts["conflicts"])
         # Rows are older than the code that reads them.
         known = {name: facts[name] for name in cls.__dataclass_fields__ if name in facts}
-        return cls(**known | {"fields": fields, "conflicts": conflicts})
+        lists = {"fields": fields, "conflicts": conflicts, "notes": tuple(known.get("notes", ()))}
+        return cls(**known | lists)
 
 
 class Record(Protocol):

@@ -118,6 +118,7 @@ CELERY_TASK_ROUTES = {
     "clusters.tasks.run_deploys": {"queue": "deploys"},
     "clusters.tasks.look": {"queue": "default"},
     "external_secrets.tasks.read_again": {"queue": "default"},
+    "external_secrets.tasks.restart_changed": {"queue": "default"},
     "external_secrets.tasks.read_inventory": {"queue": "default"},
     "external_secrets.tasks.refresh_inventory": {"queue": "default"},
 }

@@ -22,7 +22,8 @@ def allow(*actions: str, on: str = "*") -> dict[str, Any]:
 def users(account: str) -> dict[str, list[dict[str, Any]]]:
     """Return what each user of an account may do."""
     return {
-        "reader": [allow(*SECRETS, *PARAMETERS, *LISTING)],
+        # With what the operator needs to find secrets by their beginning or their tags.
+        "reader": [allow(*SECRETS, *PARAMETERS, *LISTING, "secretsmanager:BatchGetSecretValue")],
         "limited": [allow(*SECRETS, *PARAMETERS)],
         "admin": [allow("secretsmanager:*", "ssm:*")],
         # What the console itself signs in with: what its page tells people to allow, and no more.

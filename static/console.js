@@ -77,6 +77,10 @@
     list[(at + step + list.length + (at < 0 && step < 0 ? 1 : 0)) % list.length].focus();
   };
   on("keydown", "#palette", (event) => walk(event, [byId("palette-q"), ...all("#palette-results a")], document.activeElement));
+  on("keydown", "[data-slash], [data-row]", (event) => {
+    const rows = all("[data-row]");
+    if (rows.length) walk(event, [document.querySelector("[data-slash]"), ...rows].filter(Boolean), document.activeElement);
+  });
   on("keydown", ".menu", (event, menu) => walk(event, all("a, button, input[type=search]", menu).filter((item) => !item.hidden), document.activeElement));
   on("keydown", "[popovertarget]", (event, button) => {
     const menu = byId(button.getAttribute("popovertarget"));
@@ -108,7 +112,15 @@
   const typing = (element) => element.matches?.("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]");
   const single = () => localStorage.getItem("single-keys") !== "off";
   let chord = 0;
+  // What a key does to the row that has the focus, or to the page's one thing.
+  const inRow = (selector) => () => {
+    const found = (document.activeElement.closest("tr") ?? byId("main"))?.querySelector(selector);
+    found?.click();
+    return found;
+  };
   const press = {
+    x: () => document.activeElement.closest("tr") && inRow("[data-pick]")(),
+    l: () => (document.activeElement.closest("tr") || !document.querySelector("[data-row]")) && inRow("[data-link]")(),
     "/": () => {
       const filter = document.querySelector("[data-slash]");
       filter?.focus();
@@ -130,6 +142,38 @@
     if (press[event.key]?.()) event.preventDefault();
   });
   on("change", "[data-single-keys]", (event, box) => localStorage.setItem("single-keys", box.checked ? "on" : "off"));
+
+  // -- chosen rows stay chosen in the bar below, whatever is searched next; those of one access at a time
+  const picks = () => all("#picks [name=pick]");
+  const showPicks = () => {
+    const basket = byId("basket"), chosen = picks();
+    if (!basket) return;
+    basket.hidden = !chosen.length;
+    basket.querySelector("[data-count]").textContent = `${chosen.length} selected`;
+    all("[data-pick]").forEach((box) => {
+      box.checked = chosen.some((one) => one.value === box.value);
+      // What stands in the bar is sent by the bar alone.
+      if (box.checked) box.removeAttribute("form");
+    });
+  };
+  const pick = (box) => {
+    const basket = byId("basket"), access = (one) => one.value.split(":")[0];
+    const mixed = picks().some((one) => access(one) !== access(box));
+    const full = String(new URLSearchParams(new FormData(basket))).length + box.value.length > 3600;
+    basket.querySelector("[data-mixed]").hidden = !mixed;
+    basket.querySelector("[data-full]").hidden = mixed || !full;
+    if (mixed || full) return;
+    const label = basket.querySelector("template").content.firstElementChild.cloneNode(true);
+    label.querySelector("input").value = box.value;
+    label.querySelector("span").textContent = box.closest("tr").querySelector("[data-row]").textContent;
+    byId("picks").append(label);
+  };
+  on("change", "[data-pick]", (event, box) => {
+    box.removeAttribute("form");
+    if (box.checked) pick(box); else picks().find((one) => one.value === box.value)?.parentElement.remove();
+    showPicks();
+  });
+  on("change", "#picks [name=pick]", (event, box) => { box.parentElement.remove(); showPicks(); });
 
   // -- relative times
   const STEPS = [[60, 1, "s"], [3600, 60, "min"], [86400, 3600, "h"], [86400 * 60, 86400, "d"]];
@@ -232,6 +276,7 @@
   onHtmx("afterSettle", (event) => {
     fadeAll();
     follow();
+    showPicks();
     all("[data-log-search], [data-log-step]").forEach((input) => input.value && searchLog(input));
     if (event.detail.xhr?.status === 422) focusError(event.target);
   });

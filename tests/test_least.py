@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
+from accesses import variants
 from clusters import addons, kubeconfig, kubernetes, permissions, waiting
 from clusters import services as clusters
 from clusters.models import Cluster
+from sandbox import world
 from tests import factories
 from tests.runs import make_run
 
@@ -78,6 +80,19 @@ def test_they_are_enough_for_a_deploy_with_keys_and_with_a_role(cluster, kube, s
         )
         for access in (static, role)
     ]
+    other = variants.planned(role, role_arn=arn.replace("least-", "other-"))
+    sandbox_cloud.role(
+        f"other-{role.id.hex[:8]}", kube.issuer, f"system:serviceaccount:{SPACE}:{other.service_account}",
+        ["secretsmanager:*"],
+    )  # fmt: skip
+    elsewhere = {static: {"region": world.REGIONS[1]}, role: {"role_arn": other.role_arn}}
+    links += [
+        factories.make_link(
+            service=service, access=access, key="prod/db-password", variable=f"ELSEWHERE_{access.name.upper()}",
+            variant=variants.use(access, **overrides),
+        )
+        for access, overrides in elsewhere.items()
+    ]  # fmt: skip
     kube.requests.clear()
 
     deploy(cluster)

@@ -1,7 +1,9 @@
-"""Workloads as the console sees them: containers and the names of their variables, never a variable's value."""
+"""Workloads as the console sees them: containers, names of variables and paths of mounts, never a variable's value."""
 
 from dataclasses import dataclass
 from typing import Any
+
+from clusters.kubernetes import fields
 
 KINDS = (("apps/v1", "Deployment"), ("apps/v1", "StatefulSet"), ("batch/v1", "CronJob"))
 SYSTEM = frozenset({"kube-system", "kube-public", "kube-node-lease"})
@@ -34,21 +36,55 @@ def read(kind: str, manifest: dict[str, Any]) -> Workload:
     """Return a workload as discovered from its object."""
     metadata = manifest["metadata"]
     spec = pod_spec(manifest | {"kind": kind})
+    ours = fields.owned(kind, manifest).slots
+    volumes = {volume["name"]: volume for volume in spec.get("volumes") or []}
     return Workload(
         kind,
         text(metadata["namespace"], 63),
         text(metadata["name"], 253),
-        [_container(entry) for entry in spec.get("containers") or []],
+        [_container(entry, volumes, ours) for entry in spec.get("containers") or []],
     )
 
 
-def _container(entry: dict[str, Any]) -> dict[str, Any]:
+def _container(entry: dict[str, Any], volumes: dict[str, Any], ours: set[fields.Slot]) -> dict[str, Any]:
+    name = text(entry["name"])
+    env = [
+        {"name": text(env["name"]), "source": _source(env)} | _mark((name, env["name"]) in ours)
+        for env in entry.get("env") or []
+    ]
+    mounts = [
+        {"path": text(mount["mountPath"]), "source": volume_source(volumes.get(mount["name"]) or {})}
+        | _mark((name, mount["mountPath"]) in ours)
+        for mount in entry.get("volumeMounts") or []
+    ]
     return {
-        "name": text(entry["name"]),
+        "name": name,
         "image": text(entry.get("image", "")),
-        "env": [{"name": text(env["name"]), "source": _source(env)} for env in entry.get("env") or []],
-        "mounts": [text(mount["mountPath"]) for mount in entry.get("volumeMounts") or []],
+        "env": env,
+        "env_from": [text(_set(one)) for one in entry.get("envFrom") or []],
+        "mounts": mounts,
     }
+
+
+def _mark(ours: bool) -> dict[str, Any]:
+    return {"ours": True} if ours else {}
+
+
+def _set(source: dict[str, Any]) -> str:
+    """Return where a whole set of variables comes from, with what their names begin with."""
+    prefix = source.get("prefix", "")
+    for key, word in (("secretRef", "secret"), ("configMapRef", "config map")):
+        if key in source:
+            return f"{word} {(source[key] or {}).get('name')}" + (f" as {prefix}*" if prefix else "")
+    return "unknown"
+
+
+def volume_source(volume: dict[str, Any]) -> str:
+    """Return what a volume is: `secret NAME`, `config map NAME`, or the kind that it has, such as `emptyDir`."""
+    for key, word, name in (("secret", "secret", "secretName"), ("configMap", "config map", "name")):
+        if key in volume:
+            return text(f"{word} {(volume[key] or {}).get(name)}")
+    return text(next((key for key in volume if key != "name"), "unknown"))
 
 
 def _source(env: dict[str, Any]) -> str:

@@ -118,8 +118,9 @@ class ServiceQuerySet(OwnedQuerySet["Service"]):
 class Service(models.Model):
     """A workload of a cluster, as it was last discovered.
 
-    `containers` is `[{"name", "image", "env": [{"name", "source"}], "mounts": [path]}]`; a variable's value is
-    never kept, only where it comes from: `value`, `secret NAME/KEY`, `config map NAME/KEY`, `field`.
+    `containers` is `[{"name", "image", "env": [{"name", "source"}], "env_from": [source], "mounts": [{"path",
+    "source"}]}]`, with `"ours": True` in what we put there; a variable's value is never kept, only where it comes
+    from: `value`, `secret NAME/KEY`, `config map NAME/KEY`, `field`.
     """
 
     class Kind(models.TextChoices):

@@ -133,12 +133,5 @@ def _moved(links: list[ExternalSecret], place: Place, by: User) -> int:
     cluster_services.changed(place.cluster)
     for link in moved:
         services.wait(link, f"Moved to {place}; {place.cluster} still has it where it was.")
-        services.save(link, place)
-        audit.record(
-            organization=place.cluster.organization,
-            by=by,
-            action="external_secret.changed",
-            target=link,
-            details=telling.difference(link, before[link.pk]),
-        )
+        services.rewrite(link, place, before[link.pk], by)
     return len(moved)

@@ -1,30 +1,21 @@
-"""Looking names up by prefix: a range of the index, its folders, and the manager itself while nothing was read."""
+"""Looking names up: a range of the index, or the manager itself while nothing was read."""
 
+import uuid
 from dataclasses import dataclass, field
 
-from django.db.models import Count, QuerySet, Value
-from django.db.models.functions import StrIndex, Substr
+from django.db.models import Q, QuerySet
 
 from accesses import providers
 from accesses import services as access_services
 from accesses.models import Access
-from external_secrets import inventory
-from external_secrets.models import ExternalSecret, InventoryEntry, InventoryState
+from external_secrets import browsing_uses, inventory
+from external_secrets.browsing_search import Scope, Search
+from external_secrets.models import InventoryEntry, InventoryState
 
 PAGE = 50
-FOLDERS = 100
+# As somebody types.
+FEW = 20
 COUNTED = 1000
-# Greater than every character that a name can hold, so that `name < prefix + LAST` ends the prefix's range.
-LAST = "\U0010ffff"
-
-
-@dataclass(frozen=True, slots=True)
-class Folder:
-    """A next path segment below a prefix: `prod/api/`, and how many names lie in it."""
-
-    prefix: str
-    label: str
-    count: int
 
 
 @dataclass(slots=True)
@@ -33,10 +24,11 @@ class Names:
 
     rows: list[InventoryEntry] = field(default_factory=list)
     total: int | None = None
-    more_than_total: bool = False
     after: str = ""
     cursor: str = ""
     live: bool = False
+    # Names that only links have.
+    gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,53 +45,66 @@ class Trouble:
         return str(InventoryState.Cause(self.cause).label)
 
 
-def clean_prefix(typed: str) -> str:
-    """Return what was typed as something that a name can begin with."""
-    # PostgreSQL's text holds no NUL, and a name of AWS no space at its start.
-    return typed.replace("\x00", "").lstrip()[: inventory.LONGEST_NAME]
-
-
-def under(access: Access, prefix: str) -> QuerySet[InventoryEntry]:
-    """Return an access's names that begin with the prefix, as a range of the index."""
-    rows = InventoryEntry.objects.filter(access=access)
-    return rows.filter(name__gte=prefix, name__lt=prefix + LAST) if prefix else rows
-
-
-def page(access: Access, prefix: str, after: str = "") -> Names:
-    """Return the next 50 names that begin with the prefix."""
-    found = under(access, prefix)
-    rows = list((found.filter(name__gt=after) if after else found).order_by("name")[: PAGE + 1])
-    more = len(rows) > PAGE
-    rows = rows[:PAGE]
-    total = found.order_by()[: COUNTED + 1].count() if more or after else len(rows)
+def page(scope: Scope, search: Search, after: str = "", size: int = PAGE) -> Names:
+    """Return the next names that are like the search, by the index's order; counted only when they end here."""
+    if search.only == "gone":
+        return _gone_page(scope, search, after, size)
+    found = _behind(_rows(scope, search), after).order_by("name", "access_id")
+    # What looks into every name reads them from the index alone, and then the rows of those few.
+    rows = _rows_of(found, size + 1) if search.contains else list(found[: size + 1])
+    more = len(rows) > size
+    rows = rows[:size]
     return Names(
         rows=rows,
-        total=min(total, COUNTED),
-        more_than_total=total > COUNTED,
-        after=rows[-1].name if more else "",
+        total=None if more or after else len(rows),
+        after=f"{rows[-1].access_id}:{rows[-1].name}" if more else "",
     )
 
 
-def folders(access: Access, prefix: str) -> list[Folder]:
-    """Return the next path segments below the prefix's folder that hold names, at most a hundred, by one query."""
-    base = prefix[: prefix.rfind("/") + 1]
-    rest = Substr("name", len(base) + 1)
-    found = (
-        under(access, prefix)
-        .annotate(rest=rest, slash=StrIndex(rest, Value("/")))
-        .filter(slash__gt=0)
-        .annotate(segment=Substr("rest", 1, StrIndex("rest", Value("/"))))
-        .values("segment")
-        .annotate(count=Count("*"))
-        .order_by("segment")
-    )
-    return [Folder(base + row["segment"], row["segment"], row["count"]) for row in found[:FOLDERS]]
+def count(scope: Scope, search: Search) -> int:
+    """Return how many names are like the search; more than a thousand are counted as 1001."""
+    if search.only == "gone":
+        return len(browsing_uses.gone(scope, search))
+    return _rows(scope, search).order_by()[: COUNTED + 1].count()
 
 
-def crumbs(prefix: str) -> list[tuple[str, str]]:
-    """Return the folders that lead to a prefix, as (label, prefix): `a/b/c` has `a/` and `a/b/`."""
-    parts = prefix.split("/")[:-1]
-    return [(f"{part}/", "/".join(parts[: position + 1]) + "/") for position, part in enumerate(parts)]
+def _rows(scope: Scope, search: Search) -> QuerySet[InventoryEntry]:
+    rows = search.rows(scope)
+    return browsing_uses.linked(scope, rows) if search.only == "linked" else rows
+
+
+def _rows_of(found: QuerySet[InventoryEntry], size: int) -> list[InventoryEntry]:
+    keys = list(found.values_list("name", "access_id")[:size])
+    names, accesses = {name for name, _ in keys}, {access for _, access in keys}
+    rows = InventoryEntry.objects.filter(access_id__in=accesses, name__in=names)
+    by_key = {(row.name, row.access_id): row for row in rows}
+    return [by_key[key] for key in keys if key in by_key]
+
+
+def _cursor(after: str) -> tuple[str, uuid.UUID] | None:
+    """Return the name and the access that a page ended with; a broken cursor begins at the top."""
+    access, _, name = after.replace("\x00", "").partition(":")
+    try:
+        return name, uuid.UUID(access)
+    except ValueError:
+        return None
+
+
+def _behind(rows: QuerySet[InventoryEntry], after: str) -> QuerySet[InventoryEntry]:
+    last = _cursor(after)
+    if last is None:
+        return rows
+    name, access = last
+    return rows.filter(Q(name__gt=name) | Q(access_id__gt=access), name__gte=name)
+
+
+def _gone_page(scope: Scope, search: Search, after: str, size: int) -> Names:
+    last = _cursor(after)
+    found = browsing_uses.gone(scope, search)
+    rest = [key for key in found if last is None or key > last]
+    rows = [InventoryEntry(access_id=access, name=name) for name, access in rest[:size]]
+    more = len(rest) > size
+    return Names(rows, len(found), f"{rows[-1].access_id}:{rows[-1].name}" if more else "", gone=True)
 
 
 def live(access: Access, prefix: str, cursor: str = "") -> Names:
@@ -130,18 +135,6 @@ def known_trouble(state: InventoryState) -> Trouble | None:
         return None
     cause = state.cause or InventoryState.Cause.FAILED
     return Trouble(cause, state.error, state.remedy, state.permission)
-
-
-def users_of(access: Access, rows: list[InventoryEntry]) -> dict[str, list[ExternalSecret]]:
-    """Return the links that use each of the names, by name or by reference, with one query."""
-    keys = {key: row.name for row in rows for key in (row.name, row.reference) if key}
-    links = ExternalSecret.objects.filter(access=access, key__in=keys).select_related(
-        "service__cluster", "cluster"
-    )
-    found: dict[str, list[ExternalSecret]] = {}
-    for link in links:
-        found.setdefault(keys[link.key], []).append(link)
-    return found
 
 
 def knows(access: Access, state: InventoryState, key: str) -> bool | None:

@@ -116,15 +116,18 @@ class Around:
         if self.place.service is not None or not variable:
             return []
         names = [service.name for service in self.services if self._own(service, variable)]
-        have = "has" if len(names) == 1 else "have"
-        return [f"{', '.join(names[:5])} {have} {variable} already, and keep it."] if names else []
+        words = ("has", "keeps its own") if len(names) == 1 else ("have", "keep their own")
+        listed = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if names[5:] else "")
+        return [f"{listed} {words[0]} {variable} already and {words[1]}."] if names else []
 
     def _own(self, service: Service, variable: str) -> tuple[str, str] | None:
         for container in service.containers:
             if self.place.container not in ("", container["name"]):
                 continue
             for entry in container.get("env", []):
-                if entry["name"] == variable and not is_ours(entry["source"], variable):
+                if entry["name"] == variable and not (
+                    entry.get("ours") or is_ours(entry["source"], variable)
+                ):
                     return container["name"], str(entry["source"])
         return None
 

@@ -1,4 +1,4 @@
-"""The Kubernetes objects that links become: an ExternalSecret each, and our entries of a workload's environment."""
+"""The ExternalSecret that a link becomes."""
 
 import re
 from typing import Any
@@ -13,7 +13,6 @@ KIND = "ExternalSecret"
 
 # What means more than itself in the operator's queries (gjson), unless a backslash stands before it.
 _QUERY = re.compile(r"(?<!\\)[*?|#@!{}\[\]()=<>%~]")
-API_VERSIONS = {"Deployment": "apps/v1", "StatefulSet": "apps/v1", "CronJob": "batch/v1"}
 
 
 def interval(seconds: int) -> str:
@@ -74,30 +73,3 @@ def jittered(link: ExternalSecret) -> int:
     # Within ±10 %, by the link's own id; never shorter than a minute.
     shift = link.pk.int % (2 * tenth + 1) - tenth
     return max(60, link.refresh_seconds + shift)
-
-
-def entry(variable: str, secret: str) -> dict[str, Any]:
-    """Return one environment entry that takes its value from a Secret."""
-    return {"name": variable, "valueFrom": {"secretKeyRef": {"key": variable, "name": secret}}}
-
-
-def workload(
-    kind: str, namespace: str, name: str, entries: dict[tuple[str, str], dict[str, Any]]
-) -> dict[str, Any]:
-    """Return the part of a workload that is ours: entries by (container, variable), and nothing else.
-
-    Without entries it is the body that takes everything of ours away.
-    """
-    body: dict[str, Any] = {
-        "apiVersion": API_VERSIONS[kind],
-        "kind": kind,
-        "metadata": {"name": name, "namespace": namespace},
-    }
-    containers: dict[str, list[dict[str, Any]]] = {}
-    for (container, _), one in sorted(entries.items()):
-        containers.setdefault(container, []).append(one)
-    if containers:
-        spec = {"containers": [{"name": name, "env": env} for name, env in containers.items()]}
-        template: dict[str, Any] = {"template": {"spec": spec}}
-        body["spec"] = {"jobTemplate": {"spec": template}} if kind == "CronJob" else template
-    return body

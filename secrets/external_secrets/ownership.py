@@ -1,82 +1,138 @@
-"""Whose environment entries are whose in a live workload, read from its `managedFields`."""
+"""What a live workload has in its containers, and whose it is, read from its `managedFields`."""
 
-import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from django.conf import settings
-
-from clusters.kubernetes import Door
+from clusters.kubernetes import Door, fields, workloads
 from clusters.kubernetes.workloads import KINDS, SYSTEM, pod_spec
+from external_secrets.wanted import Place, Slot
 
-# (kind, namespace, name)
-type Place = tuple[str, str, str]
-# (container, variable)
-type Slot = tuple[str, str]
+__all__ = ["Live", "Place", "Slot", "read", "read_all"]
 
-_TO_POD = ("f:spec", "f:template", "f:spec", "f:containers")
-_TO_JOBS_POD = ("f:spec", "f:jobTemplate", *_TO_POD)
+# Volumes whose files cannot be added to: a mount inside such a mount keeps the pod from starting.
+_READ_ONLY = ("secret", "configMap", "projected", "downwardAPI")
 
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """A live workload's environment: every entry, and which of them we own by server-side apply."""
+    """A live workload: its variables by name and its mounts by path, and which of them we own by server-side apply."""
 
-    containers: frozenset[str]
+    kind: str
+    containers: tuple[str, ...]
     entries: dict[Slot, dict[str, Any]]
     ours: frozenset[Slot]
     owners: dict[Slot, list[str]]
+    # By name, and the names of ours.
+    volumes: dict[str, dict[str, Any]]
+    our_volumes: frozenset[str]
+    # Of the pods' template.
+    annotations: dict[str, str]
+    # Secrets that something which is not ours needs.
+    borrowed: frozenset[str]
     # The whole object, as the API server gave it.
-    manifest: dict[str, Any]
+    manifest: dict[str, Any] = field(repr=False)
+
+    @property
+    def own(self) -> set[Slot]:
+        """What the workload sets itself."""
+        return set(self.entries) - self.ours
+
+    @property
+    def has_ours(self) -> bool:
+        return bool(self.ours or self.our_volumes)
+
+    @property
+    def secrets(self) -> set[str]:
+        """The Secrets that what is ours needs."""
+        found = {self.secret_of(slot) for slot in self.ours}
+        for name in self.our_volumes:
+            found |= set(_of_volume(self.volumes.get(name, {})))
+        return found - {""}
 
     def secret_of(self, slot: Slot) -> str:
-        """Return the Secret that an entry takes its value from, or an empty string."""
-        source = (self.entries.get(slot, {}).get("valueFrom") or {}).get("secretKeyRef") or {}
-        return str(source.get("name", ""))
+        """Return the Secret that a variable takes its value from, or an empty string."""
+        return _reference(self.entries.get(slot, {}))[0]
+
+    def has(self, slot: Slot, secret: str, key: str) -> bool:
+        """Tell whether a variable takes its value from that Secret."""
+        return _reference(self.entries.get(slot, {})) == (secret, key)
+
+    def has_file(self, container: str, directory: str, secret: str) -> bool:
+        """Tell whether a volume of ours that is mounted in or below a directory has files of that Secret."""
+        return any(
+            secret in _of_volume(self.volumes.get(str(entry.get("name")), {}))
+            for (where, path), entry in self.entries.items()
+            if where == container and (where, path) in self.ours and f"{path}/".startswith(f"{directory}/")
+        )
+
+    def is_read_only(self, slot: Slot) -> bool:
+        """Tell whether nothing can be mounted inside a mount."""
+        mount = self.entries.get(slot, {})
+        volume = self.volumes.get(str(mount.get("name")), {})
+        return bool(mount.get("readOnly")) or any(kind in volume for kind in _READ_ONLY)
+
+    def source_of(self, slot: Slot) -> str:
+        """Return what is mounted, such as `config map nginx`."""
+        return workloads.volume_source(self.volumes.get(str(self.entries.get(slot, {}).get("name")), {}))
 
 
-def _named(fields: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield (name, fields) of a list's items that are keyed by their name."""
-    for key, inner in fields.items():
-        if key.startswith("k:"):
-            name = json.loads(key[2:]).get("name")
-            if name is not None:
-                yield str(name), inner
+def _reference(entry: dict[str, Any]) -> tuple[str, str]:
+    source = (entry.get("valueFrom") or {}).get("secretKeyRef") or {}
+    return str(source.get("name", "")), str(source.get("key", ""))
 
 
-def _slots(kind: str, fields: dict[str, Any]) -> Iterator[Slot]:
-    for step in _TO_JOBS_POD if kind == "CronJob" else _TO_POD:
-        fields = fields.get(step) or {}
-    for container, inner in _named(fields):
-        for variable, _ in _named(inner.get("f:env") or {}):
-            yield container, variable
+def _of_volume(volume: dict[str, Any]) -> Iterator[str]:
+    """Yield the Secrets that a volume takes files from."""
+    if "secret" in volume:
+        yield str((volume["secret"] or {}).get("secretName", ""))
+    for source in (volume.get("projected") or {}).get("sources") or []:
+        if "secret" in source:
+            yield str((source["secret"] or {}).get("name", ""))
+
+
+def _borrowed(spec: dict[str, Any], owned: fields.Owned) -> Iterator[str]:
+    for part in ("initContainers", "containers"):
+        for container in spec.get(part) or []:
+            for entry in container.get("env") or []:
+                if part == "initContainers" or (container["name"], entry["name"]) not in owned.slots:
+                    yield _reference(entry)[0]
+            for source in container.get("envFrom") or []:
+                yield str((source.get("secretRef") or {}).get("name", ""))
+    for volume in spec.get("volumes") or []:
+        if volume["name"] not in owned.volumes:
+            yield from _of_volume(volume)
+
+
+def _template(kind: str, manifest: dict[str, Any]) -> dict[str, Any]:
+    spec = manifest.get("spec") or {}
+    if kind == "CronJob":
+        spec = (spec.get("jobTemplate") or {}).get("spec") or {}
+    return dict(spec.get("template") or {})
 
 
 def read(kind: str, manifest: dict[str, Any]) -> Live:
-    """Return a workload's environment and its owners."""
-    found = pod_spec(manifest | {"kind": kind}).get("containers") or []
-    ours: set[Slot] = set()
-    owners: dict[Slot, list[str]] = {}
-    for managed in manifest["metadata"].get("managedFields") or []:
-        manager = str(managed.get("manager", ""))
-        applied = managed.get("operation") == "Apply" and not managed.get("subresource")
-        slots = set(_slots(kind, managed.get("fieldsV1") or {}))
-        if manager == settings.FIELD_MANAGER and applied:
-            ours |= slots
-            continue
-        for slot in slots:
-            owners.setdefault(slot, []).append(manager)
+    """Return what a workload has and whose it is."""
+    manifest = manifest | {"kind": kind}
+    spec = pod_spec(manifest)
+    containers = spec.get("containers") or []
+    owned = fields.owned(kind, manifest)
     return Live(
-        containers=frozenset(container["name"] for container in found),
+        kind=kind,
+        containers=tuple(container["name"] for container in containers),
         entries={
-            (container["name"], entry["name"]): entry
-            for container in found
-            for entry in container.get("env") or []
+            (container["name"], entry[key]): entry
+            for container in containers
+            for part, key in (("env", "name"), ("volumeMounts", "mountPath"))
+            for entry in container.get(part) or []
         },
-        ours=frozenset(ours),
-        owners=owners,
-        manifest=manifest | {"kind": kind},
+        ours=frozenset(owned.slots),
+        owners=owned.others,
+        volumes={volume["name"]: volume for volume in spec.get("volumes") or []},
+        our_volumes=frozenset(owned.volumes),
+        annotations=(_template(kind, manifest).get("metadata") or {}).get("annotations") or {},
+        borrowed=frozenset(name for name in _borrowed(spec, owned) if name),
+        manifest=manifest,
     )
 
 

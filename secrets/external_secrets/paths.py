@@ -9,9 +9,10 @@ from external_secrets.models import path_rule
 # What an image needs to start, or the kernel gives it: a directory mounted there would hide it.
 _NAMES = (
     "", "app", "bin", "boot", "dev", "etc", "etc/ssl", "etc/ssl/certs", "home", "lib", "lib32", "lib64", "libx32",
-    "media", "mnt", "opt", "proc", "root", "run", "sbin", "srv", "sys", "tmp", "usr", "usr/bin", "usr/lib",
+    "media", "mnt", "opt", "proc", "root", "run", "run/secrets", "sbin", "srv", "sys", "tmp", "usr", "usr/bin", "usr/lib",
     "usr/lib64", "usr/libexec", "usr/local", "usr/local/bin", "usr/local/lib", "usr/local/sbin", "usr/sbin",
-    "usr/share", "var", "var/cache", "var/lib", "var/log", "var/run", "var/tmp",
+    "usr/share", "var", "var/cache", "var/lib", "var/log", "var/run",
+    "var/run/secrets", "var/tmp",
 )  # fmt: skip
 _SYSTEM = frozenset(f"/{name}" for name in _NAMES)
 # The kernel's own trees, where nothing can be mounted, and where Kubernetes puts the token of every pod.

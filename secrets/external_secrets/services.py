@@ -106,12 +106,7 @@ def change(
     Cluster.objects.select_for_update(no_key=True).get(pk=link.cluster_id)
     live = _locked(link, seen_version)
     allow(access, place, live.alias_of)
-    values = dict(values)
-    if live.alias_of is not None:
-        values = {name: value for name, value in values.items() if name not in READ}
-    else:
-        values["access"] = access
-        values["variant"] = live.variant if overrides is None else variant_of(access, overrides)
+    values = _of_its_own(live, access, values, overrides)
     _keep_aliases(live, place, values)
     before = telling.everything(live)
     for name, value in (placing.columns(place) | values).items():
@@ -120,17 +115,10 @@ def change(
         return live
     refuse(clashes.Around(place, without=[live.pk]).find(vars(live)))
     wait(live, f"Changed; {live.cluster} still has it as it was.")
-    save(live, place)
+    rewrite(live, place, before, by)
     _carry(live)
     variants.sweep(link.access)
     cluster_services.changed(live.cluster)
-    audit.record(
-        organization=live.cluster.organization,
-        by=by,
-        action="external_secret.changed",
-        target=live,
-        details=telling.difference(live, before),
-    )
     return live
 
 
@@ -199,6 +187,16 @@ def save(link: ExternalSecret, place: Place) -> None:
         raise Clash([clashes.Found(field, f"{place.words} already has {what}, from {_MOMENT}.")]) from error
 
 
+def _of_its_own(
+    live: ExternalSecret, access: Access, values: dict[str, Any], overrides: dict[str, str] | None
+) -> dict[str, Any]:
+    """Return the columns that change: an alias has nothing of its own about what is read."""
+    if live.alias_of is not None:
+        return {name: value for name, value in values.items() if name not in READ}
+    variant = live.variant if overrides is None else variant_of(access, overrides)
+    return values | {"access": access, "variant": variant}
+
+
 def wait(link: ExternalSecret, reason: str) -> None:
     """Note that the cluster does not have a link as it is now, until a deploy has brought it."""
     if link.status == ExternalSecret.Status.NEVER:
@@ -207,6 +205,21 @@ def wait(link: ExternalSecret, reason: str) -> None:
     link.status_remedy = f"Deploy {link.cluster}."
     # What the operator says until then is about what it was.
     link.refused = True
+
+
+def rewrite(link: ExternalSecret, place: Place, before: dict[str, Any], by: User) -> None:
+    """Write a link that was changed, and tell what it was.
+
+    :raises Clash: another link was faster
+    """
+    save(link, place)
+    audit.record(
+        organization=link.cluster.organization,
+        by=by,
+        action="external_secret.changed",
+        target=link,
+        details=telling.difference(link, before),
+    )
 
 
 def _locked(link: ExternalSecret, seen: str) -> ExternalSecret:

@@ -5,7 +5,10 @@ from typing import Any
 from celery import shared_task
 
 from accesses.models import Access
+from accounts.audit import origin
+from clusters.models import Cluster
 from external_secrets import inventory, syncing
+from external_secrets.steps import restart
 
 
 @shared_task  # type: ignore[untyped-decorator]
@@ -28,3 +31,12 @@ def refresh_inventory(*, access_id: str, **_: Any) -> None:
     access = Access.objects.filter(pk=access_id).select_related("cluster").first()
     if access is not None:
         inventory.refresh(access)
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def restart_changed(*, cluster_id: str, **_: Any) -> None:
+    """Restart what runs with an old value; does nothing when the cluster is gone."""
+    cluster = Cluster.objects.filter(pk=cluster_id).select_related("organization").first()
+    if cluster is not None:
+        with origin.of_worker(cluster_id):
+            restart.restart_changed(cluster)

@@ -81,3 +81,22 @@ def url(organization) -> Any:
         return reverse(f"external_secrets:{name}", kwargs={"org": organization.slug} | kwargs)
 
     return build
+
+
+@pytest.fixture
+def foreign_kube() -> Any:
+    """A sandbox cluster with the operator's kinds and the namespace shop; what is in it is for the test to load."""
+    from sandbox.kubernetes import Cluster
+    from tests.external_secrets import foreigners
+
+    with Cluster() as running:
+        running.load([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}])
+        running.load(foreigners.crds())
+        yield running
+
+
+@pytest.fixture
+def foreign_cluster(organization, foreign_kube) -> Any:
+    return factories.make_cluster(
+        organization=organization, name="prod", kubeconfig=foreign_kube.kubeconfig()
+    )

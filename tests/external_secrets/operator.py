@@ -10,8 +10,10 @@ import threading
 from typing import Any
 
 from sandbox.kubernetes import Cluster
+from sandbox.kubernetes.operations import Options
 from sandbox.kubernetes.store import now
 
+DATA_HASH = "reconcile.external-secrets.io/data-hash"
 CRD = {
     "apiVersion": "apiextensions.k8s.io/v1",
     "kind": "CustomResourceDefinition",
@@ -93,13 +95,14 @@ class Operator:
         self.look()
 
     def _reconcile(self, item: dict[str, Any]) -> None:
-        data = item["spec"]["data"][0]
+        whole = item["spec"].get("dataFrom")
+        data = item["spec"]["data"][0] if not whole else {"remoteRef": whole[0]["extract"]}
         value = self.upstream.get(data["remoteRef"]["key"], KeyError("Secret does not exist"))
         if isinstance(value, Exception):
             self._warn(item, f"error processing spec.data[0], err: {value.args[0]}")
             self._status(item, "False", "SecretSyncedError", "could not get secret data from provider")
             return
-        self._write_secret(item, data["secretKey"], value)
+        self._write_secret(item, json.loads(value) if whole else {data["secretKey"]: value})
         self._status(item, "True", "SecretSynced", "secret synced")
 
     def _status(self, item: dict[str, Any], status: str, reason: str, message: str) -> None:
@@ -118,10 +121,12 @@ class Operator:
             if live is not None:
                 store.put(key, live | {"status": (live.get("status") or {}) | found})
 
-    def _write_secret(self, item: dict[str, Any], key: str, value: str) -> None:
+    def _write_secret(self, item: dict[str, Any], data: dict[str, str]) -> None:
         metadata = item["metadata"]
-        name = item["spec"]["target"]["name"]
-        if self.cluster.get("Secret", name, metadata["namespace"]) is not None:
+        name, namespace = item["spec"]["target"]["name"], metadata["namespace"]
+        encoded = {key: base64.b64encode(value.encode()).decode() for key, value in data.items()}
+        there = self.cluster.get("Secret", name, namespace)
+        if there is not None and there["data"] == encoded:
             return
         owner = {
             "apiVersion": item["apiVersion"],
@@ -129,10 +134,20 @@ class Operator:
             "name": metadata["name"],
             "uid": metadata["uid"],
         }
-        made = {"name": name, "namespace": metadata["namespace"], "labels": metadata.get("labels") or {}}
-        encoded = base64.b64encode(value.encode()).decode()
-        secret = {"apiVersion": "v1", "kind": "Secret", "data": {key: encoded}}
-        self.cluster.load([secret | {"metadata": made | {"ownerReferences": [owner]}}])
+        made = {
+            "name": name,
+            "namespace": namespace,
+            "labels": metadata.get("labels") or {},
+            "annotations": {DATA_HASH: hashlib.sha256(repr(sorted(encoded.items())).encode()).hexdigest()},
+            "ownerReferences": [owner],
+        }
+        secret = {"apiVersion": "v1", "kind": "Secret", "data": encoded, "metadata": made}
+        operations, resource = self.cluster.api.operations, self.cluster.store.by_kind("Secret")
+        options = Options(manager=f"externalsecrets.external-secrets.io/{name}")
+        if there is None:
+            operations.create(resource, namespace, secret, options)
+        else:
+            operations.replace(resource, namespace, name, secret, options)
 
     def _warn(self, item: dict[str, Any], message: str) -> None:
         metadata = item["metadata"]

@@ -3,7 +3,8 @@
 import pytest
 from django.db import connection
 
-from external_secrets import browsing
+from external_secrets import browsing, browsing_folders
+from external_secrets.browsing_search import Scope, Search, begins_with
 from external_secrets.models import InventoryState
 from tests import factories
 from tests.external_secrets.manager import ACCOUNT, entry, refused
@@ -13,8 +14,13 @@ pytestmark = pytest.mark.django_db
 WILD = ["100%", "a_b", "axb", "o'neil", 'say "hi"', "back\\slash", "🔑/key", "A", "a", "zz"]
 
 
-def found(access, prefix):
-    return [row.name for row in browsing.page(access, prefix).rows]
+def of(*accesses):
+    """The scope of some accesses of one organization."""
+    return Scope(accesses[0].cluster.organization_id, tuple(access.pk for access in accesses))
+
+
+def found(access, typed, **rest):
+    return [row.name for row in browsing.page(of(access), Search.of(typed, **rest)).rows]
 
 
 @pytest.mark.parametrize(
@@ -34,8 +40,10 @@ def test_the_prefix_is_taken_literally(access, fill, prefix):
 def test_what_no_name_can_begin_with_is_harmless(access, fill, typed):
     fill("a", "ab")
 
-    browsing.page(access, browsing.clean_prefix(typed))
-    browsing.folders(access, browsing.clean_prefix(typed))
+    for contains in (False, True):
+        search = Search.of(typed, contains=contains)
+        browsing.page(of(access), search)
+        browsing_folders.folders(of(access), search.text)
 
 
 def test_ten_thousand_names_page_by_page_without_a_gap(access, fill):
@@ -48,21 +56,21 @@ def test_ten_thousand_names_page_by_page_without_a_gap(access, fill):
     fill(*names)
     seen, after, pages = [], "", 0
     while pages == 0 or after:
-        page = browsing.page(access, "prod/", after)
+        page = browsing.page(of(access), Search.of("prod/"), after)
         seen += [row.name for row in page.rows]
         after, pages = page.after, pages + 1
 
     assert seen == [name for name in names if name.startswith("prod/")]
     assert pages == 100
-    assert (page.total, page.more_than_total) == (1000, True)
+    assert browsing.count(of(access), Search.of("prod/")) == browsing.COUNTED + 1
 
 
 def test_a_page_that_is_exactly_full_has_no_next_one(access, fill):
     fill(*(f"n{number:02}" for number in range(50)))
 
-    page = browsing.page(access, "")
+    page = browsing.page(of(access), Search())
 
-    assert (len(page.rows), page.after, page.total, page.more_than_total) == (50, "", 50, False)
+    assert (len(page.rows), page.after, page.total) == (50, "", 50)
 
 
 def test_the_prefix_is_a_range_of_the_index(access, cluster, fill):
@@ -73,7 +81,7 @@ def test_the_prefix_is_a_range_of_the_index(access, cluster, fill):
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE external_secrets_inventoryentry")
 
-    plan = browsing.under(access, "prod/00").order_by("name")[:51].explain()
+    plan = begins_with(of(access).rows(), "prod/00").order_by("name")[:51].explain()
 
     assert "inventory_names_are_unique" in plan
     condition = plan.partition("Index Cond")[2]
@@ -86,32 +94,32 @@ def test_the_prefix_is_a_range_of_the_index(access, cluster, fill):
 def test_folders_are_the_next_segments_with_their_counts(access, fill):
     fill("prod/api/a", "prod/api/b", "prod/web/x/y", "prod/db", "test/a", "top")
 
-    assert [(folder.prefix, folder.count) for folder in browsing.folders(access, "")] == [
+    assert [(folder.prefix, folder.count) for folder in browsing_folders.folders(of(access), "")] == [
         ("prod/", 4),
         ("test/", 1),
     ]
-    assert [(folder.label, folder.count) for folder in browsing.folders(access, "prod/")] == [
+    assert [(folder.label, folder.count) for folder in browsing_folders.folders(of(access), "prod/")] == [
         ("api/", 2),
         ("web/", 1),
     ]
-    assert [folder.prefix for folder in browsing.folders(access, "prod/a")] == ["prod/api/"]
-    assert browsing.folders(access, "prod/web/x/") == []
+    assert [folder.prefix for folder in browsing_folders.folders(of(access), "prod/a")] == ["prod/api/"]
+    assert browsing_folders.folders(of(access), "prod/web/x/") == []
 
 
 def test_folders_of_names_that_begin_with_a_slash(access, fill):
     fill("/shop/a", "/shop/b")
 
-    assert [folder.prefix for folder in browsing.folders(access, "")] == ["/"]
-    assert [folder.prefix for folder in browsing.folders(access, "/")] == ["/shop/"]
+    assert [folder.prefix for folder in browsing_folders.folders(of(access), "")] == ["/"]
+    assert [folder.prefix for folder in browsing_folders.folders(of(access), "/")] == ["/shop/"]
 
 
 def test_folders_take_one_query_whatever_their_number(access, fill, django_assert_num_queries):
     fill(*(f"f{number:03}/a" for number in range(300)))
 
     with django_assert_num_queries(1):
-        folders = browsing.folders(access, "")
+        folders = browsing_folders.folders(of(access), "")
 
-    assert len(folders) == browsing.FOLDERS
+    assert len(folders) == browsing_folders.FOLDERS
 
 
 @pytest.mark.parametrize(
@@ -125,7 +133,7 @@ def test_folders_take_one_query_whatever_their_number(access, fill, django_asser
     ],
 )
 def test_crumbs_lead_back_up(prefix, crumbs):
-    assert browsing.crumbs(prefix) == crumbs
+    assert browsing_folders.crumbs(prefix) == crumbs
 
 
 def test_live_names_come_from_the_managers_own_filter(access, manager):
@@ -136,15 +144,6 @@ def test_live_names_come_from_the_managers_own_filter(access, manager):
     assert [row.name for row in names.rows] == ["prod/a", "prod/b"]
     assert manager.calls == [("prod/", "")]
     assert names.live
-
-
-def test_users_of_a_name_are_found_by_name_and_by_reference(access, service, fill):
-    fill("a", "b", "c")
-    by_name = factories.make_link(service=service, access=access, key="a")
-    by_reference = factories.make_link(service=service, access=access, key=f"{ACCOUNT}b-AbCdEf")
-    rows = browsing.page(access, "").rows
-
-    assert browsing.users_of(access, rows) == {"a": [by_name], "b": [by_reference]}
 
 
 class TestKnows:

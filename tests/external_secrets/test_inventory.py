@@ -92,7 +92,7 @@ def test_it_takes_as_many_statements_for_many_names_as_for_few(access, manager):
     inventory.read_all(access)
     counted = []
     for count in (10, 900):
-        manager.entries = [entry(f"prod/{number}") for number in range(count)]
+        manager.entries = [entry(f"prod/{number:03}") for number in range(count)]
         manager.size = count
         with CaptureQueriesContext(connection) as statements:
             inventory.read_all(access)

@@ -283,3 +283,11 @@ def test_a_mistake_in_the_middle_leaves_no_trace_on_the_connection(access, manag
     assert names(access) == ["a"]
     assert isinstance(manager, FakeManager)
     assert not isinstance(manager, providers.TellsChanges)
+
+
+def test_an_organization_takes_its_names_with_it(access, fill, organization):
+    fill("prod/a")
+
+    organization.delete()
+
+    assert not InventoryEntry.objects.exists()

@@ -114,6 +114,8 @@ def test_a_store_with_a_role_reads_as_that_role(reader, sandbox_cloud):
     made = iam.create_role(RoleName="several-reader", AssumeRolePolicyDocument=_policy(trust))["Role"]
     allow = {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": "*"}
     iam.put_role_policy(RoleName="several-reader", PolicyName="read", PolicyDocument=_policy(allow))
+    assume = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": made["Arn"]}
+    iam.put_user_policy(UserName="administrator", PolicyName="assume", PolicyDocument=_policy(assume))
     sandbox_cloud.put("several/by-role", "seen")
     manifest = aws("SecretsManager", role=made["Arn"])
 

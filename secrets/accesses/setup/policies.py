@@ -186,10 +186,16 @@ def _of_link(provider: str, place: Place, one: Linked) -> list[str]:
 def _tagged(provider: str, linked: Iterable[Linked]) -> list[Document]:
     """Return a statement for each set of tags by which secrets are found."""
     reading = [action for action in ACTIONS[provider] if action != LISTING[provider]]
+    # Secrets Manager finds beginnings, Parameter Store the very values.
+    test, star = ("StringLike", "*") if provider == SECRETS_MANAGER else ("StringEquals", "")
     found = {json.dumps(one.tags, sort_keys=True): one.tags for one in linked if one.takes == "tags"}
     return [
         _statement(reading, "*")
-        | {"Condition": {"StringLike": {f"aws:ResourceTag/{k}": f"{v}*" for k, v in sorted(tags.items())}}}
+        | {
+            "Condition": {
+                test: {f"aws:ResourceTag/{name}": f"{value}{star}" for name, value in sorted(tags.items())}
+            }
+        }
         for _, tags in sorted(found.items())
     ]
 

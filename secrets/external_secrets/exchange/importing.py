@@ -185,7 +185,7 @@ def unpack(packed: dict[str, Any]) -> planning.Sources:
     ]
     used: dict[tuple[str, str], list[uses.Use]] = {}
     for one in packed["uses"]:
-        use = uses.Use(**one)
+        use = uses.Use(**one | {"named": tuple(map(tuple, one["named"]))})
         used.setdefault((use.namespace, use.secret), []).append(use)
     return planning.Sources(externals, {one.key: one for one in found}, used, is_shared=True)
 

@@ -88,6 +88,8 @@ def manager(metadata: dict[str, Any]) -> str:
             return f"{word} {text(name, 253)}"
     for owner in mappings(metadata.get("ownerReferences")):
         return f"{text(owner.get('kind'), 63)} {text(owner.get('name'), 253)}"
+    if labels.get("app.kubernetes.io/managed-by") == "keyhaven":
+        return "Another Keyhaven"
     if labels.get("app.kubernetes.io/managed-by"):
         return text(labels["app.kubernetes.io/managed-by"], 63)
     names = [

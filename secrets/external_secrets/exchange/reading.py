@@ -9,6 +9,7 @@ from typing import Any
 from django.utils.dateparse import parse_datetime
 
 from clusters.kubernetes import conditions, errors
+from external_secrets import manifests
 from external_secrets.exchange import losses, yamls
 from external_secrets.exchange.plain import mapping, mappings, text
 from external_secrets.models import ExternalSecret
@@ -20,6 +21,7 @@ SCOPE, VARIABLES = "keyhaven.io/scope", "keyhaven.io/variables"
 
 # A pattern of names that is none: every name fits.
 _BEGINNING = re.compile(r"\^((?:[\w/@+=,-]|\\[^\w])+)(?:\.\*)?")
+_ESCAPED = re.compile(r"\\([*?|#@!{}\[\]()=<>%~])")
 EVERY_NAME = frozenset({"", ".", ".*", "^.*$", ".+", "^.+$", "^.*", ".*$"})
 
 
@@ -201,12 +203,17 @@ def _remote(
         store=store,
         takes=Takes.VALUE if secret_key else Takes.KEYS,
         key=key,
-        json_field=text(found.get("property"), 300),
+        json_field=_field(found),
         version=text(found.get("version"), 100),
         secret_key=secret_key,
         problem=problem or ("" if key else "It names no secret.") or _treated(found),
         line=yamls.line_of(entry),
     )
+
+
+def _field(found: dict[str, Any]) -> str:
+    """Return the JSON field of a `property`, which says by a backslash what is meant literally."""
+    return _ESCAPED.sub(r"\1", text(found.get("property")))[:300]
 
 
 def _treated(found: dict[str, Any]) -> str:
@@ -215,6 +222,9 @@ def _treated(found: dict[str, Any]) -> str:
         return f"It decodes the value ({how}), which a link does not."
     if text(found.get("metadataPolicy"), 20) == "Fetch":
         return "It reads the secret's metadata, not its value."
+    written = text(found.get("property"))
+    if manifests.gjson(_field(found)) != written:
+        return f"{written[:200]} is a query; a link takes one JSON field."
     return ""
 
 

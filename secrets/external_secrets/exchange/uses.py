@@ -7,7 +7,7 @@ from typing import Any
 
 from clusters.kubernetes.workloads import pod_spec
 from external_secrets.exchange.plain import mapping, mappings, text
-from external_secrets.models import ExternalSecret
+from external_secrets.models import ExternalSecret, path_rule
 
 Mount = ExternalSecret.Mount
 # What restarts pods when a Secret changes, where it is installed.
@@ -35,6 +35,8 @@ class Use:
     mode: int = DEFAULT_MODE
     restarts: bool = False
     problem: str = ""
+    # Of a whole directory: (path of a file, variable that holds it).
+    named: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
         what = self.variable or ("its keys as variables" if self.is_variable else "")
@@ -92,7 +94,15 @@ def _of_container(container: dict[str, Any], here: Use, volumes: dict[str, dict[
         if isinstance(entry.get("value"), str)
     }
     for use in _files(container, here, volumes):
-        yield replace(use, variable=named[use.path]) if use.key and use.path in named else use
+        yield _named(use, named)
+
+
+def _named(use: Use, variables: dict[str, str]) -> Use:
+    """Return a use with the variables that hold the path of its file, or of files in its directory."""
+    if use.key:
+        return replace(use, variable=variables.get(use.path, ""))
+    inside = [(path, name) for path, name in variables.items() if posixpath.dirname(path) == use.path]
+    return replace(use, named=tuple(sorted(one for one in inside if path_rule.regex.match(one[0]))))
 
 
 def _files(container: dict[str, Any], here: Use, volumes: dict[str, dict[str, Any]]) -> Iterator[Use]:

@@ -79,7 +79,8 @@ def _narrowed(use: Use, key: str) -> Use:
         return use
     if use.is_variable:
         return replace(use, key=key, variable=f"{use.variable}{key}")
-    return replace(use, key=key, path=f"{use.path.rstrip('/')}/{key}")
+    path = f"{use.path.rstrip('/')}/{key}"
+    return replace(use, key=key, path=path, variable=dict(use.named).get(path, ""))
 
 
 def _values(one: Foreign, reference: Reference, use: Use) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The forms of links."""
 
+from external_secrets.forms.bulk import BulkForm, RelocateForm
 from external_secrets.forms.linking import AliasForm, LinkForm
 from external_secrets.forms.listing import LinkedFilter, MoveForm
 from external_secrets.forms.places import EVERY, PlaceForm, places, value_of
@@ -12,11 +13,13 @@ __all__ = [
     "EVERY",
     "REFRESH",
     "AliasForm",
+    "BulkForm",
     "LinkForm",
     "LinkedFilter",
     "MoveForm",
     "PlaceForm",
     "ReferenceForm",
+    "RelocateForm",
     "TargetForm",
     "places",
     "preview_context",

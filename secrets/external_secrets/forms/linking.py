@@ -29,8 +29,8 @@ class LinkForm(TargetForm, ReferenceForm):
 
     def clean_reference(self) -> None:
         values = self.cleaned_data
-        self.takes = values.get("takes", ExternalSecret.Takes.VALUE)
-        name = values.get("below") if self.takes == ExternalSecret.Takes.PATH else values.get("key")
+        self.taken = values.get("takes", ExternalSecret.Takes.VALUE)
+        name = values.get("below") if self.taken == ExternalSecret.Takes.PATH else values.get("key")
         self.suggested = (name or "", values.get("json_field") or "")
 
     @property

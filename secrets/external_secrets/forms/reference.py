@@ -233,7 +233,7 @@ class ReferenceForm(forms.Form):
             )
         for name in given:
             rule = self.rules.versions[name]
-            if not rule.rule.fullmatch(values[name]) and name not in self.errors:
+            if name not in self.errors and not rule.rule.fullmatch(values[name]):
                 self.add_error(name, rule.wrong)
 
     def _clean_overrides(self, values: dict[str, Any]) -> None:

@@ -118,12 +118,12 @@ class TargetForm(PlaceForm):
                 field.choices = [*cast(Any, field.choices), (value, words.format(value))]
 
     # What of the reference the target depends on; the form that has the reference says it.
-    takes: str = ExternalSecret.Takes.VALUE
+    taken: str = ExternalSecret.Takes.VALUE
     suggested: tuple[str, str] = ("", "")
 
     @property
     def several(self) -> bool:
-        return self.takes != ExternalSecret.Takes.VALUE
+        return self.taken != ExternalSecret.Takes.VALUE
 
     def clean_target(self) -> str:
         return self.cleaned_data["target"] or Target.VARIABLE
@@ -184,7 +184,7 @@ class TargetForm(PlaceForm):
         if place is None or {"variable", "path"} & set(self.errors) or "target" not in self.cleaned_data:
             return
         self.around = clashes.Around(place, without=self.without)
-        for found in self.around.find(self.target_values | {"takes": self.takes}):
+        for found in self.around.find(self.target_values | {"takes": self.taken}):
             self.add_error(found.field, found.text)
 
     # The link that is edited is not in its own way.

@@ -20,11 +20,12 @@ class ApplyExternalSecrets(addons.Step):
     order = 60
 
     def wanted(self, cluster: Cluster, facts: addons.Facts) -> list[addons.Manifest]:
-        return [manifests.external_secret(link) for link in state.links_of(cluster, facts)]
+        links = state.with_objects(state.links_of(cluster, facts))
+        return [manifests.external_secret(link) for link in links]
 
     def plan(self, run: addons.Run) -> list[addons.Change]:
         ours, _ = state.split(run, state.every_console(run))
-        links = {state.key_of(link): link for link in state.links_of(run.cluster, run.facts)}
+        links = _links(run)
         refused = foreign.refusals(run, [key for key in links if key not in ours])
         wanted = [manifests.external_secret(link) for key, link in links.items() if key not in refused]
         in_the_way = [
@@ -34,7 +35,7 @@ class ApplyExternalSecrets(addons.Step):
         return [*applying.plan(run, wanted, applying.by_key(ours.values())), *in_the_way]
 
     def apply(self, run: addons.Run) -> str:
-        links = {state.key_of(link): link for link in state.links_of(run.cluster, run.facts)}
+        links = _links(run)
         ours, _ = state.split(run, state.every_console(run))
         refused = foreign.refusals(run, [key for key in links if key not in ours])
         failures = [state.Failure(links[key], *why) for key, why in refused.items()]
@@ -59,6 +60,10 @@ class ApplyExternalSecrets(addons.Step):
             raise state.step_failed(failures, len(links))
         count = f"{len(applied)} external secret{'' if len(applied) == 1 else 's'} applied"
         return f"{count}, {len(unchanged)} unchanged"
+
+
+def _links(run: addons.Run) -> dict[state.Key, ExternalSecret]:
+    return {state.key_of(link): link for link in state.with_objects(state.links_of(run.cluster, run.facts))}
 
 
 def _force(

@@ -9,7 +9,8 @@ from accesses.causes import clean
 from clusters import addons
 from clusters.kubernetes.events import Event
 from external_secrets.models import ExternalSecret
-from external_secrets.steps import state
+from external_secrets.steps import restart, state
+from external_secrets.wanted import original
 
 # So many of the operator's words are kept for each link.
 EVENTS = 10
@@ -38,6 +39,7 @@ def watch(run: addons.Run) -> None:
     if run.cluster.operator_version:
         links = state.links_of(run.cluster, run.facts)
         look(run, [link for link in links if not link.refused])
+        restart.ask(run)
 
 
 def look(run: addons.Run, links: list[ExternalSecret]) -> list[state.Failure]:
@@ -50,7 +52,8 @@ def look(run: addons.Run, links: list[ExternalSecret]) -> list[state.Failure]:
         told = said.get(key, [])
         # A link that never got to the cluster has nothing to be observed.
         if key in ours or link.status != ExternalSecret.Status.NEVER:
-            sync = state.sync_of(link, ours.get(key), told)
+            # An alias stands as its original does.
+            sync = state.sync_of(original(link), ours.get(key), told)
             if _keep(link, sync, told):
                 changed.append(link)
             if sync.status != ExternalSecret.Status.SYNCED:

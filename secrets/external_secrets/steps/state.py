@@ -50,15 +50,25 @@ def links_of(cluster: Cluster, facts: addons.Facts) -> list[ExternalSecret]:
         found = ExternalSecret.objects.filter(cluster=cluster).select_related(
             "service", "access", "variant", "alias_of"
         )
-        facts[LINKS] = list(found.order_by("namespace", "service__name", "variable", "path"))
+        facts[LINKS] = list(
+            found.order_by("namespace", "service__name", "variable", "path", "created_at", "pk")
+        )
+        by_id = {link.pk: link for link in facts[LINKS]}
         for link in facts[LINKS]:
             # One object for all of them, and the one that knows where the operator is.
             link.cluster = link.access.cluster = cluster
+            link.alias_of = by_id.get(link.alias_of_id) if link.alias_of_id else None
     return list(facts[LINKS])
 
 
 def key_of(link: ExternalSecret) -> Key:
+    """Return the key of a link's ExternalSecret and of its Secret, of an alias that of its original."""
     return link.namespace, link.object_name
+
+
+def with_objects(links: list[ExternalSecret]) -> list[ExternalSecret]:
+    """Return the links that have an ExternalSecret of their own: an alias has none."""
+    return [link for link in links if link.alias_of_id is None]
 
 
 def title(link: ExternalSecret) -> str:
@@ -107,7 +117,7 @@ def _is_settled(run: addons.Run, key: Key, item: dict[str, Any] | None, waited: 
 def settle(run: addons.Run, links: list[ExternalSecret]) -> tuple[Objects, set[Key]]:
     """Wait until the operator has decided on each link, at most SYNC_TIMEOUT seconds; return as `split`."""
     started = time.monotonic()
-    keys = [key_of(link) for link in links]
+    keys = sorted({key_of(link) for link in links})
     found: list[tuple[Objects, set[Key]]] = []
 
     def settled() -> bool:
@@ -115,7 +125,7 @@ def settle(run: addons.Run, links: list[ExternalSecret]) -> tuple[Objects, set[K
         waited = time.monotonic() - started
         left = sum(not _is_settled(run, key, ours.get(key), waited) for key in keys)
         if left and not found:
-            run.log("info", f"Waiting for the operator to read {left} of {len(links)} secrets.")
+            run.log("info", f"Waiting for the operator to read {left} of {len(keys)} secrets.")
         found[:] = [(ours, others)]
         return not left
 

@@ -1,6 +1,6 @@
-"""Browsing the names that an access can see, by prefix."""
+"""Browsing the names that the organization's accesses can see."""
 
-import hashlib
+from functools import cached_property
 from typing import Any
 
 from django.http import Http404, HttpResponse
@@ -13,122 +13,235 @@ from accounts.access import OrgRequest, org_view
 from accounts.roles import Permission, who_may
 from clusters.models import Service
 from config import pages
-from external_secrets import browsing, inventory, inventory_schedule, services
-from external_secrets.models import InventoryEntry, InventoryState
-from external_secrets.views import lookup
+from external_secrets import (
+    browsing,
+    browsing_accesses,
+    browsing_basket,
+    browsing_folders,
+    inventory,
+    inventory_schedule,
+    services,
+)
+from external_secrets.browsing_accesses import Listed
+from external_secrets.browsing_search import ONLY, Scope, Search
+from external_secrets.models import InventoryState
+from external_secrets.views import lookup, name_rows
 
-HEAD, TAIL = 10, 20
+KEPT = ("q", "mode", "tag", "filter", "service", "key")
 
 
-def cut(text: str) -> str:
-    """Return a long reference with its middle left out; its end is what tells it apart."""
-    return text if len(text) <= HEAD + TAIL + 1 else f"{text[:HEAD]}…{text[-TAIL:]}"
+class Browsing:
+    """One look at the names: what the URL asks for, and what there is of it."""
 
+    def __init__(self, request: OrgRequest) -> None:
+        self.request, asked = request, request.GET
+        self.service: Service | None = lookup.service(request, asked.get("service", ""))
+        cluster = self.service.cluster_id if self.service else None
+        self.accesses = browsing_accesses.listed(request.organization, cluster)
+        self.access = self._choose(asked.get("access", ""))
+        self.search = Search.of(
+            asked.get("q", ""),
+            contains=asked.get("mode") == "contains",
+            tags=asked.getlist("tag"),
+            only=asked.get("filter", ""),
+        )
+        self.part = self._part()
 
-def _choose(found: list[Access], wanted: str, service: Service | None) -> Access | None:
-    """Return the access that the URL names, else the first one of the service's cluster, else the first one."""
-    if wanted:
-        chosen = next((access for access in found if access.pk == lookup.as_uuid(wanted)), None)
+    def _choose(self, wanted: str) -> Listed | None:
+        """Return the access that the URL names, or the only one there is; None is all of them."""
+        if not wanted:
+            return self.accesses[0] if len(self.accesses) == 1 else None
+        chosen = next((one for one in self.accesses if one.pk == lookup.as_uuid(wanted)), None)
         if chosen is None:
             raise Http404
         return chosen
-    fitting = [access for access in found if service is None or access.cluster_id == service.cluster_id]
-    return next(iter(fitting), None)
 
+    def _part(self) -> str:
+        asked = self.request.GET
+        named = next((name for name in ("freshness", "around") if name in asked), "")
+        return named or ("more" if asked.get("after") or asked.get("cursor") else "results")
 
-def _rows(access: Access, rows: list[InventoryEntry]) -> list[dict[str, Any]]:
-    users = browsing.users_of(access, rows)
-    return [
-        {
-            "entry": entry,
-            "id": f"ref-{hashlib.sha256(entry.name.encode()).hexdigest()[:12]}",
-            "reference": cut(entry.reference),
-            "links": users.get(entry.name, []),
+    @property
+    def is_typing(self) -> bool:
+        """Whether only the first few rows are wanted, at once: what takes longer is asked for after them."""
+        return self.part == "results" and pages.wants_part(self.request)
+
+    @cached_property
+    def scope(self) -> Scope:
+        if self.access is not None:
+            return Scope(self.request.organization.pk, (self.access.pk,))
+        some = tuple(one.pk for one in self.accesses) if self.service else None
+        return Scope(self.request.organization.pk, some)
+
+    @cached_property
+    def kept(self) -> dict[str, Any]:
+        """The parameters of every address here besides the search's."""
+        found = {"access": str(self.access.pk)} if self.access else {}
+        return found | ({"service": str(self.service.pk)} if self.service else {})
+
+    def address(self, **changed: Any) -> str:
+        """Return this search's parameters, changed, as the end of an address."""
+        return "?" + urlencode(self.kept | self.search.parameters(**changed), doseq=True)
+
+    @cached_property
+    def state(self) -> InventoryState | None:
+        """How fresh the one access's names are."""
+        if self.access is None:
+            return None
+        found = InventoryState.objects.filter(access_id=self.access.pk).first()
+        return found or InventoryState(access_id=self.access.pk)
+
+    def names(self) -> tuple[browsing.Names | None, browsing.Trouble | None]:
+        """Return the names and what is wrong: from the index, or live while one access was never read whole."""
+        asked, state = self.request.GET, self.state
+        trouble = browsing.known_trouble(state) if state else None
+        if state is None or self._is_answered(state):
+            size = browsing.FEW if self.is_typing else browsing.PAGE
+            return browsing.page(self.scope, self.search, asked.get("after", ""), size), trouble
+        if trouble is not None:
+            return None, trouble
+        try:
+            access = Access.objects.select_related("cluster__organization").get(pk=state.access_id)
+            return browsing.live(access, self.search.text, asked.get("cursor", "")), None
+        except ProviderError as error:
+            return None, browsing.trouble_of(error)
+
+    def _is_answered(self, state: InventoryState) -> bool:
+        """Tell whether the index has what is looked for; below a prefix a whole list that was cut has not all."""
+        prefix = self.search.text if self.search.is_plain else ""
+        return inventory.answers(state, prefix)
+
+    @property
+    def is_continued(self) -> bool:
+        """Whether htmx adds these rows to those that are there."""
+        return self.part == "more" and pages.wants_part(self.request)
+
+    @property
+    def top(self) -> str:
+        """Where nothing is searched for."""
+        return "?" + urlencode(self.kept)
+
+    @property
+    def containing(self) -> str:
+        return self.address(mode="contains")
+
+    @property
+    def chips(self) -> list[dict[str, str]]:
+        """The tags of the URL, each with the address of the names without it."""
+        return [
+            {
+                "label": tag.label,
+                "without": "?" + urlencode(self.kept | self.search.without_tag(tag), doseq=True),
+            }
+            for tag in self.search.chips
+        ]
+
+    def _crumbs(self) -> list[tuple[str, str, bool]]:
+        found = browsing_folders.crumbs(self.search.text) if self.search.is_plain else []
+        return [(label, self.address(q=prefix), prefix == self.search.text) for label, prefix in found]
+
+    def _folders(self) -> list[dict[str, Any]]:
+        if not self.search.is_plain:
+            return []
+        return [
+            {"label": one.label, "words": one.words, "count": one.count, "url": self.address(q=one.prefix)}
+            for one in browsing_folders.folders(self.scope, self.search.text)
+        ]
+
+    def context(self) -> dict[str, Any]:
+        """Return what the page, or the part that is asked for, shows."""
+        if self.part == "freshness":
+            return self._about()
+        if self.part == "around":
+            return self._about() | self._around()
+        names, trouble = self.names()
+        found = self._about() | {
+            "names": names,
+            "trouble": trouble,
+            "rows": [],
+            "more": "",
+            "crumbs": self._crumbs(),
         }
-        for entry in rows
-    ]
-
-
-def _names(
-    access: Access, state: InventoryState, prefix: str, request: OrgRequest
-) -> tuple[browsing.Names | None, browsing.Trouble | None]:
-    """Return the names and what is wrong: from the inventory once it was read whole, else live."""
-    trouble = browsing.known_trouble(state)
-    if inventory.answers(state, prefix):
-        after = request.GET.get("after", "").replace("\x00", "")
-        return browsing.page(access, prefix, after), trouble
-    if trouble is not None:
-        return None, trouble
-    try:
-        return browsing.live(access, prefix, request.GET.get("cursor", "")), None
-    except ProviderError as error:
-        return None, browsing.trouble_of(error)
-
-
-def _of_access(request: OrgRequest, access: Access, prefix: str, service: Service | None) -> dict[str, Any]:
-    state = browsing.state_of(access)
-    names, trouble = _names(access, state, prefix, request)
-    kept = {"access": str(access.pk), "q": prefix} | ({"service": str(service.pk)} if service else {})
-    if names and (names.after or names.cursor):
+        if names is None:
+            return found
+        found["rows"] = name_rows.build(self.request, names, self.accesses, self.search, self.kept)
         step = {"after": names.after} if names.after else {"cursor": names.cursor}
-        more = f"?{urlencode(kept | step)}"
-    else:
-        more = ""
-    indexed = names is not None and not names.live
-    return {
-        "state": state,
-        "pending": inventory.is_pending(state),
-        "names": names,
-        "trouble": trouble,
-        "rows": _rows(access, names.rows) if names else [],
-        "folders": browsing.folders(access, prefix) if indexed and not _continued(request) else [],
-        "crumbs": browsing.crumbs(prefix),
-        "more": more,
-        "query": urlencode(kept),
-        "kept": kept,
-    }
+        found["more"] = self.address(**step) if names.after or names.cursor else ""
+        found["total"] = names.total
+        if self.part == "results" and not names.live:
+            found |= {"lazy": self.address(around=1)} if self.is_typing else self._around(names.total)
+        return found
 
+    def _around(self, total: int | None = None) -> dict[str, Any]:
+        """Return the folders, and how many names there are: what takes longer than the first rows."""
+        count = browsing.count(self.scope, self.search) if total is None else total
+        return {
+            "total": min(count, browsing.COUNTED),
+            "more_than_total": count > browsing.COUNTED,
+            "folders": self._folders(),
+        }
 
-def _continued(request: OrgRequest) -> bool:
-    return bool(request.GET.get("after") or request.GET.get("cursor"))
+    def _about(self) -> dict[str, Any]:
+        read = [one for one in self.accesses if one.read_at]
+        return {
+            "browsing": self,
+            "accesses": self.accesses,
+            "access": self.access,
+            "service": self.service,
+            "search": self.search,
+            "q": self.search.typed,
+            "state": self.state,
+            "pending": inventory.is_pending(self.state) if self.state else False,
+            "entries": sum(one.entries or 0 for one in read),
+            "read": read,
+            "unread": [one for one in self.accesses if not one.read_at],
+            "kept": self.kept,
+            "here": self.address(),
+        }
 
-
-def _part(request: OrgRequest) -> str:
-    if "freshness" in request.GET:
-        return "freshness"
-    return "more" if _continued(request) else "results"
+    def page(self) -> dict[str, Any]:
+        """Return what only the whole page shows."""
+        picks = browsing_basket.picked(self.request.GET.getlist("pick"), self.accesses)
+        return {
+            "tab": "browse",
+            "can_browse": True,
+            "who_may_connect": who_may(Permission.ACCESS_MANAGE),
+            "only": ONLY.items(),
+            "picks": picks,
+            "mixed": browsing_basket.is_mixed(picks),
+            "bulk_url": name_rows.bulk_url(self.request),
+        }
 
 
 @org_view(Permission.SECRET_BROWSE)
 def browse(request: OrgRequest) -> HttpResponse:
-    """List an access's names that begin with what was typed, 50 at a time, and the folders below."""
-    inventory_schedule.looked_at(request.organization)
-    service = lookup.service(request, request.GET.get("service", ""))
-    owned = Access.objects.owned_by(request.organization).select_related("cluster")
-    found = list(owned.order_by("cluster__name", "name"))
-    access = _choose(found, request.GET.get("access", ""), service)
-    prefix = browsing.clean_prefix(request.GET.get("q", ""))
-    context: dict[str, Any] = {
-        "accesses": found,
-        "access": access,
-        "service": service,
-        "q": prefix,
-        "tab": "browse",
-        "can_browse": True,
+    """List names by what they begin with or contain, by folder, tag and filter; a few as one types."""
+    here = Browsing(request)
+    if not here.is_typing:
+        inventory_schedule.looked_at(request.organization)
+    if request.GET.get("then") == "link":
+        picks = browsing_basket.picked(request.GET.getlist("pick"), here.accesses)
+        if picks and not browsing_basket.is_mixed(picks) and name_rows.bulk_url(request):
+            return _to_bulk(request, here, picks)
+    context = here.page() | here.context() if here.accesses else here.page() | {"accesses": []}
+    context |= {
+        "service": here.service,
         "can_link": request.allows(Permission.EXTERNAL_SECRET_MANAGE),
         "who_may_link": who_may(Permission.EXTERNAL_SECRET_MANAGE),
-        "who_may_connect": who_may(Permission.ACCESS_MANAGE),
     }
-    if access is not None:
-        context |= _of_access(request, access, prefix, service)
-    part = _part(request)
-    response = pages.render_page(request, "external_secrets/browse.html", context, part=part)
-    if pages.wants_part(request) and access is not None:
-        if part == "results":
-            response.headers["HX-Replace-Url"] = f"{request.path}?{context['query']}"
-        elif part == "freshness" and not context["pending"]:
+    response = pages.render_page(request, "external_secrets/browse.html", context, part=here.part)
+    if pages.wants_part(request) and here.accesses:
+        if here.part == "results":
+            response.headers["HX-Replace-Url"] = f"{request.path}{here.address()}"
+        elif here.part == "freshness" and not context["pending"]:
             response.headers["HX-Trigger"] = "inventory-read"
     return response
+
+
+def _to_bulk(request: OrgRequest, here: Browsing, picks: list[browsing_basket.Pick]) -> HttpResponse:
+    asked = {"access": str(picks[0].access.pk), "key": [pick.name for pick in picks]}
+    asked |= {"service": str(here.service.pk)} if here.service else {}
+    return pages.go_to(request, f"{name_rows.bulk_url(request)}?{urlencode(asked, doseq=True)}")
 
 
 @org_view(Permission.SECRET_BROWSE, methods=("POST",))
@@ -136,8 +249,8 @@ def refresh(request: OrgRequest, access: Any) -> HttpResponse:
     """Ask for an access's names to be read anew, and go back to where the person was."""
     found = lookup.access(request, str(access))
     services.read_names(found)
-    back = {"access": str(found.pk)}
-    back |= {name: request.POST[name] for name in ("q", "service", "key") if request.POST.get(name)}
+    back: dict[str, Any] = {"access": str(found.pk)}
+    back |= {name: request.POST.getlist(name) for name in KEPT if request.POST.get(name)}
     page = "link" if "key" in back else "browse"
     url = reverse(f"external_secrets:{page}", kwargs={"org": request.organization.slug})
-    return pages.go_to(request, f"{url}?{urlencode(back)}")
+    return pages.go_to(request, f"{url}?{urlencode(back, doseq=True)}")

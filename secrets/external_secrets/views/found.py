@@ -168,7 +168,7 @@ def plan_context(plan: planning.Plan, asked: QueryDict, problem: str) -> dict[st
     ticked = set(asked.getlist("row")) if problem else {row.token for row in plan.takeable}
     return {
         "plan": plan,
-        "groups": [{"one": rows[0].foreign, "rows": rows} for rows in groups.values()],
+        "bundles": [{"one": rows[0].foreign, "rows": rows} for rows in groups.values()],
         "counts": [(str(state), plan.count(state)) for state in State if plan.count(state)],
         "ticked": ticked,
         "problem": problem,

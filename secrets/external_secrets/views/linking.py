@@ -39,6 +39,11 @@ def _to_browse(request: OrgRequest, service: Service | None) -> HttpResponse:
     return pages.go_to(request, f"{url}?{urlencode({'service': str(service.pk)})}" if service else url)
 
 
+def service_url(request: OrgRequest, service: Service) -> str:
+    """Return the page of a service."""
+    return lookup.place_url(request, placing.Place.of(service))
+
+
 def _initial(access: Access, asked: QueryDict, service: Service | None) -> dict[str, Any]:
     """Return what the form begins with: a name, what it suggests, and the place if one was chosen."""
     read = forms.ReferenceForm.initial_of(access, asked.get("key", "").replace("\x00", "").strip())
@@ -107,7 +112,7 @@ def age(state: InventoryState) -> str:
 
 def _refuse_unknown(page: Page, state: InventoryState) -> None:
     """Add an error when the console knows that the secret manager has no such name."""
-    if page.original is not None or page.form.takes not in ("value", "keys") or page.form.overrides:
+    if page.original is not None or page.form.taken not in ("value", "keys") or page.form.overrides:
         return
     key = page.form.cleaned_data["key"]
     if page.editing and page.editing.key == key:
@@ -116,7 +121,7 @@ def _refuse_unknown(page: Page, state: InventoryState) -> None:
         page.form.add_error("key", f"There is no secret named {key} in {page.access} ({age(state)}).")
 
 
-def _around(access: Access, link: ExternalSecret | None = None) -> list[Service]:
+def around(access: Access, link: ExternalSecret | None = None) -> list[Service]:
     """Return the services of an access's cluster; of a link that is edited also the one that is gone."""
     there = Q(gone_at=None)
     if link is not None and link.service_id:
@@ -181,13 +186,13 @@ def link(request: OrgRequest) -> HttpResponse:
         if request.method == "POST"
         else {"initial": _initial(access, request.GET, service)}
     )
-    form = forms.LinkForm(access, _around(access), **filled)
+    form = forms.LinkForm(access, around(access), **filled)
     return _answer(request, Page(form, access, service=service))
 
 
 def _alias(request: OrgRequest, original: ExternalSecret) -> HttpResponse:
     filled = {"data": request.POST} if request.method == "POST" else {"initial": _initial_of_alias(original)}
-    form = forms.AliasForm(original, _around(original.access), **filled)
+    form = forms.AliasForm(original, around(original.access), **filled)
     return _answer(request, Page(form, original.access, original=original))
 
 
@@ -199,12 +204,12 @@ def edit(request: OrgRequest, link: Any) -> HttpResponse:
     seen = found.updated_at.isoformat()
     if request.method == "POST":
         filled["data"], seen = request.POST, request.POST.get("seen", "")
-    around = _around(found.access, found)
+    services_there = around(found.access, found)
     form: Form
     if found.alias_of is not None:
-        form = forms.AliasForm(found.alias_of, around, **filled)
+        form = forms.AliasForm(found.alias_of, services_there, **filled)
     else:
-        form = forms.LinkForm(found.access, around, **filled)
+        form = forms.LinkForm(found.access, services_there, **filled)
     page = Page(form, found.access, found.service, found, found.alias_of, seen)
     return _answer(request, page)
 
@@ -250,10 +255,10 @@ def _effect(page: Page) -> previews.Preview | None:
 def _filled(page: Page) -> Form:
     """Return the form as if it were sent as it stands."""
     data = {name: page.form[name].value() for name in page.form.fields}
-    around = page.form.services
+    there = page.form.services
     if isinstance(page.form, forms.AliasForm):
-        return forms.AliasForm(page.form.original, around, data=data, editing=page.editing)
-    return forms.LinkForm(page.access, around, data=data, editing=page.editing)
+        return forms.AliasForm(page.form.original, there, data=data, editing=page.editing)
+    return forms.LinkForm(page.access, there, data=data, editing=page.editing)
 
 
 def _back(request: OrgRequest, page: Page) -> str:

@@ -55,7 +55,7 @@ def containers(service: Any, links: list[ExternalSecret]) -> list[dict[str, Any]
 
 
 def _container(container: dict[str, Any], given: list[wanted.Wanted]) -> dict[str, Any]:
-    mounted = {str(_path(mount)) for mount in container.get("mounts", [])}
+    mounted = dict(_mount(mount) for mount in container.get("mounts", []))
     sources = {entry["name"]: str(entry["source"]) for entry in container.get("env", [])}
     named = {one.name for one in given if one.form != wanted.Form.FILE}
     variables = [
@@ -73,9 +73,12 @@ def _container(container: dict[str, Any], given: list[wanted.Wanted]) -> dict[st
         # The workload's own before what it hides.
         "variables": sorted(variables, key=lambda row: (str(row["name"]), "given" in row)),
         "files": files,
-        "mounts": sorted(mounted - ours),
+        "mounts": [(path, mounted[path]) for path in sorted(mounted.keys() - ours)],
     }
 
 
-def _path(mount: Any) -> str:
-    return str(mount.get("path", "")) if isinstance(mount, dict) else str(mount)
+def _mount(mount: Any) -> tuple[str, str]:
+    """Return where something is mounted and what it is; services that were discovered long ago have only the path."""
+    if isinstance(mount, dict):
+        return str(mount.get("path", "")), str(mount.get("source", ""))
+    return str(mount), ""

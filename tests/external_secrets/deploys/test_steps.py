@@ -1,132 +1,19 @@
 """The three steps on the sandbox cluster: what they write, what they refuse, what they leave alone."""
 
 import copy
-from typing import Any
 
 import pytest
 
 from accounts.models import AuditEvent
-from clusters import addons, kubernetes, waiting
-from external_secrets import ownership, services
+from clusters import addons, kubernetes
+from external_secrets import manifests, ownership, services
 from external_secrets.models import ExternalSecret
-from external_secrets.steps import ApplyExternalSecrets, Inject, Observe, state
-from sandbox.kubernetes import Cluster as SandboxCluster
+from external_secrets.steps import ApplyExternalSecrets, Inject, Observe
 from tests import factories
-from tests.external_secrets.operator import Operator
+from tests.external_secrets.deploys.world import VALUE, deployment, env_of, writes
 from tests.runs import make_run
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sandbox]
-
-WRITES = ("POST", "PUT", "PATCH", "DELETE")
-VALUE = "canary-value-5c1d"
-
-
-def deployment(
-    name: str, env: list[dict[str, Any]] | None = None, kind: str = "Deployment"
-) -> dict[str, Any]:
-    containers = [
-        {"name": "web", "image": "shop/api:1", "env": env or [{"name": "LOG_LEVEL", "value": "info"}]},
-        {"name": "proxy", "image": "proxy:1"},
-    ]
-    template = {"metadata": {"labels": {"app": name}}, "spec": {"containers": containers}}
-    spec: dict[str, Any] = {"selector": {"matchLabels": {"app": name}}, "template": template}
-    if kind == "CronJob":
-        spec = {"schedule": "0 3 * * *", "jobTemplate": {"spec": {"template": template}}}
-    return {
-        "apiVersion": "batch/v1" if kind == "CronJob" else "apps/v1",
-        "kind": kind,
-        "metadata": {"name": name, "namespace": "shop"},
-        "spec": spec,
-    }
-
-
-@pytest.fixture(scope="module")
-def server():
-    with SandboxCluster() as running:
-        yield running
-
-
-@pytest.fixture
-def kube(server):
-    """An empty cluster with one namespace and the workload `api`."""
-    server.faults.clear()
-    for name in ("shop", "jobs"):
-        if server.get("Namespace", name) is None:
-            server.load([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}])
-    server.load([deployment("api")])
-    yield server
-    for key in list(server.store.objects):
-        if key[2] in ("shop", "jobs"):
-            server.store.remove(key)
-    server.store.remove(
-        ("apiextensions.k8s.io", "customresourcedefinitions", "", "externalsecrets.external-secrets.io")
-    )
-
-
-@pytest.fixture
-def operator(kube):
-    with Operator(kube) as running:
-        running.upstream = {"prod/db": VALUE, "prod/token": VALUE}
-        yield running
-
-
-@pytest.fixture
-def cluster(organization, kube):
-    return factories.make_cluster(organization=organization, name="prod", kubeconfig=kube.kubeconfig())
-
-
-@pytest.fixture
-def service(cluster):
-    return factories.make_service(cluster=cluster, name="api", kind="Deployment")
-
-
-@pytest.fixture
-def link(service, access):
-    """Return a function that links a name to a variable."""
-
-    def act(key: str = "prod/db", variable: str = "DB", **fields: Any) -> ExternalSecret:
-        fields = {"service": service, "access": access} | fields
-        return factories.make_link(key=key, variable=variable, **fields)
-
-    return act
-
-
-@pytest.fixture
-def run(cluster, settings):
-    settings.SYNC_TIMEOUT = 10
-    return lambda: make_run(cluster)
-
-
-@pytest.fixture
-def bring(run, monkeypatch):
-    """Return a function that runs the three steps as a deploy does, until one fails, and gives run and failure."""
-    monkeypatch.setattr(waiting, "LONGEST", 0.1)
-    monkeypatch.setattr(state, "GRACE", 0.3)
-
-    def act() -> tuple[addons.Run, addons.StepFailed | None]:
-        one = run()
-        try:
-            for step in (ApplyExternalSecrets(), Inject(), Observe()):
-                one.log("info", step.apply(one))
-        except addons.StepFailed as failure:
-            return one, failure
-        return one, None
-
-    return act
-
-
-def env_of(kube, name="api", container="web", kind="Deployment"):
-    manifest = kube.get(kind, name, "shop")
-    spec = manifest["spec"]["jobTemplate"]["spec"] if kind == "CronJob" else manifest["spec"]
-    found = next(one for one in spec["template"]["spec"]["containers"] if one["name"] == container)
-    return {
-        entry["name"]: entry.get("value") or entry["valueFrom"]["secretKeyRef"]
-        for entry in found.get("env", [])
-    }
-
-
-def writes(kube, since):
-    return [one for one in list(kube.requests)[since:] if one[0] in WRITES and "dryRun" not in one[1]]
 
 
 def test_the_steps_run_after_the_stores_in_their_order():
@@ -227,6 +114,7 @@ class TestUnlinking:
         assert env_of(kube) == {"LOG_LEVEL": "info"}
         live = ownership.read_all(kubernetes.connect(factories.make_cluster(kubeconfig=kube.kubeconfig())))
         assert live["Deployment", "shop", "api"].ours == frozenset()
+        assert not live["Deployment", "shop", "api"].has_ours
 
     def test_a_deploy_that_ended_between_the_two_is_finished_by_the_next(
         self, kube, operator, link, bring, devops
@@ -521,4 +409,6 @@ class TestPlan:
         _, failure = bring()
 
         assert failure is None
-        assert kube.get("ExternalSecret", one.object_name, "shop")["spec"]["refreshInterval"] == "0h5m0s"
+        one.refresh_from_db()
+        spec = kube.get("ExternalSecret", one.object_name, "shop")["spec"]
+        assert spec["refreshInterval"] == manifests.interval(manifests.jittered(one))

@@ -1,0 +1,179 @@
+"""Which names are linked, by whom, and which links lead to a name that is gone upstream."""
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from external_secrets import naming
+from external_secrets.browsing_search import LAST, Scope, Search
+from external_secrets.models import ExternalSecret, ExternalSecretQuerySet, InventoryEntry
+
+# The name of one access.
+type Key = tuple[uuid.UUID, str]
+_ONE = (ExternalSecret.Takes.VALUE, ExternalSecret.Takes.KEYS)
+_MANY = (ExternalSecret.Takes.PATH, ExternalSecret.Takes.TAGS)
+_COLUMNS = ("access_id", "key", "takes", "tags", "namespace", "service_id", "service__name")
+# Without a store of its own, or with one that reads the same place as the access's does.
+HOME = Q(variant=None) | Q(variant__region="", variant__role_arn="")
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Who gets a secret: a service, or every service of a namespace."""
+
+    namespace: str
+    service: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.service or '*'}"
+
+
+def owned(scope: Scope) -> ExternalSecretQuerySet:
+    """Return the links that read with the scope's accesses."""
+    if scope.accesses is not None:
+        return ExternalSecret.objects.filter(access_id__in=scope.accesses)
+    return ExternalSecret.objects.filter(cluster__organization=scope.organization)
+
+
+def of_rows(rows: Sequence[InventoryEntry]) -> dict[Key, list[User]]:
+    """Return who gets each of the names, by name, reference, path or tags, with one query."""
+    if not rows:
+        return {}
+    references = {reference for row in rows for reference in references_of(row)}
+    keys = references | {row.name for row in rows}
+    links = ExternalSecret.objects.filter(access_id__in={row.access_id for row in rows})
+    links = links.filter(Q(key__in=keys) | Q(takes__in=_MANY)).filter(HOME | Q(key__in=references))
+    found: dict[Key, dict[User, None]] = {}
+    by_key: dict[Key, InventoryEntry] = {}
+    for row in rows:
+        by_key |= {(row.access_id, key): row for key in (row.name, *references_of(row))}
+    for access, key, takes, tags, namespace, service, name in links.order_by("pk").values_list(*_COLUMNS):
+        user = User(namespace, name if service else "")
+        if takes in _ONE:
+            row = by_key.get((access, key))
+            yields = [row] if row is not None else []
+        else:
+            yields = [row for row in rows if row.access_id == access and yields(takes, key, tags, row)]
+        for row in yields:
+            found.setdefault((access, row.name), {})[user] = None
+    return {key: list(users) for key, users in found.items()}
+
+
+def yields(takes: str, path: str, tags: dict[str, str], row: InventoryEntry) -> bool:
+    """Tell whether a link to several secrets takes this one."""
+    if takes == ExternalSecret.Takes.PATH:
+        return row.name.startswith(path)
+    return bool(tags) and tags.items() <= row.tags.items()
+
+
+def is_reference(key: str) -> bool:
+    """Tell whether a key says where its secret lives, too."""
+    return key.startswith(("arn:", "projects/"))
+
+
+def candidate_names(key: str) -> tuple[str, ...]:
+    """Return the names that a reference can be of."""
+    if key.startswith("projects/"):
+        return (key.partition("/secrets/")[2].partition("/")[0], key)
+    name = naming.plain_name(key)
+    if name.startswith("parameter/"):
+        return (name.removeprefix("parameter/"), name.removeprefix("parameter"))
+    # Without the six characters of AWS's own an ARN is as good, and its last word may look like them.
+    return (name, key.partition(":secret:")[2])
+
+
+def references_of(entry: InventoryEntry) -> tuple[str, ...]:
+    """Return what an entry's secret can be referred to as, besides its name."""
+    if ":secretsmanager:" in entry.reference:
+        return (entry.reference, entry.reference[:-7])
+    return (entry.reference,) if entry.reference else ()
+
+
+def names_of(references: Iterable[Key]) -> dict[Key, str]:
+    """Return the name that the inventory has for each reference of an access; what it does not know is left out."""
+    wanted = set(references)
+    if not wanted:
+        return {}
+    names = {name for _, key in wanted for name in candidate_names(key)}
+    entries = InventoryEntry.objects.filter(access_id__in={access for access, _ in wanted}, name__in=names)
+    return {
+        (entry.access_id, reference): entry.name
+        for entry in entries.only("access_id", "name", "reference")
+        for reference in references_of(entry)
+        if (entry.access_id, reference) in wanted
+    }
+
+
+def linked(scope: Scope, rows: QuerySet[InventoryEntry]) -> QuerySet[InventoryEntry]:
+    """Keep the names that a link takes, by two queries before the one that is returned."""
+    wanted = Q(pk__in=[])
+    names: dict[uuid.UUID, set[str]] = {}
+    referred: set[Key] = set()
+    columns = ("access_id", "key", "takes", "tags")
+    links = owned(scope).filter(HOME | Q(key__startswith="arn:") | Q(key__startswith="projects/"))
+    for access, key, takes, tags in links.order_by().values_list(*columns).distinct():
+        if takes == ExternalSecret.Takes.PATH:
+            wanted |= Q(access=access, name__gte=key, name__lt=key + LAST)
+        elif takes == ExternalSecret.Takes.TAGS:
+            wanted |= Q(access=access, tags__contains=tags) if tags else Q()
+        elif is_reference(key):
+            referred.add((access, key))
+        else:
+            names.setdefault(access, set()).add(key)
+    for (access, _), name in names_of(referred).items():
+        names.setdefault(access, set()).add(name)
+    for access, found in names.items():
+        wanted |= Q(access=access, name__in=found)
+    return rows.filter(wanted)
+
+
+def gone(scope: Scope, search: Search) -> list[tuple[str, uuid.UUID]]:
+    """Return the linked names that are gone, with their accesses, in order.
+
+    Gone is what an inventory that was read whole does not have. Of another account or region nothing can be said.
+    """
+    there = InventoryEntry.objects.filter(access=OuterRef("access"), name=OuterRef("key"))
+    read = Q(access__inventory_state__read_at__isnull=False, access__inventory_state__truncated=False)
+    links = owned(scope).filter(HOME, read, ~Exists(there), takes__in=_ONE)
+    missing = set(links.order_by().values_list("access_id", "key").distinct())
+    referred = {pair for pair in missing if is_reference(pair[1])}
+    missing -= names_of(referred).keys()
+    homes = _homes({access for access, _ in referred})
+    missing -= {(access, key) for access, key in referred if not key.startswith(homes.get(access, key + "?"))}
+    return sorted((key, access) for access, key in missing if _is_like(search, key))
+
+
+def _homes(accesses: set[uuid.UUID]) -> dict[uuid.UUID, str]:
+    """Return what the references of an access's own account and region begin with, as its inventory tells."""
+    found = {}
+    for access in accesses:
+        reference = (
+            InventoryEntry.objects.filter(access=access).values_list("reference", flat=True).first() or ""
+        )
+        if reference.startswith("arn:"):
+            found[access] = ":".join(reference.split(":")[:5]) + ":"
+        elif reference.startswith("projects/"):
+            found[access] = reference.partition("/secrets/")[0] + "/secrets/"
+    return found
+
+
+def _is_like(search: Search, key: str) -> bool:
+    if search.tags:
+        return False
+    if search.contains:
+        return search.text.lower() in key.lower()
+    return key.startswith(search.reference or search.text)
+
+
+def users_of_gone(rows: Sequence[InventoryEntry]) -> dict[Key, list[User]]:
+    """Return who is linked to each of the names or references that are gone, with one query."""
+    links = ExternalSecret.objects.filter(
+        access_id__in={row.access_id for row in rows}, key__in={row.name for row in rows}
+    )
+    found: dict[Key, dict[User, None]] = {}
+    columns = ("access_id", "key", "namespace", "service_id", "service__name")
+    for access, key, namespace, service, name in links.order_by("pk").values_list(*columns):
+        found.setdefault((access, key), {})[User(namespace, name if service else "")] = None
+    return {key: list(users) for key, users in found.items()}

@@ -1,0 +1,126 @@
+"""Restarting workloads whose values changed: a mark on their pods' template that is another one then.
+
+A deploy puts the mark there and leaves it alone while nothing else of the workload changes; a look that sees another
+value asks a worker to replace it. The mark is keyed, so that nobody learns from it what a value could be.
+"""
+
+import logging
+
+from django.core.cache import cache
+from django.db import transaction
+from django.utils.crypto import salted_hmac
+from kombu.exceptions import OperationalError
+
+from accounts.audit import services as audit
+from clusters import addons, kubernetes, recording
+from clusters.kubernetes import fields
+from clusters.models import Cluster, Deploy
+from external_secrets import ownership, tasks, wanted, workloads
+from external_secrets.models import ExternalSecret
+from external_secrets.ownership import Live, Place
+from external_secrets.steps import state, targets
+
+logger = logging.getLogger(__name__)
+
+STALE = "external_secrets.stale"
+
+
+def mark(run: addons.Run, place: Place, secrets: set[str]) -> str:
+    """Return the mark for the Secrets after whose change a workload restarts; empty when it is not known."""
+    found = [(name, targets.of(run, (place[1], name))) for name in sorted(secrets)]
+    known = [f"{name}={target.digest}" for name, target in found if target and target.digest]
+    # The next run of a CronJob takes a new value up by itself.
+    if place[0] == "CronJob" or not secrets or len(known) < len(secrets):
+        return ""
+    return salted_hmac("external_secrets.restart", "\n".join(known), algorithm="sha256").hexdigest()[:32]
+
+
+def secrets_of(fits: list[wanted.Wanted]) -> set[str]:
+    """Return the Secrets after whose change their workload restarts."""
+    return {one.secret for one in fits if one.link.restart_on_change}
+
+
+def note(run: addons.Run, place: Place) -> None:
+    """Remember that a workload runs with a value that is not the newest."""
+    run.facts.setdefault(STALE, []).append(place)
+
+
+def ask(run: addons.Run) -> None:
+    """Have a worker restart what this look found; without a broker the next look asks again."""
+    if not run.facts.get(STALE):
+        return
+    try:
+        tasks.restart_changed.delay(cluster_id=str(run.cluster.pk))
+    except OperationalError:
+        logger.warning("The broker is away; services of cluster %s are not restarted.", run.cluster.pk)
+
+
+def restart_changed(cluster: Cluster) -> int:
+    """Restart the workloads that run with an old value and whose links ask for it; return how many were.
+
+    Nothing while a deploy runs: it may change the same workloads, and the look after it comes back to this.
+    """
+    if cluster.deploys.filter(status=Deploy.Status.RUNNING).exists():
+        return 0
+    run = _run(cluster)
+    links = [link for link in state.links_of(cluster, run.facts) if link.restart_on_change]
+    targets.read(run, links)
+    return sum(
+        _restart(run, place, environment, links)
+        for place, environment in ownership.read_all(run.door).items()
+    )
+
+
+def _run(cluster: Cluster) -> addons.Run:
+    return addons.Run(
+        cluster=cluster,
+        door=kubernetes.connect(cluster, patience=5, budget=20),
+        log=lambda level, message: None,
+        log_all=lambda level, messages: None,
+        checkpoint=lambda: None,
+        record=recording.Nowhere(),
+    )
+
+
+def _restart(run: addons.Run, place: Place, environment: Live, links: list[ExternalSecret]) -> bool:
+    mine = [link for link in links if wanted.is_for(link, place) and link.object_name in environment.secrets]
+    is_now = environment.annotations.get(workloads.SYNCED)
+    to_be = mark(run, place, {link.object_name for link in mine})
+    if not is_now or not to_be or is_now == to_be:
+        return False
+    # Once in the shortest of their intervals: a value that changes more often must not keep a service restarting.
+    seconds = min(link.refresh_seconds for link in mine)
+    if not cache.add(f"restarted:{run.cluster.pk}:{'/'.join(place)}", 1, timeout=seconds):
+        return False
+    try:
+        _write(run, place, environment, to_be, sorted(link.title for link in mine))
+    except kubernetes.ClusterError as error:
+        # Somebody changed it meanwhile, or it may not be changed: the next look sees what is so then.
+        logger.warning("%s of cluster %s was not restarted: %s", place, run.cluster.pk, type(error).__name__)
+        return False
+    return True
+
+
+def _write(run: addons.Run, place: Place, environment: Live, to_be: str, titles: list[str]) -> None:
+    """Put a new mark on a workload, and nothing else; what it is told by is written in the same transaction.
+
+    :raises Conflict: it is not as it was read any more
+    """
+    body = fields.extract(environment.manifest)
+    body["metadata"]["resourceVersion"] = environment.manifest["metadata"]["resourceVersion"]
+    body["spec"]["template"]["metadata"]["annotations"][workloads.SYNCED] = to_be
+    kind, namespace, name = place
+    service = run.cluster.services.filter(kind=kind, namespace=namespace, name=name).first()
+    with transaction.atomic():
+        audit.record(
+            organization=run.cluster.organization,
+            by=None,
+            action="service.restarted",
+            target=service or run.cluster,
+            details={
+                "cluster": run.cluster.name,
+                "service": f"{namespace}/{name}",
+                "changed": ", ".join(titles),
+            },
+        )
+        run.door.apply(body)

@@ -1,0 +1,63 @@
+"""One upstream secret: its facts, and who uses it."""
+
+from django.http import Http404, HttpResponse
+from django.urls import reverse
+from django.utils.http import urlencode
+
+from accesses.models import Access
+from accesses.providers import PROVIDERS
+from accounts.access import OrgRequest, org_view
+from accounts.roles import Permission, who_may
+from config import pages
+from external_secrets import browsing, inventory, usage_map
+from external_secrets.browsing_search import Tag
+from external_secrets.models import InventoryEntry, InventoryState
+from external_secrets.views import lookup
+
+
+def _entry(access: Access, name: str) -> InventoryEntry | None:
+    return InventoryEntry.objects.filter(access=access, name=name).first()
+
+
+def _is_gone(state: InventoryState, entry: InventoryEntry | None, name: str) -> bool:
+    """Tell whether the inventory, read whole, does not have it; of a reference elsewhere it says nothing."""
+    if entry is not None or state.read_at is None or state.truncated:
+        return False
+    return browsing.knows(state.access, state, name) is False
+
+
+@org_view(Permission.SECRET_BROWSE)
+def secret(request: OrgRequest) -> HttpResponse:
+    """Show a secret by its access and name; one that is gone upstream still has its users."""
+    name = request.GET.get("name", "").replace("\x00", "")[: inventory.LONGEST_NAME]
+    if not name:
+        return pages.go_to(
+            request, reverse("external_secrets:browse", kwargs={"org": request.organization.slug})
+        )
+    access = lookup.access(request, request.GET.get("access", ""))
+    entry, state = _entry(access, name), browsing.state_of(access)
+    found = usage_map.of(request.organization, access, name, entry)
+    gone = _is_gone(state, entry, name)
+    if gone and not (found.uses or found.unsure):
+        raise Http404
+    tags = [(tag.label, "?" + urlencode({"tag": tag.parameter})) for tag in _tags(entry)]
+    context = {
+        "access": access,
+        "cluster": access.cluster,
+        "provider": PROVIDERS[access.provider],
+        "name": name,
+        "entry": entry,
+        "state": state,
+        "gone": gone,
+        "tags": tags,
+        "map": found,
+        "here": urlencode({"access": access.pk, "key": name}),
+        "folder": urlencode({"access": access.pk, "q": name[: name.rfind("/") + 1]}) if "/" in name else "",
+        "can_link": request.allows(Permission.EXTERNAL_SECRET_MANAGE),
+        "who_may_link": who_may(Permission.EXTERNAL_SECRET_MANAGE),
+    }
+    return pages.render_page(request, "external_secrets/secret.html", context)
+
+
+def _tags(entry: InventoryEntry | None) -> list[Tag]:
+    return [Tag(name, value) for name, value in entry.tags.items()] if entry else []
