@@ -41,6 +41,11 @@ def secrets_of(fits: list[wanted.Wanted]) -> set[str]:
     return {one.secret for one in fits if one.link.restart_on_change}
 
 
+def configured(place: Place, fits: list[wanted.Wanted]) -> str:
+    """Return what stands for the mark where no cluster is asked."""
+    return "(of its values)" if place[0] != "CronJob" and secrets_of(fits) else ""
+
+
 def note(run: addons.Run, place: Place) -> None:
     """Remember that a workload runs with a value that is not the newest."""
     run.facts.setdefault(STALE, []).append(place)
