@@ -113,6 +113,9 @@ def test_link_deploy_vanish_unlink(cloud, kube, service, access, devops, deploy)
 
     assert broken.status == "failed"
     assert f"There is no secret named {NAME} in aws." in broken.error
+    link.refresh_from_db()
+    assert (link.status, link.status_reason) == ("failed", f"There is no secret named {NAME} in aws.")
+    assert "unlink it" in link.status_remedy
     assert env_of(kube) == {"LOG_LEVEL", "DB_PASSWORD"}
 
     services.unlink(link=ExternalSecret.objects.get(), by=devops)

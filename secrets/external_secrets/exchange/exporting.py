@@ -65,11 +65,23 @@ class Export:
         return {kind: count for kind, count in found.items() if count}
 
 
+# Line ends of other alphabets, and the mark of a byte order: only between double quotes do they come back as they were.
+_ODD = re.compile("[\x85\u2028\u2029\ufeff]")
+
+
 class _Dumper(yaml.SafeDumper):
     """Writes lists indented below their key and never an alias."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = '"' if _ODD.search(text) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _text)
 
 
 def _dumped(manifest: dict[str, Any]) -> str:
