@@ -14,15 +14,16 @@ COUNTED = 1000
 # So many leaps at most: names beside the folders cost one each.
 LEAPS = 400
 
+# `name` alone in ORDER BY would be the segment, as which PostgreSQL names the result too.
 # Each step leaps to the first name behind the folder (or the name) of the step before, by one look into the index.
 _LEAP = """
 WITH RECURSIVE step(segment, number, folders) AS (
   (SELECT {segment}, 1, 0 FROM {table} WHERE {scope} AND name >= %(prefix)s AND name < %(prefix)s || %(last)s
-   ORDER BY name LIMIT 1)
+   ORDER BY {table}.name LIMIT 1)
   UNION ALL
   SELECT (SELECT {segment} FROM {table} WHERE {scope} AND name < %(prefix)s || %(last)s
           AND name > CASE WHEN {folder} THEN step.segment || %(last)s ELSE step.segment END
-          ORDER BY name LIMIT 1), number + 1, folders + CASE WHEN {folder} THEN 1 ELSE 0 END
+          ORDER BY {table}.name LIMIT 1), number + 1, folders + CASE WHEN {folder} THEN 1 ELSE 0 END
   FROM step WHERE segment IS NOT NULL AND number < %(leaps)s AND folders < %(most)s
 )
 SELECT segment, CASE WHEN {folder} THEN (
