@@ -162,7 +162,7 @@ def main() -> None:
     django.setup()
     from django.test.utils import setup_databases, setup_test_environment, teardown_databases
 
-    from tests import bench_deploys, bench_inventory
+    from tests import bench_browse, bench_deploys, bench_inventory
 
     setup_test_environment()
     databases = setup_databases(verbosity=0, interactive=False)
@@ -174,6 +174,8 @@ def main() -> None:
             pages(access)
             audit(access)
             cluster()
+        if not alone or "browse" in alone:
+            bench_browse.main()
         if not alone or "inventory" in alone:
             bench_inventory.main()
         if not alone or "deploys" in alone or "kubectl" in alone:

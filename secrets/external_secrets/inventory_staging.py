@@ -124,7 +124,10 @@ class Staging:
         Only what differs is written.
         """
         self._copy()
-        values = {"access": self._access.pk, "organization": self._access.cluster.organization_id}
+        values: dict[str, Any] = {
+            "access": self._access.pk,
+            "organization": self._access.cluster.organization_id,
+        }
         with connection.cursor() as cursor:
             cursor.execute(_PLANNER)
             twice = 0

@@ -46,7 +46,7 @@ class TestTree:
             'href="/o/acme/clusters/prod/services/?namespace=shop">shop</a>',
             f'href="{service_url}">api</a>',
             f'href="{service_url}#link-{link.pk}">DB_PASSWORD</a>',
-            f'href="/o/acme/secrets/?access={access.pk}&amp;q=prod/db">prod/db</a>',
+            f'href="/o/acme/secrets/show/?access={access.pk}&amp;name=prod%2Fdb">prod/db</a>',
         ]
         assert [text.find(node) > 0 for node in nodes] == [True] * 5
         assert [text.find(node) for node in nodes] == sorted(text.find(node) for node in nodes)
@@ -58,7 +58,7 @@ class TestTree:
         text = show(viewer)
 
         assert '<span class="secret-name">prod/db</span>' in text
-        assert "/secrets/?access=" not in text
+        assert "/secrets/show/" not in text
         assert "/move/" not in text
         assert 'aria-disabled="true"' in text
 
@@ -72,7 +72,7 @@ class TestTree:
 
         text = show(devops)
 
-        assert f'&amp;q=known">{arns[0]}</a>' in text
+        assert f'&amp;name=known">{arns[0]}</a>' in text
         assert f'<span class="secret-name">{arns[1]}</span>' in text
 
     def test_counts_are_of_all_and_services_of_one_name_are_told_apart(self, show, viewer, access, cluster):

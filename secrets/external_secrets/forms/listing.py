@@ -6,19 +6,47 @@ from django import forms
 
 from clusters.models import Cluster
 from external_secrets import moving
+from external_secrets.browsing_accesses import Listed
 from external_secrets.models import ExternalSecret
 
 
 class LinkedFilter(forms.Form):
-    """What the list of linked secrets is filtered by; all of it is in the URL."""
+    """What the list of linked secrets is filtered by; all of it is in the URL. What is no choice filters nothing."""
+
+    SCOPES = (("", "Services and namespaces"), ("service", "One service"), ("namespace", "A whole namespace"))
+    KINDS = (
+        ("", "Any kind"),
+        ("variable", "Variables"),
+        ("file", "Files"),
+        ("several", "Several values"),
+        ("alias", "Aliases"),
+    )
 
     q = forms.CharField(required=False, max_length=200)
-    status = forms.ChoiceField(required=False, choices=ExternalSecret.Status.choices)
-    cluster = forms.ModelChoiceField(Cluster.objects.none(), required=False, to_field_name="name")
+    status = forms.ChoiceField(
+        label="State", required=False, choices=(("", "Any state"), *ExternalSecret.Status.choices)
+    )
+    cluster = forms.ModelChoiceField(
+        Cluster.objects.none(), required=False, to_field_name="name", empty_label="Any cluster"
+    )
+    access = forms.ChoiceField(required=False)
+    scope = forms.ChoiceField(required=False, choices=SCOPES)
+    kind = forms.ChoiceField(required=False, choices=KINDS)
 
-    def __init__(self, clusters: Any, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, clusters: Any, accesses: list[Listed], *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, auto_id="%s", **kwargs)
         self.fields["cluster"].queryset = clusters  # type: ignore[attr-defined]
+        found = [(str(access.pk), str(access)) for access in accesses]
+        self.fields["access"].choices = [("", "Any access"), *found]  # type: ignore[attr-defined]
+        for name in ("status", "cluster", "access", "scope", "kind"):
+            self.fields[name].widget.attrs["class"] = "select"
+
+    @property
+    def selects(self) -> list[forms.BoundField]:
+        return [self[name] for name in ("status", "cluster", "access", "scope", "kind")]
+
+    def clean_q(self) -> str:
+        return str(self.cleaned_data["q"]).replace("\x00", "")
 
 
 class MoveForm(forms.Form):

@@ -1,9 +1,10 @@
-"""The organization's links: which secret is which variable of which service, and whether it is in sync."""
+"""The organization's links: which secret is what of which service, and whether it is in sync."""
 
 import uuid
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import F, Q, Value
+from django.db.models.functions import Coalesce, NullIf
 from django.http import HttpResponse
 from django.utils.http import urlencode
 
@@ -11,66 +12,81 @@ from accounts.access import OrgRequest, org_view
 from accounts.roles import Permission, who_may
 from clusters.models import Cluster
 from config import pages
+from external_secrets import browsing_accesses
 from external_secrets.forms import LinkedFilter
 from external_secrets.models import ExternalSecret, ExternalSecretQuerySet
+from external_secrets.views import addresses
 
 PAGE = 50
+# By what the service sees: a variable, else a file, else what several are taken from.
+_TITLE = Coalesce(NullIf("variable", Value("")), NullIf("path", Value("")), F("key"))
+_SEARCHED = ("variable", "path", "key", "json_field", "namespace", "service__name", "container")
+_KINDS = {
+    "variable": Q(target="variable", takes="value"),
+    "file": ~Q(target="variable"),
+    "several": ~Q(takes="value"),
+    "alias": Q(alias_of__isnull=False),
+}
 
 
 def _filtered(links: ExternalSecretQuerySet, wanted: dict[str, Any]) -> ExternalSecretQuerySet:
-    text = wanted.get("q", "")
-    if text:
-        links = links.filter(
-            Q(variable__icontains=text) | Q(key__icontains=text) | Q(service__name__icontains=text)
-        )
-    if wanted.get("status"):
-        links = links.filter(status=wanted["status"])
-    if wanted.get("cluster"):
-        links = links.filter(cluster=wanted["cluster"])
-    return links
+    found = Q()
+    for name in _SEARCHED if wanted.get("q") else ():
+        found |= Q(**{f"{name}__icontains": wanted["q"]})
+    same = {name: wanted[name] for name in ("status", "cluster", "access") if wanted.get(name)}
+    if wanted.get("scope"):
+        same["service__isnull"] = wanted["scope"] == "namespace"
+    return links.filter(found, _KINDS.get(wanted.get("kind", ""), Q()), **same)
 
 
 def _after(links: ExternalSecretQuerySet, cursor: str) -> ExternalSecretQuerySet:
-    """Keep what follows the cursor, a variable and an id; a broken one begins at the top."""
-    variable, _, link = cursor.replace("\x00", "").partition(":")
+    """Keep what follows the cursor, a title and an id; a broken one begins at the top."""
+    title, _, link = cursor.replace("\x00", "").rpartition(":")
     try:
         last = uuid.UUID(link)
     except ValueError:
         return links
-    return links.filter(Q(variable__gt=variable) | Q(variable=variable, pk__gt=last))
+    return links.filter(Q(by__gt=title) | Q(by=title, pk__gt=last))
+
+
+def _rows(request: OrgRequest, links: list[ExternalSecret]) -> list[dict[str, Any]]:
+    org = request.organization.slug
+    browses = request.allows(Permission.SECRET_BROWSE)
+    names = addresses.names_of(links) if browses else {}
+    return [
+        {
+            "link": link,
+            "href": addresses.of_link(org, link),
+            "secret": addresses.of_secret(org, link, names) if browses else "",
+        }
+        for link in links
+    ]
 
 
 @org_view(Permission.EXTERNAL_SECRET_VIEW)
 def linked(request: OrgRequest) -> HttpResponse:
     """List the links, filtered by what the URL says, 50 at a time."""
-    clusters = Cluster.objects.owned_by(request.organization)
-    form = LinkedFilter(clusters, request.GET)
+    clusters = Cluster.objects.owned_by(request.organization).only("name")
+    accesses = browsing_accesses.listed(request.organization)
+    form = LinkedFilter(clusters, accesses, request.GET)
     form.is_valid()
-    wanted = form.cleaned_data
-    owned = ExternalSecret.objects.owned_by(request.organization)
-    found = _filtered(owned, wanted)
+    found = _filtered(ExternalSecret.objects.owned_by(request.organization), form.cleaned_data)
     after = request.GET.get("after", "")
-    related = (
-        _after(found, after)
-        .select_related("service__cluster", "cluster", "access")
-        .order_by("variable", "pk")
-    )
-    rows = list(related[: PAGE + 1])
-    kept = {name: request.GET[name] for name in ("q", "status", "cluster") if request.GET.get(name)}
-    more = (
-        urlencode(kept | {"after": f"{rows[PAGE - 1].variable}:{rows[PAGE - 1].pk}"}) if rows[PAGE:] else ""
-    )
+    related = found.select_related(*addresses.RELATED).defer(*addresses.SEALED)
+    links = list(_after(related.annotate(by=_TITLE), after).order_by("by", "pk")[: PAGE + 1])
+    kept = {name: request.GET[name] for name in form.fields if request.GET.get(name)}
+    last = links[PAGE - 1] if links[PAGE:] else None
     context = {
-        "rows": rows[:PAGE],
+        "rows": _rows(request, links[:PAGE]),
         "total": found.count(),
-        "more": f"?{more}" if more else "",
+        "more": f"?{urlencode(kept | {'after': f'{last.by}:{last.pk}'})}" if last else "",  # type: ignore[attr-defined]
         "filters": kept,
-        "clusters": list(clusters),
-        "statuses": ExternalSecret.Status.choices,
+        "form": form,
         "tab": "linked",
         "can_browse": request.allows(Permission.SECRET_BROWSE),
         "can_link": request.allows(Permission.EXTERNAL_SECRET_MANAGE),
         "who_may_browse": who_may(Permission.SECRET_BROWSE),
     }
-    part = "more" if after else "results"
-    return pages.render_page(request, "external_secrets/linked.html", context, part=part)
+    return pages.render_page(
+        request, "external_secrets/linked.html", context, part="more" if after else "results"
+    )

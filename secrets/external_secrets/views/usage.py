@@ -17,8 +17,8 @@ from accounts.roles import Permission, who_may
 from clusters.models import Service
 from config import pages
 from external_secrets import forms, moving, syncing
-from external_secrets.models import ExternalSecret, ExternalSecretQuerySet, InventoryEntry
-from external_secrets.views import lookup
+from external_secrets.models import ExternalSecret, ExternalSecretQuerySet
+from external_secrets.views import addresses, lookup
 
 # So many variables the tree shows at first, and more with each “Show more”.
 PAGE = 200
@@ -36,14 +36,13 @@ def _filtered(links: ExternalSecretQuerySet, text: str) -> ExternalSecretQuerySe
     return links.filter(wanted) if text else links
 
 
-def _name_upstream(access: Access, tree: users.Tree) -> None:
-    """Put on each link the name to browse to: of a reference, the name that the inventory knows it by."""
+def _with_addresses(request: OrgRequest, access: Access, tree: users.Tree) -> None:
+    """Put on each link the address of what it takes, where the person may look at it."""
     shown = [link for one in tree for branch in one["services"] for link in branch["links"]]
-    references = {link.key for link in shown if ":" in link.key}
-    entries = InventoryEntry.objects.filter(access=access, reference__in=references)
-    names = dict(entries.values_list("reference", "name")) if references else {}
+    names = addresses.names_of(shown)
     for link in shown:
-        link.upstream = names.get(link.key, "" if link.key.startswith("arn:") else link.key)
+        link.access = access
+        link.upstream = addresses.of_secret(request.organization.slug, link, names)
 
 
 def _limit(asked: QueryDict) -> int:
@@ -60,7 +59,8 @@ def usage(request: OrgRequest, cluster: str, access: str) -> HttpResponse:
     all_links = ExternalSecret.objects.filter(access=found)
     links = _filtered(all_links, text)
     tree = users.tree(links, limit)
-    _name_upstream(found, tree)
+    if request.allows(Permission.SECRET_BROWSE):
+        _with_addresses(request, found, tree)
     total = all_links.count()
     matching = links.count() if text else total
     more = urlencode(({"q": text} if text else {}) | {"show": limit + PAGE}) if matching > limit else ""
