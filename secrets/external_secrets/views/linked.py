@@ -39,7 +39,7 @@ def _filtered(links: ExternalSecretQuerySet, wanted: dict[str, Any]) -> External
     return links.filter(found, _KINDS.get(wanted.get("kind", ""), Q()), **same)
 
 
-def _after(links: ExternalSecretQuerySet, cursor: str) -> ExternalSecretQuerySet:
+def _after(links: Any, cursor: str) -> Any:
     """Keep what follows the cursor, a title and an id; a broken one begins at the top."""
     title, _, link = cursor.replace("\x00", "").rpartition(":")
     try:
