@@ -73,9 +73,10 @@ def find(cluster: Cluster, manifest: Manifest, wanted: Manifest, google_url: str
 def _wanted(secret: Manifest, wanted: Manifest) -> bool:
     name = secret["name"].rpartition("/")[2]
     if wanted.get("name"):
-        return name.startswith(wanted.get("path", "")) and bool(reading_values.matching([name], wanted))
+        return bool(name.startswith(wanted.get("path", ""))) and bool(reading_values.matching([name], wanted))
     tags: dict[str, str] = wanted.get("tags") or {}
-    return tags.items() <= secret.get("labels", {}).items()
+    labels: dict[str, str] = secret.get("labels", {})
+    return tags.items() <= labels.items()
 
 
 def _token(cluster: Cluster, manifest: Manifest, url: str) -> str:

@@ -9,6 +9,7 @@ import pytest
 from clusters import deploys, looks, runner
 from clusters import services as clusters
 from clusters.models import Cluster, Look
+from external_secrets import manifests
 from external_secrets.models import ExternalSecret
 from sandbox.kubernetes.operations import Options
 from tests.test_main_job import _no_broker, access, connected, link  # noqa: F401  fixtures
@@ -48,6 +49,11 @@ def edit(kube: Any, kind: str, name: str, namespace: str, act: Any, manager: str
     theirs = copy.deepcopy(kube.get(kind, name, namespace))
     act(theirs)
     kube.api.operations.replace(kube.store.by_kind(kind), namespace, name, theirs, Options(manager=manager))
+
+
+def every(row: Any, seconds: int) -> str:
+    """Return how the operator writes the interval of a link that is read so often."""
+    return manifests.interval(manifests.jittered(ExternalSecret(pk=row.pk, refresh_seconds=seconds)))
 
 
 @pytest.fixture
@@ -125,7 +131,11 @@ def test_a_changed_configuration_is_ours(deployed, devops, kube):
     (change,) = seen.changes
     assert (change["kind"], change["causes"]) == ("ExternalSecret", ["configuration"])
     (field,) = change["fields"]
-    assert (field["path"], field["before"], field["after"]) == ("spec.refreshInterval", "1h0m0s", "2h0m0s")
+    assert (field["path"], field["before"], field["after"]) == (
+        "spec.refreshInterval",
+        every(row, 3600),
+        every(row, 7200),
+    )
 
 
 def test_an_edit_in_the_cluster_is_theirs_and_is_not_overwritten_without_a_decision(
@@ -152,7 +162,7 @@ def test_an_edit_in_the_cluster_is_theirs_and_is_not_overwritten_without_a_decis
     assert "kubectl-edit" in refused.error
     assert other.status == "failed", "that decision was about somebody else"
     assert decided.status == "succeeded", decided.error
-    assert kube.get("ExternalSecret", row.object_name, "shop")["spec"]["refreshInterval"] == "1h0m0s"
+    assert kube.get("ExternalSecret", row.object_name, "shop")["spec"]["refreshInterval"] == every(row, 3600)
     assert look(deployed.cluster).changes == []
 
 
@@ -314,8 +324,11 @@ def test_the_three_sides_of_a_field_are_shown(deployed, devops, kube, sign_in):
     (change,) = look(deployed.cluster).changes
     page = sign_in(devops).get("/o/acme/clusters/prod/changes/").content.decode()
 
-    assert change["deployed"] == {"spec.refreshInterval": "1h0m0s"}
-    assert all(text in page for text in ("5m0s", "1h0m0s", "2h0m0s", "set by kubectl-edit", "Last deployed"))
+    assert change["deployed"] == {"spec.refreshInterval": every(row, 3600)}
+    assert all(
+        text in page
+        for text in ("5m0s", every(row, 3600), every(row, 7200), "set by kubectl-edit", "Last deployed")
+    )
 
 
 def literal(kube: Any) -> None:

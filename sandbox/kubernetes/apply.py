@@ -116,6 +116,15 @@ def _others_own(path: paths.Path, owners: list[Owner], me: Owner) -> bool:
     return any(other[:size] == path for owner in owners if owner is not me for other in owner.owned)
 
 
+def _tidy(merged: dict[str, Any], path: paths.Path, owners: list[Owner], me: Owner) -> None:
+    """Drop the list or map from which the last thing was taken: the API server does not show empty ones."""
+    there, value = paths.get(merged, path)
+    owned = _others_own(path, owners, me) or any(own[: len(path)] == path for own in me.owned)
+    if path and there and value in ([], {}) and not owned:
+        paths.remove(merged, path)
+        _tidy(merged, path[:-1], owners, me)
+
+
 def apply(
     live: dict[str, Any],
     wanted: dict[str, Any],
@@ -150,6 +159,7 @@ def apply(
     for path in sorted(dropped, key=len):
         if not _others_own(path, owners, me) and not any(own[: len(path)] == path for own in me.owned):
             paths.remove(merged, path)
+            _tidy(merged, path[:-1], owners, me)
     return merged, [owner for owner in owners if owner.owned]
 
 

@@ -70,6 +70,9 @@ def _validated(access: Access) -> State:
         return State(label, "failed", "Not validated", at, access.validated_reason, remedy)
     if _old(access, at):
         return State(label, "out of date", "Out of date", at, "That was before the last change.", "Deploy.")
+    if access.validated_remedy:
+        # Its own store is well; one for secrets that are read elsewhere is not.
+        return State(label, "validated", label, at, access.validated_reason, access.validated_remedy)
     return State(label, "validated", label, at, f"{said}. {_proves(access)}")
 
 

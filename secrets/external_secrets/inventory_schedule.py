@@ -103,7 +103,7 @@ def due_changes(organizations: list[Any]) -> QuerySet[InventoryState]:
 
 def _send(task: Any, pk: object) -> bool:
     """Send a message, unless one is on its way already."""
-    if not cache.add(f"inventory-sent:{pk}", 1, timeout=SENT):
+    if not cache.add(f"inventory-sent:{task.name}:{pk}", 1, timeout=min(SENT, settings.INVENTORY_REFRESH)):
         return False
     try:
         task.delay(access_id=str(pk))

@@ -52,16 +52,21 @@ WHERE NOT EXISTS (SELECT FROM {_TABLE} AS entry WHERE access_id = %(access)s AND
 
 def is_legal(name: str) -> bool:
     """Tell whether PostgreSQL can hold a name in an index."""
-    return len(name.encode(errors="replace")) <= LONGEST_NAME and "\x00" not in name
+    return len(name.encode(errors="replace")) <= LONGEST_NAME and name == keepable(name)
+
+
+def keepable(text: str) -> str:
+    """Return a text as PostgreSQL can hold it: without NUL, and with half of a character, which JSON allows, as `?`."""
+    return text.replace("\x00", "").encode(errors="replace").decode()
 
 
 def facts_of(entry: providers.Entry) -> dict[str, Any]:
     """Return what is kept of an upstream entry, as columns."""
     return {
-        "reference": entry.reference,
-        "description": (entry.description or "").replace("\x00", ""),
-        "kind": entry.kind[:40],
-        "tags": {str(name): str(value).replace("\x00", "") for name, value in entry.tags.items()},
+        "reference": keepable(entry.reference),
+        "description": keepable(entry.description or ""),
+        "kind": keepable(entry.kind)[:40],
+        "tags": {keepable(str(name)): keepable(str(value)) for name, value in entry.tags.items()},
         "changed_at": entry.changed_at,
         "deletes_at": entry.deletes_at,
     }
@@ -119,7 +124,10 @@ class Staging:
         Only what differs is written.
         """
         self._copy()
-        values = {"access": self._access.pk, "organization": self._access.cluster.organization_id}
+        values: dict[str, Any] = {
+            "access": self._access.pk,
+            "organization": self._access.cluster.organization_id,
+        }
         with connection.cursor() as cursor:
             cursor.execute(_PLANNER)
             twice = 0

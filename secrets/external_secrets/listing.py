@@ -59,7 +59,7 @@ class Listed:
 
 def read(access: Access, text: str) -> Listed:
     """Return what a list says, without a query; every line knows what is wrong with it."""
-    found = Listed()
+    found, places = Listed(), _Places(access)
     for number, raw in enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), 1):
         stripped = _CONTROL.sub(" ", raw).strip()
         if not stripped or stripped.startswith("#"):
@@ -67,16 +67,39 @@ def read(access: Access, text: str) -> Listed:
         if len(found.lines) >= batches.LONGEST:
             found.too_many += 1
             continue
-        found.lines.append(_line(access, number, stripped))
+        found.lines.append(_line(places, number, stripped))
     _refuse_twice(found.lines)
     return found
 
 
-def _line(access: Access, number: int, text: str) -> Line:
+class _Places:
+    """Which regions and accounts an access can read, each asked once: many lines name the same ones."""
+
+    def __init__(self, access: Access) -> None:
+        self.access = access
+        self._refusals: dict[tuple[str, str], str] = {}
+
+    def check(self, found: references.Reference) -> None:
+        """Refuse a reference that the access cannot read.
+
+        :raises NotReadable: with the reason
+        """
+        where = found.region, found.account
+        if where not in self._refusals:
+            self._refusals[where] = ""
+            try:
+                references.check(self.access, found, {})
+            except NotReadable as error:
+                self._refusals[where] = str(error)
+        if self._refusals[where]:
+            raise NotReadable(self._refusals[where])
+
+
+def _line(places: _Places, number: int, text: str) -> Line:
     line = Line(number, text[:200])
     try:
         name, rest = _split(text)
-        _take(line, access, name, rest)
+        _take(line, places, name, rest)
     except NotReadable as error:
         line.error = str(error)
     except ValidationError as error:
@@ -100,15 +123,15 @@ def _split(text: str) -> tuple[str, str]:
     return name, _COMMENT.sub("", rest).strip()
 
 
-def _take(line: Line, access: Access, name: str, rest: str) -> None:
+def _take(line: Line, places: _Places, name: str, rest: str) -> None:
     line.variable = name
     if not rest:
         raise NotReadable(f"{name or 'It'} names no secret.")
-    found = references.parse(access, rest)
-    references.check(access, found, {})
+    found = references.parse(places.access, rest)
+    places.check(found)
     line.key, line.json_field = found.key, found.json_field
     versions = {part: getattr(found, part) for part in ("version_id", "version_stage", "version")}
-    line.version = references.options(access).version_of(versions)
+    line.version = references.options(places.access).version_of(versions)
     line.variable = name or naming.derive_variable(found.key, found.json_field)
     if len(line.variable) > naming.LONGEST:
         raise NotReadable(f"The variable's name has more than {naming.LONGEST} characters.")

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from django.db import transaction
-from django.db.models import Count
+from django.db.models import Count, Q
 from django.utils import timezone
 
 from accesses import variants
@@ -163,7 +163,9 @@ def move(*, source: Access, target: Access, links: Iterable[uuid.UUID] | None = 
     source, target = locked[source.pk], locked[target.pk]
     chosen = ExternalSecret.objects.filter(access=source)
     if links is not None:
-        chosen = chosen.filter(pk__in=list(links))
+        given = list(links)
+        # Another name for a value is read when that is: it goes along, and nowhere by itself.
+        chosen = chosen.filter(Q(pk__in=given, alias_of=None) | Q(alias_of__in=given))
     judged = _judge(source, [target], chosen)[0]
     if judged.obstacle:
         raise NotPossible(f"{judged.obstacle} {judged.remedy}")

@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import QuerySet
-
 from accesses import providers
 from accesses.models import Access
 from accesses.providers.references import Note, NotReadable, Reference, References
-from external_secrets import browsing, naming
+from external_secrets import browsing, browsing_search, wanted
 from external_secrets.models import ExternalSecret, InventoryEntry, InventoryState
 
 Takes = ExternalSecret.Takes
@@ -105,15 +103,14 @@ def preview(access: Access, values: Mapping[str, Any], prefix: str = "") -> Prev
 def _names(access: Access, values: Mapping[str, Any], rules: References) -> list[str]:
     """Return the first names that would be taken, one more than are looked at."""
     if values.get("takes") == Takes.PATH:
-        rows: QuerySet[InventoryEntry] = browsing.under(
-            access, rules.below.prefix(str(values.get("key", "")))
-        )
+        start = rules.below.prefix(str(values.get("key", "")))
+        rows = browsing_search.begins_with(InventoryEntry.objects.filter(access=access), start)
         return list(rows.order_by("name").values_list("name", flat=True)[: LOOKED_AT + 1])
-    wanted = values.get("tags") or {}
+    asked = values.get("tags") or {}
     entries = InventoryEntry.objects.filter(access=access).exclude(tags={}).order_by("name")
     found = []
     for name, tags in entries.values_list("name", "tags").iterator(2000):
-        if wanted and rules.has_tags(wanted, tags):
+        if asked and rules.has_tags(asked, tags):
             found.append(name)
             if len(found) > LOOKED_AT:
                 break
@@ -127,7 +124,7 @@ def _preview(names: list[str], state: InventoryState, prefix: str) -> Preview:
     for name in names:
         by_key.setdefault(key_of(name), []).append(name)
     shown = [
-        Found(name, key_of(name), naming.derive_variable(f"{prefix}{key_of(name)}"))
+        Found(name, key_of(name), wanted.variable_of(prefix, key_of(name)))
         for name in names[:SHOWN]
     ]  # fmt: skip
     return Preview(

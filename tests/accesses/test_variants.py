@@ -8,7 +8,7 @@ import pytest
 import yaml
 from django.core.exceptions import ValidationError
 
-from accesses import identities, manifests, services, variants
+from accesses import identities, manifests, services, variants, watching
 from accesses.models import Access, StoreVariant
 from accesses.steps import stores
 from clusters import kubeconfig
@@ -206,6 +206,23 @@ def test_an_automatic_role_may_read_what_its_links_read_where_they_are(make):
     assert tagged["Condition"] == {"StringLike": {"aws:ResourceTag/env": "prod*"}}
     assert several["Action"] == ["secretsmanager:BatchGetSecretValue"]
     assert identities.MAKERS["aws"] is aws.MAKER
+
+
+def test_what_the_operator_says_of_such_a_store_is_told_on_the_access(make):
+    access = make("static")
+    variant = linked(access, role_arn=OTHER)
+    said = {"status": "False", "reason": "InvalidProviderConfig", "message": "unable to create client"}
+    watching.keep(access, {"status": "True", "message": "store validated"}, "")
+
+    (refused,) = watching.keep_elsewhere(
+        access, {access.store_name: {"status": "True"}, variant.store_name: said},
+        {variant.store_name: "operation error STS: AssumeRole, https response error StatusCode: 403, AccessDenied"},
+    )  # fmt: skip
+
+    access.refresh_from_db()
+    assert refused[1] == f"the store of {access.name} for {OTHER}"
+    assert access.validated is True
+    assert access.validated_reason.startswith(f"The store of {access.name} for {OTHER}: ")
 
 
 # -- in a cluster ----------------------------------------------------------------------------------------------------------

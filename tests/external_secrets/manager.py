@@ -31,6 +31,8 @@ class FakeManager:
         self.calls.append((prefix, cursor))
         if self.error is not None:
             raise self.error
+        if cursor and not (cursor.isascii() and cursor.isdecimal()):
+            raise providers.ProviderError("AWS does not know this NextToken.", "Begin the list anew.")
         found = [entry for entry in self.entries if entry.name.startswith(prefix)]
         start = int(cursor or 0)
         more = str(start + self.size) if start + self.size < len(found) else ""

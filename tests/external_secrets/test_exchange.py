@@ -51,7 +51,7 @@ def whole(cluster):
     link(variable="REGION", key="prod/us", variant=variants.use(aws, region="us-east-1"))
     link(target="file", path="/etc/tls/key.pem", key="prod/key", file_mode=0o400)
     link(target="file", path="/etc/tls/crt.pem", key="prod/crt", file_mode=0o444, container="side")
-    link(target="file", path="/etc/one.json", key="prod/one", mount="file")
+    link(target="file", path="/opt/one.json", key="prod/one", mount="file")
     link(target="both", path="/etc/ca/ca.pem", variable="CA_FILE", key="prod/ca")
     link(takes="keys", key="prod/json", variable="J_", seen_keys=["port", "user"])
     link(takes="path", key="prod/shop/", target="file", path="/etc/all")
@@ -59,7 +59,7 @@ def whole(cluster):
     link(variable="SHARED", key="prod/shared", service=None, namespace="shop", container="")
     link(
         target="file",
-        path="/etc/shared.txt",
+        path="/etc/shared/text.txt",
         key="prod/text",
         service=None,
         namespace="shop",
@@ -283,7 +283,7 @@ def test_a_pasted_secret_is_refused_and_its_value_does_not_come_back(cluster, ac
 
     text = response.content.decode()
     assert response.status_code == 422
-    assert "Line 23" in text
+    assert f"Line {GOOD.count(chr(10)) + 2}" in text
     assert "Take it out" in text
     assert "canary-pasted-value" not in text
 

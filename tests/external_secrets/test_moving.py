@@ -8,6 +8,7 @@ import pytest
 from django.db import connection
 
 from accesses import services as accesses
+from accesses import variants
 from accounts.models import AuditEvent
 from external_secrets import moving, services
 from external_secrets.models import ExternalSecret
@@ -112,6 +113,83 @@ class TestTargets:
 
         with django_assert_max_num_queries(4):
             judged(access)
+
+
+class TestElsewhere:
+    """What is read with a region, a role or an audience of its own."""
+
+    @pytest.fixture
+    def by_role(self, cluster):
+        return factories.make_access(
+            cluster=cluster, name="by-role", method="role", credential=None, namespaces=["shop"],
+            configuration={"region": "eu-west-3", "role_arn": "arn:aws:iam::123456789012:role/reader"},
+        )  # fmt: skip
+
+    def test_it_takes_its_overrides_along(self, access, other, service, owner):
+        variant = variants.use(access, region="eu-west-1")
+        one = factories.make_link(service=service, access=access, variant=variant)
+
+        moving.move(source=access, target=other, by=owner)
+
+        one.refresh_from_db()
+        assert (one.access, one.variant.access, one.variant.region) == (other, other, "eu-west-1")
+        assert not access.variants.exists()
+
+    def test_what_the_others_own_region_is_needs_no_variant_there(self, access, cluster, service, owner):
+        there = factories.make_access(
+            cluster=cluster, name="there", configuration={"region": "eu-west-1"}, namespaces=["shop"]
+        )
+        one = factories.make_link(
+            service=service, access=access, variant=variants.use(access, region="eu-west-1")
+        )
+
+        moving.move(source=access, target=there, by=owner)
+
+        one.refresh_from_db()
+        assert one.variant is None
+
+    def test_those_that_stay_keep_theirs(self, access, other, service, owner):
+        variant = variants.use(access, region="eu-west-1")
+        goes, stays = (factories.make_link(service=service, access=access, variant=variant) for _ in range(2))
+
+        moving.move(source=access, target=other, links=[goes.pk], by=owner)
+
+        stays.refresh_from_db()
+        assert stays.variant == variant
+
+    def test_an_access_that_cannot_read_so_is_refused_with_the_reason(
+        self, by_role, other, service, owner, fill
+    ):
+        variant = variants.use(by_role, audience="other.example.com")
+        one = factories.make_link(service=service, access=by_role, variant=variant)
+
+        found = judged(by_role)["aws-2"]
+
+        assert found.obstacle.startswith("1 secret is read with other.example.com, which aws-2 cannot do.")
+        with pytest.raises(moving.NotPossible):
+            moving.move(source=by_role, target=other, by=owner)
+        one.refresh_from_db()
+        assert one.access == by_role
+
+    def test_no_inventory_says_anything_of_names_elsewhere(self, access, other, service, fill):
+        fill("prod/db", of=other)
+        factories.make_link(
+            service=service, access=access, key="eu/db", variant=variants.use(access, region="eu-west-1")
+        )
+
+        assert judged(access)["aws-2"].unknown == []
+
+
+class TestAliases:
+    def test_another_name_goes_along_and_nowhere_by_itself(self, access, other, service, link, owner):
+        alias = factories.make_link(service=service, access=access, alias_of=link, key=link.key)
+
+        with pytest.raises(moving.NotPossible):
+            moving.move(source=access, target=other, links=[alias.pk], by=owner)
+        moving.move(source=access, target=other, links=[link.pk], by=owner)
+
+        alias.refresh_from_db()
+        assert alias.access == other
 
 
 class TestMove:

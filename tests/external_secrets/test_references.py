@@ -356,6 +356,35 @@ def test_the_fields_are_drawn_with_what_several_would_yield(access, fill):
     assert 'hx-get="/preview/"' in page
 
 
+def test_the_preview_of_a_link_that_is_there_needs_nothing_sent(service, access, fill):
+    fill("app/db")
+    link = factories.make_link(service=service, access=access, takes="path", key="app/", variable="X_")
+
+    found = forms.preview_context(
+        forms.ReferenceForm(access, initial=forms.ReferenceForm.of_link(link)), "X_"
+    )
+
+    assert [one.variable for one in found["preview"].names] == ["X_APP_DB"]
+
+
+def test_a_preview_keeps_what_was_found_wrong_besides(access, fill):
+    fill("app/db")
+    form = form_of(access, takes="path", below="app/")
+    form.add_error(None, "Something else.")
+
+    forms.preview_context(form)
+
+    assert form.non_field_errors() == ["Something else."]
+
+
+def test_what_is_read_elsewhere_is_not_previewed(access, fill):
+    fill("app/db")
+
+    found = forms.preview_context(form_of(access, takes="path", below="app/", region="eu-west-1"))
+
+    assert "not known" in found["preview"].unknown
+
+
 # -- a link that is there --------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     "columns",

@@ -2,15 +2,17 @@
 
 import base64
 import time
+from functools import partial
 
 import pytest
 
-from clusters import deploys, runner
+from accounts.models import AuditEvent
+from clusters import deploys, kubernetes, runner
 from clusters import services as cluster_services
 from config.paths import BASE_DIR
-from external_secrets import services
+from external_secrets import manifests, services
 from external_secrets.models import ExternalSecret
-from external_secrets.steps import state
+from external_secrets.steps import restart, state
 from sandbox.aws import Cloud
 from sandbox.kubernetes import Cluster as SandboxCluster
 from sandbox.reconciler import Reconciler
@@ -113,6 +115,9 @@ def test_link_deploy_vanish_unlink(cloud, kube, service, access, devops, deploy)
 
     assert broken.status == "failed"
     assert f"There is no secret named {NAME} in aws." in broken.error
+    link.refresh_from_db()
+    assert (link.status, link.status_reason) == ("failed", f"There is no secret named {NAME} in aws.")
+    assert "unlink it" in link.status_remedy
     assert env_of(kube) == {"LOG_LEVEL", "DB_PASSWORD"}
 
     services.unlink(link=ExternalSecret.objects.get(), by=devops)
@@ -122,3 +127,50 @@ def test_link_deploy_vanish_unlink(cloud, kube, service, access, devops, deploy)
     assert env_of(kube) == {"LOG_LEVEL"}
     assert kube.list("ExternalSecret") == []
     assert kube.get("Secret", link.object_name, "shop") is None
+
+
+def pod_of(kube):
+    return kube.get("Deployment", "api", "shop")["spec"]["template"]
+
+
+def test_files_of_several_a_namespaces_variable_and_a_restart(
+    cloud, kube, cluster, service, access, devops, deploy
+):
+    cloud.put("prod/app", '{"user": "shop", "token": "hunter2"}')
+    cloud.put("prod/region", "eu")
+    mine, space = services.Place.of(service, "web"), services.Place(cluster, "shop")
+    several = {"key": "prod/app", "takes": "keys"}
+    link = partial(services.link, access=access, by=devops)
+    variables = link(place=mine, values=several | {"variable": "APP_", "restart_on_change": True})
+    link(place=mine, values=several | {"target": "file", "path": "/vault/app"})
+    link(place=space, values={"key": "prod/region", "variable": "REGION"})
+
+    first = deploy()
+
+    assert (first.status, first.error) == ("succeeded", "")
+    assert env_of(kube) == {"LOG_LEVEL", "APP_TOKEN", "APP_USER", "REGION"}
+    (mount,) = pod_of(kube)["spec"]["containers"][0]["volumeMounts"]
+    assert mount["mountPath"] == "/vault/app"
+    second = deploy()
+    assert second.status == "succeeded"
+    assert not second.changes.exists()
+
+    before = pod_of(kube)["metadata"]["annotations"]
+    cloud.put("prod/app", '{"user": "shop", "token": "another-one"}')
+    door = kubernetes.connect(cluster)
+    door.annotate(manifests.API, manifests.KIND, variables.object_name, "shop", {"force-sync": "now"})
+    until = time.monotonic() + 10
+    while not restart.restart_changed(cluster) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert pod_of(kube)["metadata"]["annotations"] != before
+    assert AuditEvent.objects.filter(action="service.restarted").count() == 1
+    assert not deploy().changes.exists()
+
+    for one in ExternalSecret.objects.all():
+        services.unlink(link=one, by=devops)
+    last = deploy()
+    assert (last.status, last.error) == ("succeeded", "")
+    assert env_of(kube) == {"LOG_LEVEL"}
+    assert set(pod_of(kube)["spec"]) == {"containers"}
+    assert "annotations" not in pod_of(kube)["metadata"]
+    assert kube.list("ExternalSecret") == []

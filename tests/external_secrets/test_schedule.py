@@ -17,10 +17,9 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def quiet():
-    """Nobody has looked yet, and nothing was sent."""
-    cache.clear()
+    """No worker of another test has just swept."""
     yield
-    cache.clear()
+    cache.delete("inventory-sweep")
 
 
 @pytest.fixture
@@ -208,6 +207,16 @@ def test_a_message_on_its_way_is_not_sent_again(access, organization, changes):
     assert changes == [str(access.pk)]
 
 
+def test_after_a_whole_reading_changes_are_asked_for_when_they_are_due(access, organization, changes, asked):
+    inventory_schedule.looked_at(organization)
+    sweep()
+    known(access)
+
+    sweep()
+
+    assert (asked, changes) == ([str(access.pk)], [str(access.pk)])
+
+
 def test_one_worker_sweeps(access, organization, changes):
     known(access)
     inventory_schedule.looked_at(organization)
@@ -252,9 +261,3 @@ def test_a_sweep_costs_as_much_for_many_accesses_as_for_few(
 
     with django_assert_max_num_queries(6):
         sweep()
-
-
-def test_the_workers_beat_sweeps():
-    from config import worker
-
-    assert "inventory_schedule" in worker._beat.__code__.co_names

@@ -207,7 +207,9 @@ class TestAtWork:
         item = kube.get("ExternalSecret", one.object_name, "shop")
         assert item["metadata"]["annotations"].keys() == {"force-sync"}
 
-    def test_what_vanished_upstream_says_so_with_the_operators_words(self, link, at_work, devops, operator):
+    def test_what_vanished_upstream_says_so_with_the_operators_words(
+        self, link, at_work, devops, operator, kube
+    ):
         one = link()
         operator.upstream = {}
 
@@ -217,6 +219,7 @@ class TestAtWork:
         assert (status, reason) == ("failed", "There is no secret named prod/db in aws.")
         assert "A value that the cluster already has stays." in remedy
         assert "Secret does not exist" in one.events[-1]["message"]
+        assert kube.get("Secret", one.object_name, "shop") is not None, "what runs keeps its value"
 
     def test_what_stays_wrong_says_so_again(self, link, at_work, devops, operator):
         operator.upstream = {"prod/db": Exception("AccessDeniedException: kms:Decrypt")}
@@ -364,6 +367,13 @@ class TestPages:
 
         assert answer.redirect_chain[0][0] == f"/o/acme/clusters/prod/services/{service.pk}/#link-{one.pk}"
         assert "is being read again" in answer.content.decode()
+
+    def test_one_of_a_namespace_leads_to_the_namespace(self, link, sent, browser, url):
+        one = link(service=None, namespace="shop", container="")
+
+        answer = browser.post(url("sync", link=one.pk))
+
+        assert answer.headers["Location"] == f"/o/acme/clusters/prod/namespaces/shop/#link-{one.pk}"
 
     def test_all_that_failed_of_an_access(self, link, sent, browser, url, access, cluster):
         one = link(status="failed")

@@ -1,5 +1,6 @@
 """What plays the operator reads fields, versions, every key of a secret and several secrets as the operator does."""
 
+import base64
 import json
 from typing import Any
 
@@ -200,3 +201,42 @@ def test_the_secret_goes_once_all_of_it_is_gone(cluster):
     ready = condition(cluster, "ExternalSecret", "e", "shop")
     assert (ready["status"], ready["reason"]) == ("False", "SecretDeleted")
     assert ready["message"] == "secret deleted due to DeletionPolicy=Delete"
+
+
+# -- from Google ---------------------------------------------------------------------------------------------------
+@pytest.fixture
+def google(sandbox_google):
+    """A reader, and a store that signs in with a key."""
+    from sandbox.kubernetes import Cluster
+
+    key = base64.b64encode(sandbox_google.keys["reader"].encode()).decode()
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "key", "namespace": "default"}}
+    auth = {"secretRef": {"secretAccessKeySecretRef": {"name": "key", "namespace": "default", "key": "k"}}}
+    provider = {"gcpsm": {"projectID": "acme-secrets", "auth": auth}}
+    with Cluster() as kube:
+        kube.load([secret | {"data": {"k": key}}])
+        yield reading.Reader(kube, "", sandbox_google.url), {"metadata": {}, "spec": {"provider": provider}}
+
+
+def test_google_finds_by_the_beginning_and_by_labels(google, sandbox_google):
+    reader, manifest = google
+    for name, value in (("several-shop-db", "one"), ("several-shopping", "two"), ("prod-several-x", "three")):
+        sandbox_google.plant("put", project="acme-secrets", name=name, value=value)
+
+    by_name = reader.find(manifest, {"path": "several-shop-", "name": {"regexp": "^several-shop-"}})
+    by_label = reader.find(manifest, {"tags": {"stage": "prod", "team": "several"}})
+
+    assert by_name == {"several-shop-db": "one"}
+    assert by_label == {"prod-several-x": "three"}
+
+
+def test_google_reads_a_version_by_number(google, sandbox_google):
+    reader, manifest = google
+    for value in ("first", "second"):
+        sandbox_google.plant("put", project="acme-secrets", name="several-versions", value=value)
+
+    found = [reader.value(manifest, {"key": "several-versions", "version": one}) for one in ("1", "latest")]
+
+    assert found == ["first", "second"]
+    with pytest.raises(reading_values.Missing):
+        reader.value(manifest, {"key": "several-versions", "version": "9"})

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from accesses import manifests as marks
+from accesses import variants
 from accesses.models import Access, StoreVariant
 from accounts.audit import services as audit
 from accounts.models import User
@@ -64,11 +65,23 @@ class Export:
         return {kind: count for kind, count in found.items() if count}
 
 
+# Line ends of other alphabets, and the mark of a byte order: only between double quotes do they come back as they were.
+_ODD = re.compile("[\x85\u2028\u2029\ufeff]")
+
+
 class _Dumper(yaml.SafeDumper):
     """Writes lists indented below their key and never an alias."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = '"' if _ODD.search(text) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _text)
 
 
 def _dumped(manifest: dict[str, Any]) -> str:
@@ -79,22 +92,22 @@ def _dumped(manifest: dict[str, Any]) -> str:
 
 def export(cluster: Cluster) -> Export:
     """Return a cluster's configuration; by a constant number of queries."""
-    accesses = list(cluster.accesses.select_related("cloud_credential").order_by("name"))
-    for access in accesses:
-        access.cluster = cluster
+    accesses = {
+        one.pk: one
+        for one in cluster.accesses.select_related("cloud_credential").prefetch_related(variants.prefetch())
+    }
     links = list(
-        ExternalSecret.objects.filter(cluster=cluster).select_related(
-            "access", "variant", "service", "alias_of"
-        )
+        ExternalSecret.objects.filter(cluster=cluster).select_related("variant", "service", "alias_of")
     )
+    for access in accesses.values():
+        access.cluster = cluster
+    for link in links:
+        link.cluster, link.access = cluster, accesses[link.access_id]
     consumers = patches.consumers(links, cluster.services.filter(gone_at=None))
-    names = _Names(accesses, links, consumers)
+    names = _Names(list(accesses.values()), links, consumers)
     found = Export(cluster)
-    for access in accesses:
-        variants = sorted(
-            {link.variant for link in links if link.variant and link.access_id == access.pk}, key=str
-        )
-        found.documents += _stores(access, variants, names)
+    for access in sorted(accesses.values(), key=lambda one: one.name):
+        found.documents += _stores(access, names)
     originals = [link for link in links if link.alias_of_id is None]
     externals = [_external_secret(link, names) for link in originals]
     found.documents += sorted(externals, key=lambda one: (one.namespace, one.name))
@@ -174,14 +187,14 @@ def _content(link: ExternalSecret, used: Iterable[Consumer]) -> str:
 
 
 # -- stores --------------------------------------------------------------------------------------------------
-def _stores(access: Access, variants: list[StoreVariant], names: _Names) -> Iterator[Document]:
-    exported = {access.store_name: names.of_store(access.pk, None)}
-    exported |= {one.store_name: names.of_store(access.pk, one.pk) for one in variants}
+def _stores(access: Access, names: _Names) -> Iterator[Document]:
+    exported = {one.store_name: names.of_store(access.pk, one.pk) for one in variants.used(access)}
+    exported[access.store_name] = names.of_store(access.pk, None)
     yield from _credential(access, exported[access.store_name])
-    for made in marks.signing_in(access):
-        if made["kind"] == "ServiceAccount":
-            yield _document(made, made["metadata"]["name"], _of_account(access))
-    for store in marks.stores(access):
+    accounts = [made for made in marks.signing_in(access) if made["kind"] == "ServiceAccount"]
+    for account in sorted(accounts, key=lambda one: str(one["metadata"]["name"])):
+        yield _document(account, account["metadata"]["name"], _of_account(access))
+    for store in sorted(marks.stores(access), key=lambda one: exported[one["metadata"]["name"]]):
         # Whoever names the Secret names it as the store, which is all of ours that a store refers to.
         renamed = _renamed(store["spec"], access.store_name, exported[access.store_name])
         yield _document(store | {"spec": renamed}, exported[store["metadata"]["name"]])

@@ -5,10 +5,10 @@ from dataclasses import replace
 from django.core.exceptions import ValidationError
 
 from accesses import variants
-from external_secrets import services
+from external_secrets import paths, services
 from external_secrets.exchange.reading import Takes
 from external_secrets.exchange.rows import Choice, Row, State, World
-from external_secrets.models import ExternalSecret, path_rule, variable_rule
+from external_secrets.models import ExternalSecret, variable_rule
 
 Target, Mount = ExternalSecret.Target, ExternalSecret.Mount
 # What a link is compared by with what is wanted.
@@ -35,11 +35,11 @@ def judged(row: Row, choice: Choice, world: World) -> Row:
     if choice.store.prefix and not values["key"].startswith(("arn:", choice.store.prefix)):
         # The store puts it before every name; ours does not.
         values = values | {"key": choice.store.prefix + values["key"]}
-    row = replace(row, match=choice.chosen, values=values)
-    shut = services.why_not(choice.chosen.access, row.place)
+    place, row = row.place, replace(row, match=choice.chosen, values=values)
+    shut = services.why_not(choice.chosen.access, place)
     if shut:
         return replace(row, state=State.UNSUPPORTED, reason=f"{shut}.")
-    link = world.link_at(row.place, values)
+    link = world.link_at(place, values)
     if link is not None:
         return _compared(row, link)
     return _against_workload(row)
@@ -60,7 +60,8 @@ def _refusal(row: Row, choice: Choice) -> str:
         if values["variable"]:
             variable_rule(values["variable"])
         if values["path"]:
-            path_rule(values["path"])
+            several, whole = values["takes"] != Takes.VALUE, values["mount"] == Mount.DIRECTORY
+            paths.clean(values["path"], several=several, whole=whole)
     except ValidationError as error:
         return f"{values['path'] or values['variable']}: {' '.join(error.messages)}"
     too_long = len(values["path"]) > 1024 or len(values["variable"]) > 200

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from clusters.models import Service
-from external_secrets import manifests
 from external_secrets.exchange.uses import RELOADER
 from external_secrets.models import ExternalSecret, variable_rule
+from external_secrets.workloads import API_VERSIONS
 
 Takes, Target, Mount = ExternalSecret.Takes, ExternalSecret.Target, ExternalSecret.Mount
 type Naming = Callable[[ExternalSecret], str]
@@ -79,7 +79,7 @@ def _body(group: list[Consumer], naming: Naming) -> dict[str, Any]:
     if restarting:
         metadata["annotations"] = {RELOADER: ",".join(restarting)}
     return {
-        "apiVersion": manifests.API_VERSIONS[service.kind],
+        "apiVersion": API_VERSIONS[service.kind],
         "kind": service.kind,
         "metadata": metadata,
         "spec": {"jobTemplate": {"spec": template}} if service.kind == "CronJob" else template,

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from django.core.exceptions import ValidationError
+
 from clusters.kubernetes.workloads import pod_spec
 from external_secrets.exchange.plain import mapping, mappings, text
 from external_secrets.models import ExternalSecret, path_rule
@@ -102,7 +104,15 @@ def _named(use: Use, variables: dict[str, str]) -> Use:
     if use.key:
         return replace(use, variable=variables.get(use.path, ""))
     inside = [(path, name) for path, name in variables.items() if posixpath.dirname(path) == use.path]
-    return replace(use, named=tuple(sorted(one for one in inside if path_rule.regex.match(one[0]))))
+    return replace(use, named=tuple(sorted(one for one in inside if _is_path(one[0]))))
+
+
+def _is_path(text: str) -> bool:
+    try:
+        path_rule(text)
+    except ValidationError:
+        return False
+    return True
 
 
 def _files(container: dict[str, Any], here: Use, volumes: dict[str, dict[str, Any]]) -> Iterator[Use]:

@@ -115,7 +115,7 @@ def _merged(rows: list[Row]) -> list[Row]:
 
 def _together(one: Foreign, rows: list[Row], world: World) -> Iterator[Row]:
     """Yield a row for each service and target: of every container when all of them have it, of the namespace if so meant."""
-    groups: dict[str, dict[Service | None, list[Row]]] = {}
+    groups: dict[str, dict[Service, list[Row]]] = {}
     for row in rows:
         use = row.use
         service = world.services.get((use.kind, use.namespace, use.name)) if use else None
@@ -124,15 +124,21 @@ def _together(one: Foreign, rows: list[Row], world: World) -> Iterator[Row]:
             continue
         groups.setdefault(json.dumps(row.values, sort_keys=True), {}).setdefault(service, []).append(row)
     for by_service in groups.values():
-        placed = [
-            placed for service, found in by_service.items() for placed in _placed(service, found, world)
-        ]
-        if one.is_for_namespace and placed:
-            containers = {row.place.container for row in placed if row.place}
-            container = containers.pop() if len(containers) == 1 else ""
-            yield replace(placed[0], place=services.Place(world.cluster, one.namespace, None, container))
-        else:
-            yield from sorted(placed, key=_first)
+        if one.is_for_namespace:
+            yield _everywhere(one, by_service, world)
+            continue
+        placed = [row for service, found in by_service.items() for row in _placed(service, found)]
+        yield from sorted(placed, key=_first)
+
+
+def _everywhere(one: Foreign, by_service: dict[Service, list[Row]], world: World) -> Row:
+    """Return a row for every service of the namespace: of one container where it is the same in all of them."""
+    used = {service: {row.use.container for row in rows if row.use} for service, rows in by_service.items()}
+    whole = all(names == set(service.container_names) for service, names in used.items())
+    names = set().union(*used.values())
+    container = names.pop() if len(names) == 1 and not whole else ""
+    first = next(iter(by_service.values()))[0]
+    return replace(first, place=services.Place(world.cluster, one.namespace, None, container))
 
 
 def _first(row: Row) -> bool:
@@ -147,11 +153,9 @@ def _unknown(row: Row) -> str:
     return f"The console does not know {use.kind} {use.namespace}/{use.name}. Refresh the cluster's services."
 
 
-def _placed(service: Service | None, rows: list[Row], world: World) -> list[Row]:
-    if service is None:
-        return rows
+def _placed(service: Service, rows: list[Row]) -> list[Row]:
     containers = {row.use.container for row in rows if row.use}
     every = set(service.container_names)
-    if containers == every and (len(every) > 1 or rows[0].foreign.is_for_namespace):
+    if containers == every and len(every) > 1:
         return [replace(rows[0], place=services.Place.of(service))]
     return [replace(row, place=services.Place.of(service, row.use.container)) for row in rows if row.use]

@@ -65,10 +65,12 @@ def load(text: str) -> list[Map]:
 
     :raises Refused: it is no YAML, no list of mappings, too large, too deep, or uses aliases or tags
     """
-    if len(text.encode(errors="replace")) > LARGEST:
+    # Half of a surrogate pair is no character that anything could be written with.
+    encoded = text.encode(errors="replace")
+    if len(encoded) > LARGEST:
         raise Refused(0, "The text is larger than 1 MiB. Import it in parts.")
     try:
-        return list(_unfolded(_documents(_events(text))))
+        return list(_unfolded(_documents(_events(encoded.decode()))))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise Refused(mark.line + 1 if mark else 0, f"This is no YAML: {error.problem}.") from None
@@ -78,7 +80,8 @@ def load(text: str) -> list[Map]:
 
 def _events(text: str) -> Iterator[Any]:
     nodes = depth = documents = 0
-    for event in yaml.parse(text, Loader=_LOADER):
+    events: Iterator[Any] = yaml.parse(text, Loader=_LOADER)
+    for event in events:
         line = event.start_mark.line + 1
         if isinstance(event, yaml.AliasEvent):
             raise Refused(line, "Aliases are not read; write out what they stand for.")
@@ -104,12 +107,12 @@ class _Scalars:
         line = event.start_mark.line + 1
         if event.tag not in (None, "!", "tag:yaml.org,2002:str"):
             raise Refused(line, "Tags are not read; write the value without one.")
-        tag = self._loader.resolve(yaml.ScalarNode, event.value, event.implicit)
+        tag = self._loader.resolve(yaml.ScalarNode, event.value, event.implicit)  # type: ignore[no-untyped-call]
         kind = str(tag).rpartition(":")[2]
         if event.tag or kind not in _PLAIN or len(event.value) > LONGEST_NUMBER:
             return str(event.value)
         try:
-            return self._loader.construct_object(yaml.ScalarNode(tag, event.value))  # type: ignore[no-untyped-call]
+            return self._loader.construct_object(yaml.ScalarNode(tag, event.value))
         except (ValueError, yaml.YAMLError):
             return str(event.value)
 
@@ -156,13 +159,14 @@ def _put(parent: Map | Seq, keys: list[str | None], value: Any, line: int) -> bo
         parent.append(value)
         parent.lines.append(line)
         return False
-    if keys[-1] is None:
-        keys[-1] = str(value)
-        if keys[-1] in parent:
-            raise Refused(line, f"The key {keys[-1][:80]} is here twice.")
-        parent.lines[keys[-1]] = line
+    key = keys[-1]
+    if key is None:
+        keys[-1] = name = str(value)
+        if name in parent:
+            raise Refused(line, f"The key {name[:80]} is here twice.")
+        parent.lines[name] = line
         return True
-    parent[keys[-1]] = value
+    parent[key] = value
     keys[-1] = None
     return False
 

@@ -24,6 +24,9 @@ class LinkForm(TargetForm, ReferenceForm):
     ) -> None:
         super().__init__(access, *args, **kwargs)
         self.prepare(access, around)
+        # Which of them is needed follows from what is taken.
+        for name in ("takes", "key", "below", "tags"):
+            self.fields[name].one_of = True  # type: ignore[attr-defined]
         self.editing = editing
         self.without = (editing.pk,) if editing else ()
 

@@ -17,10 +17,20 @@ def preview_context(form: ReferenceForm, prefix: str = "") -> dict[str, Any]:
     takes = str(form["takes"].value() or Takes.VALUE)
     if takes == Takes.VALUE:
         return {"form": form, "preview": None, "takes": takes}
-    form.full_clean()
-    wrong = form.errors.get("below" if takes == Takes.PATH else "tags" if takes == Takes.TAGS else "key")
-    if wrong or form.overrides:
-        words = "" if wrong else f"What is there is not known: only {form.access}'s own names are read."
-        return {"form": form, "preview": references.Preview(unknown=words) if words else None, "takes": takes}
-    shown = references.preview(form.access, form.reference_values, prefix)
-    return {"form": form, "preview": shown, "takes": takes}
+    asked = form if form.is_bound else _as_sent(form)
+    # What the caller found wrong besides stays: the form is not cleaned once more.
+    wrong = asked.errors.get({"path": "below", "tags": "tags"}.get(takes, "key"))
+    found: references.Preview | None = None
+    if asked.overrides and not wrong:
+        found = references.Preview(
+            unknown=f"What is there is not known: only {form.access}'s own names are read."
+        )
+    elif not wrong:
+        found = references.preview(form.access, asked.reference_values, prefix)
+    return {"form": form, "preview": found, "takes": takes}
+
+
+def _as_sent(form: ReferenceForm) -> ReferenceForm:
+    """Return a form of what this one begins with, as if it were sent."""
+    names = [name for name in ReferenceForm.base_fields if name in form.fields]
+    return ReferenceForm(form.access, data={name: form[name].value() or "" for name in names})

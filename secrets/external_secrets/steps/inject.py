@@ -29,8 +29,9 @@ class Inject(addons.Step):
         for service in _services(cluster, links):
             decided = wanted.for_service(service, links)
             winners = [one for one in decided if one.wins]
+            place = (service.kind, service.namespace, service.name)
             if winners:
-                found.append(workloads.body((service.kind, service.namespace, service.name), winners))
+                found.append(workloads.body(place, winners, restart.configured(place, winners)))
         return found
 
     def plan(self, run: addons.Run) -> list[addons.Change]:

@@ -23,6 +23,7 @@ from external_secrets.steps import state, targets
 logger = logging.getLogger(__name__)
 
 STALE = "external_secrets.stale"
+ATTEMPTS = 3
 
 
 def mark(run: addons.Run, place: Place, secrets: set[str]) -> str:
@@ -38,6 +39,11 @@ def mark(run: addons.Run, place: Place, secrets: set[str]) -> str:
 def secrets_of(fits: list[wanted.Wanted]) -> set[str]:
     """Return the Secrets after whose change their workload restarts."""
     return {one.secret for one in fits if one.link.restart_on_change}
+
+
+def configured(place: Place, fits: list[wanted.Wanted]) -> str:
+    """Return what stands for the mark where no cluster is asked."""
+    return "(of its values)" if place[0] != "CronJob" and secrets_of(fits) else ""
 
 
 def note(run: addons.Run, place: Place) -> None:
@@ -74,7 +80,7 @@ def restart_changed(cluster: Cluster) -> int:
 def _run(cluster: Cluster) -> addons.Run:
     return addons.Run(
         cluster=cluster,
-        door=kubernetes.connect(cluster, patience=5, budget=20),
+        door=kubernetes.connect(cluster),
         log=lambda level, message: None,
         log_all=lambda level, messages: None,
         checkpoint=lambda: None,
@@ -83,44 +89,69 @@ def _run(cluster: Cluster) -> addons.Run:
 
 
 def _restart(run: addons.Run, place: Place, environment: Live, links: list[ExternalSecret]) -> bool:
-    mine = [link for link in links if wanted.is_for(link, place) and link.object_name in environment.secrets]
-    is_now = environment.annotations.get(workloads.SYNCED)
-    to_be = mark(run, place, {link.object_name for link in mine})
-    if not is_now or not to_be or is_now == to_be:
+    mine = [link for link in links if wanted.is_for(link, place)]
+    if not _is_stale(run, place, environment, mine):
         return False
     # Once in the shortest of their intervals: a value that changes more often must not keep a service restarting.
     seconds = min(link.refresh_seconds for link in mine)
-    if not cache.add(f"restarted:{run.cluster.pk}:{'/'.join(place)}", 1, timeout=seconds):
+    once = f"restarted:{run.cluster.pk}:{'/'.join(place)}"
+    if not cache.add(once, 1, timeout=seconds):
         return False
     try:
-        _write(run, place, environment, to_be, sorted(link.title for link in mine))
+        if _try(run, place, environment, mine):
+            return True
     except kubernetes.ClusterError as error:
-        # Somebody changed it meanwhile, or it may not be changed: the next look sees what is so then.
         logger.warning("%s of cluster %s was not restarted: %s", place, run.cluster.pk, type(error).__name__)
-        return False
-    return True
+    # The next look sees what is so then.
+    cache.delete(once)
+    return False
+
+
+def _is_stale(run: addons.Run, place: Place, environment: Live, links: list[ExternalSecret]) -> str:
+    """Return the mark that a workload should have, or an empty string when it has it or nobody knows."""
+    is_now = environment.annotations.get(workloads.SYNCED)
+    to_be = mark(run, place, {link.object_name for link in links} & environment.secrets)
+    return to_be if is_now and to_be != is_now else ""
+
+
+def _try(run: addons.Run, place: Place, environment: Live, links: list[ExternalSecret]) -> bool:
+    """Put a new mark on a workload. It is read anew when somebody, if only its controller, writes to it meanwhile."""
+    for _ in range(ATTEMPTS):
+        to_be = _is_stale(run, place, environment, links)
+        if not to_be:
+            return False
+        try:
+            _write(run, place, environment, to_be, sorted(link.title for link in links))
+        except kubernetes.Changed:
+            kind, namespace, name = place
+            # Listing is what the console is allowed to anyway.
+            there = run.door.list_all(workloads.API_VERSIONS[kind], kind, namespace)
+            found = [item for item in there if item["metadata"]["name"] == name]
+            if not found:
+                return False
+            environment = ownership.read(kind, found[0])
+        else:
+            return True
+    return False
 
 
 def _write(run: addons.Run, place: Place, environment: Live, to_be: str, titles: list[str]) -> None:
-    """Put a new mark on a workload, and nothing else; what it is told by is written in the same transaction.
+    """Put a new mark on a workload, and nothing else; the event of it is written in the same transaction.
 
-    :raises Conflict: it is not as it was read any more
+    :raises Changed: it is not as it was read any more
     """
     body = fields.extract(environment.manifest)
     body["metadata"]["resourceVersion"] = environment.manifest["metadata"]["resourceVersion"]
     body["spec"]["template"]["metadata"]["annotations"][workloads.SYNCED] = to_be
     kind, namespace, name = place
     service = run.cluster.services.filter(kind=kind, namespace=namespace, name=name).first()
+    details = {"cluster": run.cluster.name, "service": f"{namespace}/{name}", "changed": ", ".join(titles)}
     with transaction.atomic():
         audit.record(
             organization=run.cluster.organization,
             by=None,
             action="service.restarted",
             target=service or run.cluster,
-            details={
-                "cluster": run.cluster.name,
-                "service": f"{namespace}/{name}",
-                "changed": ", ".join(titles),
-            },
+            details=details,
         )
         run.door.apply(body)

@@ -37,7 +37,7 @@ def _initial(request: OrgRequest, access: Access, service: Service | None) -> di
         "lines": listing.write(keys),
         "scope": "namespace" if namespace and not service else "service",
         "namespace": namespace,
-        "place": places[0][0] if places else "",
+        "place": places[0][0] if len(places) == 1 else "",
         "refresh_seconds": forms.DEFAULT_REFRESH,
     }
 
@@ -133,7 +133,10 @@ def relocate(request: OrgRequest) -> HttpResponse:
         )
     access = links[0].access
     around = linking.around(access)
-    form = forms.RelocateForm(access, around, **({"data": request.POST} if request.method == "POST" else {}))
+    filled: dict[str, Any] = (
+        {"data": request.POST} if request.method == "POST" else {"initial": {"scope": "service"}}
+    )
+    form = forms.RelocateForm(access, around, **filled)
     if form.is_bound and form.is_valid():
         done = _relocate(request, form, links)
         if done is not None:

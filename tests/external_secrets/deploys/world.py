@@ -37,3 +37,48 @@ def env_of(kube, name="api", container="web", kind="Deployment"):
 
 def writes(kube, since):
     return [one for one in list(kube.requests)[since:] if one[0] in WRITES and "dryRun" not in one[1]]
+
+
+def rich(kind: str = "Deployment", name: str = "rich") -> dict[str, Any]:
+    """Return a workload with two containers, an init container, volumes, mounts and sets of variables of its own."""
+    manifest = deployment(name, kind=kind)
+    pod = pod_of(manifest)
+    web, proxy = pod["containers"]
+    web["volumeMounts"] = [
+        {"name": "config", "mountPath": "/etc/nginx", "readOnly": True},
+        {"name": "cache", "mountPath": "/var/cache/app"},
+    ]
+    web["envFrom"] = [
+        {"configMapRef": {"name": "settings"}},
+        {"secretRef": {"name": "legacy"}, "prefix": "OLD_"},
+    ]
+    proxy["volumeMounts"] = [{"name": "config", "mountPath": "/etc/envoy"}]
+    pod["initContainers"] = [
+        {"name": "migrate", "image": "shop/api:1", "volumeMounts": [{"name": "cache", "mountPath": "/work"}]}
+    ]
+    pod["volumes"] = [{"name": "config", "configMap": {"name": "nginx"}}, {"name": "cache", "emptyDir": {}}]
+    return manifest
+
+
+def pod_of(manifest: dict[str, Any]) -> dict[str, Any]:
+    spec = manifest["spec"]["jobTemplate"]["spec"] if manifest["kind"] == "CronJob" else manifest["spec"]
+    pod: dict[str, Any] = spec["template"]["spec"]
+    return pod
+
+
+def mounts_of(kube, name="api", container="web", kind="Deployment"):
+    """Return what is mounted in a container: by path the volume."""
+    pod = pod_of(kube.get(kind, name, "shop") | {"kind": kind})
+    volumes = {one["name"]: one for one in pod.get("volumes", [])}
+    found = next(one for one in pod["containers"] if one["name"] == container)
+    return {one["mountPath"]: volumes[one["name"]] for one in found.get("volumeMounts", [])}
+
+
+def fields_of(kube, kind, name):
+    """Return the managed fields of everybody but us."""
+    resource = kube.store.by_kind(kind)
+    shown = kube.api.operations.get(resource, "shop", name)
+    entries = shown["metadata"]["managedFields"]
+    return [one for one in entries if one["manager"] != "keyhaven"], [
+        one["fieldsV1"] for one in entries if one["manager"] == "keyhaven"
+    ]
