@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 @pytest.fixture
 def accesses(organization: Any) -> list[Any]:
-    """Two accesses of a hundred names each."""
+    """Two accesses of a hundred names each. Made before the browser, whose loop would get a connection of its own."""
     cluster = factories.make_cluster(organization=organization, name="prod")
     found = []
     for name in ("aws", "other"):
@@ -23,10 +23,12 @@ def accesses(organization: Any) -> list[Any]:
             factories.make_entry(access, f"{name}/key-{number:03}", tags={"stage": "prod"})
         InventoryState.objects.create(access=access, read_at=timezone.now(), entries=100)
         found.append(access)
+    service = factories.make_service(cluster=cluster)
+    factories.make_link(access=found[0], service=service, key="aws/key-000")
     return found
 
 
-def test_from_the_box_to_the_list_and_on(visit: Any, accesses: list[Any]):
+def test_from_the_box_to_the_list_and_on(accesses: list[Any], visit: Any):
     page = visit("/o/acme/secrets/", signed_in=True)
     box, first = page.locator("#q"), page.locator("[data-row]").nth(0)
     page.locator("h1").click()
@@ -57,7 +59,7 @@ def test_from_the_box_to_the_list_and_on(visit: Any, accesses: list[Any]):
     page.wait_for_url("**/secrets/link/**key=other*key-002*")
 
 
-def test_the_chosen_stay_through_searches_and_are_of_one_access(visit: Any, accesses: list[Any]):
+def test_the_chosen_stay_through_searches_and_are_of_one_access(accesses: list[Any], visit: Any):
     page = visit("/o/acme/secrets/?q=aws/", signed_in=True)
     page.locator("[data-pick]").nth(0).check()
     page.locator("#q").fill("aws/key-09")
@@ -78,7 +80,7 @@ def test_the_chosen_stay_through_searches_and_are_of_one_access(visit: Any, acce
     assert page.url.endswith(f"?access={accesses[0].pk}&key=aws%2Fkey-000&key=aws%2Fkey-099")
 
 
-def test_the_rest_comes_after_the_first_rows(visit: Any, accesses: list[Any]):
+def test_the_rest_comes_after_the_first_rows(accesses: list[Any], visit: Any):
     page = visit("/o/acme/secrets/", signed_in=True)
     page.locator("#q").fill("o")
     expect(page.locator("[data-row]")).to_have_count(20)
@@ -90,16 +92,14 @@ def test_the_rest_comes_after_the_first_rows(visit: Any, accesses: list[Any]):
     page.locator("#q").fill("KEY-05")
     expect(page.locator("[data-row]")).to_have_count(20)
     assert "mode=contains" in page.url
+    page.wait_for_load_state("networkidle")
 
 
 @pytest.mark.parametrize("width", [1360, 320])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(visit: Any, accesses: list[Any], scheme: str, width: int):
+def test_axe_finds_nothing(accesses: list[Any], visit: Any, scheme: str, width: int):
     from axe_playwright_python.sync_playwright import Axe
 
-    factories.make_link(
-        access=accesses[0], service=factories.make_service(cluster=accesses[0].cluster), key="aws/key-000"
-    )
     found = {}
     for path in (
         f"/o/acme/secrets/?tag=stage%3Dprod&pick={accesses[0].pk.hex[:8]}:aws/key-000",
