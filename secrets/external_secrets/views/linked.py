@@ -79,7 +79,7 @@ def linked(request: OrgRequest) -> HttpResponse:
     context = {
         "rows": _rows(request, links[:PAGE]),
         "total": found.count(),
-        "more": f"?{urlencode(kept | {'after': f'{last.by}:{last.pk}'})}" if last else "",  # type: ignore[attr-defined]
+        "more": f"?{urlencode(kept | {'after': f'{last.by}:{last.pk}'})}" if last else "",
         "filters": kept,
         "form": form,
         "tab": "linked",
