@@ -78,16 +78,17 @@ def _row(
 def _tags(entry: InventoryEntry, search: Search, base: str) -> SafeString:
     """Return the first tags; each leads to the names that have it, too. Made here: a template takes ten times as long.
 
-    `base` is escaped.
+    `base` is escaped. Those of the search come first, and lead nowhere.
     """
-    shown = (Tag(name, value) for name, value in list(entry.tags.items())[:TAGS])
-    links = (
-        f'<a class="tag" href="?{base}&amp;tag={quote(tag.parameter, safe="")}">{escape(_cut(tag.label, LONGEST_TAG))}</a>'
-        for tag in shown
+    tags = [Tag(name, value) for name, value in list(entry.tags.items())[:TAGS]]
+    there = [f'<span class="tag">{escape(_cut(tag.label))}</span>' for tag in tags if tag in search.chips]
+    others = [
+        f'<a class="tag" href="?{base}&amp;tag={quote(tag.parameter, safe="")}">{escape(_cut(tag.label))}</a>'
+        for tag in tags
         if tag not in search.chips
-    )
-    return mark_safe("".join(links))  # noqa: S308  each part is quoted or escaped
+    ]
+    return mark_safe("".join(there + others))  # noqa: S308  each part is quoted or escaped
 
 
-def _cut(text: str, most: int) -> str:
+def _cut(text: str, most: int = LONGEST_TAG) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
