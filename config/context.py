@@ -5,6 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.functional import SimpleLazyObject
 
 from accounts.models import Organization
 from accounts.roles import Permission
@@ -77,6 +78,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
             "organization": organization,
             "organizations": Organization.objects.of(request.user),  # type: ignore[arg-type]
             "membership": request.membership,  # type: ignore[attr-defined]
-            "nav": _navigation(request, organization),
+            # Parts of pages show no navigation.
+            "nav": SimpleLazyObject(lambda: _navigation(request, organization)),
         }
     return context

@@ -1,6 +1,7 @@
 """The folders of names: the next path segments below a prefix, found by leaps over the index."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
 from django.db.models import Count, Value
@@ -14,15 +15,16 @@ COUNTED = 1000
 # So many leaps at most: names beside the folders cost one each.
 LEAPS = 400
 
+# `name` alone in ORDER BY would be the segment, as which PostgreSQL names the result too.
 # Each step leaps to the first name behind the folder (or the name) of the step before, by one look into the index.
 _LEAP = """
 WITH RECURSIVE step(segment, number, folders) AS (
   (SELECT {segment}, 1, 0 FROM {table} WHERE {scope} AND name >= %(prefix)s AND name < %(prefix)s || %(last)s
-   ORDER BY name LIMIT 1)
+   ORDER BY {table}.name LIMIT 1)
   UNION ALL
   SELECT (SELECT {segment} FROM {table} WHERE {scope} AND name < %(prefix)s || %(last)s
           AND name > CASE WHEN {folder} THEN step.segment || %(last)s ELSE step.segment END
-          ORDER BY name LIMIT 1), number + 1, folders + CASE WHEN {folder} THEN 1 ELSE 0 END
+          ORDER BY {table}.name LIMIT 1), number + 1, folders + CASE WHEN {folder} THEN 1 ELSE 0 END
   FROM step WHERE segment IS NOT NULL AND number < %(leaps)s AND folders < %(most)s
 )
 SELECT segment, CASE WHEN {folder} THEN (
@@ -70,7 +72,7 @@ def _leap(scope: Scope, prefix: str, base: int) -> list[tuple[str, int | None]]:
     parameters |= {"prefix": prefix, "last": LAST, "base": base, "leaps": LEAPS}
     with connection.cursor() as cursor:
         cursor.execute(query, parameters | {"counted": COUNTED + 1, "most": FOLDERS})
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def _scan(scope: Scope, prefix: str, base: str) -> list[Folder]:
@@ -87,12 +89,12 @@ def _scan(scope: Scope, prefix: str, base: str) -> list[Folder]:
     return [Folder(base + row["segment"], row["segment"], row["count"]) for row in found[:FOLDERS]]
 
 
-def _where(scope: Scope) -> tuple[str, dict[str, object]]:
+def _where(scope: Scope) -> tuple[str, dict[str, Any]]:
     if scope.one is not None:
         return "access_id = %(access)s", {"access": scope.one}
     if scope.accesses is None:
         return "organization_id = %(organization)s", {"organization": scope.organization}
-    found = {"organization": scope.organization, "accesses": list(scope.accesses)}
+    found: dict[str, Any] = {"organization": scope.organization, "accesses": list(scope.accesses)}
     return "organization_id = %(organization)s AND access_id = ANY(%(accesses)s)", found
 
 

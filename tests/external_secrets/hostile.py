@@ -3,7 +3,7 @@
 from typing import Any
 from urllib.parse import quote
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 SEEN = (
@@ -37,6 +37,8 @@ def fixed(examples: int = 100) -> Any:
         database=None,
         deadline=None,
         max_examples=examples,
+        # Why an example fails is told by the traceback; hypothesis' own search for that takes minutes.
+        phases=(Phase.explicit, Phase.generate, Phase.shrink),
         suppress_health_check=[
             HealthCheck.function_scoped_fixture,
             HealthCheck.too_slow,

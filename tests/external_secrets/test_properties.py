@@ -257,7 +257,7 @@ def access_of_world(world):
     return Access.objects.get(pk=world.arguments["external_secrets", "access"])
 
 
-@hostile.fixed(60)
+@hostile.fixed(30)
 @given(hostile.kept, hostile.tags, hostile.kept, hostile.kept)
 @example("prod/db", {"items": "a", "keys": "b"}, "d", "r")
 def test_a_name_that_was_read_stands_on_the_page_as_it_is(
@@ -277,7 +277,7 @@ def test_a_name_that_was_read_stands_on_the_page_as_it_is(
         assert html.escape(name) in answer.content.decode()
 
 
-@hostile.fixed(60)
+@hostile.fixed(30)
 @given(hostile.anything)
 @pytest.mark.parametrize("name", ["link", "browse", "linked", "usage"])
 def test_a_name_in_an_address_breaks_no_page(page, access_of_world, undone, name, text):
@@ -290,7 +290,7 @@ def test_a_name_in_an_address_breaks_no_page(page, access_of_world, undone, name
     assert "alert(1)</script>" not in answer.content.decode()
 
 
-@hostile.fixed(40)
+@hostile.fixed(20)
 @given(
     hostile.kept,
     hostile.kept,
@@ -330,7 +330,7 @@ KNOWN = (
 )  # fmt: skip
 
 
-@hostile.fixed(40)
+@hostile.fixed(20)
 @given(st.data())
 @pytest.mark.parametrize("name", OURS)
 def test_no_request_is_answered_by_an_error_of_ours(page, world, undone, name, data):

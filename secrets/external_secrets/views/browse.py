@@ -83,13 +83,10 @@ class Browsing:
         """Return this search's parameters, changed, as the end of an address."""
         return "?" + urlencode(self.kept | self.search.parameters(**changed), doseq=True)
 
-    @cached_property
+    @property
     def state(self) -> InventoryState | None:
         """How fresh the one access's names are."""
-        if self.access is None:
-            return None
-        found = InventoryState.objects.filter(access_id=self.access.pk).first()
-        return found or InventoryState(access_id=self.access.pk)
+        return self.access.state if self.access else None
 
     def names(self) -> tuple[browsing.Names | None, browsing.Trouble | None]:
         """Return the names and what is wrong: from the index, or live while one access was never read whole."""
@@ -182,7 +179,7 @@ class Browsing:
         }
 
     def _about(self) -> dict[str, Any]:
-        read = [one for one in self.accesses if one.read_at]
+        read = [one for one in self.accesses if one.state.read_at]
         return {
             "browsing": self,
             "accesses": self.accesses,
@@ -192,9 +189,9 @@ class Browsing:
             "q": self.search.typed,
             "state": self.state,
             "pending": inventory.is_pending(self.state) if self.state else False,
-            "entries": sum(one.entries or 0 for one in read),
+            "entries": sum(one.state.entries for one in read),
             "read": read,
-            "unread": [one for one in self.accesses if not one.read_at],
+            "unread": [one for one in self.accesses if not one.state.read_at],
             "kept": self.kept,
             "here": self.address(),
         }
@@ -223,7 +220,9 @@ def browse(request: OrgRequest) -> HttpResponse:
         picks = browsing_basket.picked(request.GET.getlist("pick"), here.accesses)
         if picks and not browsing_basket.is_mixed(picks) and name_rows.bulk_url(request):
             return _to_bulk(request, here, picks)
-    context = here.page() | here.context() if here.accesses else here.page() | {"accesses": []}
+    context = here.context() if here.accesses else {"accesses": []}
+    if not pages.wants_part(request):
+        context |= here.page()
     context |= {
         "service": here.service,
         "can_link": request.allows(Permission.EXTERNAL_SECRET_MANAGE),

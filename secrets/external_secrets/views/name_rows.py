@@ -1,11 +1,12 @@
 """The rows of the browse page: all that its template shows of a name, ready to be written."""
 
-import datetime
 from typing import Any
 from urllib.parse import quote
 
 from django.urls import NoReverseMatch, reverse
+from django.utils.html import format_html_join
 from django.utils.http import urlencode
+from django.utils.safestring import SafeString
 
 from accounts.access import OrgRequest
 from external_secrets import browsing, browsing_basket, browsing_uses
@@ -37,11 +38,12 @@ def build(
     show = reverse("external_secrets:secret", kwargs={"org": org})
     link = reverse("external_secrets:link", kwargs={"org": org})
     along = urlencode({name: kept[name] for name in ("service",) if name in kept} | _field(search))
+    base = urlencode(kept | search.parameters(), doseq=True)
     taken = set(request.GET.getlist("pick"))
     return [
         _row(entry, known[entry.access_id], users.get((entry.access_id, entry.name), []), show, link, along)
         | {
-            "tags": _tags(entry, search, kept),
+            "tags": _tags(entry, search, base),
             "picked": browsing_basket.value(known[entry.access_id], entry.name) in taken,
         }
         for entry in names.rows
@@ -62,6 +64,7 @@ def _row(
         "name": entry.name,
         "description": _cut(description, LONGEST_DESCRIPTION) if description else "",
         "deletes_at": entry.deletes_at,
+        "about": bool(description or entry.deletes_at),
         "changed_at": entry.changed_at,
         "access": access,
         "users": users,
@@ -72,25 +75,18 @@ def _row(
     }
 
 
-def _tags(entry: InventoryEntry, search: Search, kept: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return the first tags as (words, the address of the names that have it, too)."""
-    if not entry.tags:
-        return []
-    # The tags of this search are there already; the new one is appended as text, row after row.
-    base = urlencode(kept | search.parameters(), doseq=True)
-    return [
+def _tags(entry: InventoryEntry, search: Search, base: str) -> SafeString:
+    """Return the first tags; each leads to the names that have it, too. Made here: a template takes ten times as long."""
+    return format_html_join(
+        "",
+        '<a class="tag" href="?{}&amp;tag={}">{}</a>',
         (
-            _cut(tag.label, LONGEST_TAG),
-            f"?{base}&tag={quote(tag.parameter, safe='')}" if tag not in search.chips else "",
-        )
-        for tag in (Tag(name, value) for name, value in list(entry.tags.items())[:TAGS])
-    ]
+            (base, quote(tag.parameter, safe=""), _cut(tag.label, LONGEST_TAG))
+            for tag in (Tag(name, value) for name, value in list(entry.tags.items())[:TAGS])
+            if tag not in search.chips
+        ),
+    )
 
 
 def _cut(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
-
-
-def day(value: datetime.datetime | None) -> str:
-    """Return a date as the list says it."""
-    return f"{value:%Y-%m-%d}" if value else ""
