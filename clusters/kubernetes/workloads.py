@@ -35,7 +35,9 @@ def pod_spec(manifest: dict[str, Any]) -> dict[str, Any]:
 def volumes_of(manifest: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the volumes of a workload's pods by name, those that a StatefulSet claims for each of them too."""
     claims = (manifest.get("spec") or {}).get("volumeClaimTemplates") or []
-    found = {claim["metadata"]["name"]: {"persistentVolumeClaim": {}} for claim in claims}
+    found: dict[str, dict[str, Any]] = {
+        claim["metadata"]["name"]: {"persistentVolumeClaim": {}} for claim in claims
+    }
     return found | {volume["name"]: volume for volume in pod_spec(manifest).get("volumes") or []}
 
 
