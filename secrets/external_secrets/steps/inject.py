@@ -207,12 +207,7 @@ def _stays(environment: Live, one: Wanted) -> bool:
 
 def _may_go_in(run: addons.Run, link: ExternalSecret, ours: state.Objects) -> bool:
     key = state.key_of(link)
-    if state.is_synced(ours.get(key)) or targets.of(run, key) is not None:
-        return True
-    try:
-        return run.door.get("v1", "Secret", key[1], key[0]) is not None
-    except kubernetes.Forbidden:
-        return False
+    return state.is_synced(ours.get(key)) or targets.is_there(run, key)
 
 
 def _apply(run: addons.Run, place: Place, environment: Live, fits: list[Wanted], result: Result) -> None:
@@ -228,6 +223,9 @@ def _apply(run: addons.Run, place: Place, environment: Live, fits: list[Wanted],
             _send(run, place, environment, body, fits)
         except kubernetes.Conflict as error:
             out = obstacles.blamed(error, fits)
+            if not out:
+                _refused(run, place, error, fits, result)
+                return
             for one, whom in out:
                 result.fail(one.link, *obstacles.taken(*whom))
             gone = {one.slot for one, _ in out}
@@ -264,7 +262,9 @@ def _send(
     try:
         run.door.apply(body)
     except kubernetes.Conflict as error:
+        seen = addons.Change("change", place[0], place[2], place[1], conflicts=tuple(error.conflicts))
         clashes = [obstacles.clash(environment, one) for one, _ in obstacles.blamed(error, fits)]
-        if not all(clash and _may_overwrite(run, place, clash) for clash in clashes):
+        may = clashes and all(clash and _may_overwrite(run, place, clash) for clash in clashes)
+        if not may and not run.decided(seen):
             raise
         run.door.apply(body, force=True)

@@ -173,7 +173,7 @@ def _among(fits: list[Wanted], one: Wanted) -> Clash | None:
 
 
 def blamed(error: kubernetes.Conflict, wanted: Iterable[Wanted]) -> list[tuple[Wanted, tuple[str, str]]]:
-    """Return whom a conflict names for which of ours; when it names none of them, all of them are out."""
+    """Return whom a conflict names for which of ours; nothing when it is about something else, such as a volume."""
     by_slot: dict[Slot, list[Wanted]] = {}
     for one in wanted:
         name = workloads.mount_point(one) if one.form == Form.FILE else one.name
@@ -184,6 +184,4 @@ def blamed(error: kubernetes.Conflict, wanted: Iterable[Wanted]) -> list[tuple[W
         match = _SLOT.search(where)
         for one in by_slot.get((match["container"], match["name"]), []) if match else []:
             found[one.slot] = (one, (manager, where.lstrip(".")))
-    everything = {one.slot: one for group in by_slot.values() for one in group}
-    nobody = ("Another manager", "a field of this workload")
-    return list(found.values()) or [(one, nobody) for one in everything.values()]
+    return list(found.values())

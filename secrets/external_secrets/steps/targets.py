@@ -12,7 +12,7 @@ from external_secrets.models import ExternalSecret
 from external_secrets.steps import state
 from external_secrets.wanted import is_several, original
 
-FOUND, HIDDEN = "external_secrets.targets", "external_secrets.hidden"
+FOUND, HIDDEN, ASKED = (f"external_secrets.{name}" for name in ("targets", "hidden", "asked"))
 _HASH = "reconcile.external-secrets.io/data-hash"
 # With fewer it costs less to ask for each than to list those of a namespace.
 _FEW = 5
@@ -54,6 +54,16 @@ def of(run: addons.Run, key: state.Key) -> Target | None:
 def is_hidden(run: addons.Run, key: state.Key) -> bool:
     """Tell whether a Secret may not be looked at."""
     return key in run.facts.get(HIDDEN, ())
+
+
+def is_there(run: addons.Run, key: state.Key) -> bool:
+    """Tell whether a Secret is there, as far as it may be looked at; asked once in a run, for all of its services."""
+    if of(run, key) is not None:
+        return True
+    asked: dict[state.Key, bool] = run.facts.setdefault(ASKED, {})
+    if key not in asked:
+        asked[key] = bool(_ask(run, key))
+    return asked[key]
 
 
 def _look(run: addons.Run, keys: list[state.Key]) -> dict[state.Key, Target]:
