@@ -168,6 +168,9 @@ def knows(access: Access, state: InventoryState, key: str) -> bool | None:
 
     References into another account than the inventory's are never listed, so nothing can be said of them.
     """
+    if "\x00" in key:
+        # No name has it, and PostgreSQL cannot be asked for it.
+        return False
     rows = InventoryEntry.objects.filter(access=access)
     if rows.filter(name=key).exists() or rows.filter(reference=key).exists():
         return True
