@@ -41,9 +41,10 @@ class User(Person):
         self.click("button", "Test access")
         self.click("button", "Add well")
 
-    def browse(self) -> None:
+    def browse(self) -> None:  # DEBUG
         """Go to the names of the access, once they were read."""
         self.go(f"clusters/{CLUSTER}/secret-managers/well/")
+        print("AT", self.page.url, self.page.locator("h1").all_text_contents(), self.page.locator("main").inner_text()[:300])
         self.click("link", "Browse secrets")
         self.page.get_by_text(re.compile(r"\d+ names, read ")).wait_for(timeout=30_000)
 
@@ -62,7 +63,10 @@ class User(Person):
     def send(self, button: str, where: str) -> None:
         """Send the form, and arrive at the page of the service or the namespace."""
         self.page.locator(button).click()
-        self.page.wait_for_url(re.compile(where))
+        try:
+            self.page.wait_for_url(re.compile(where))
+        except Exception:
+            self.page.screenshot(path="/tmp/w/walk-fail.png", full_page=True); print("SENT", self.page.url, self.page.title()); raise
         self.look()
 
     def deploy(self) -> None:
