@@ -149,7 +149,7 @@ def read(kind: str, manifest: dict[str, Any]) -> Live:
         },
         ours=frozenset(owned.slots),
         owners=owned.others,
-        volumes={volume["name"]: volume for volume in spec.get("volumes") or []},
+        volumes=workloads.volumes_of(manifest),
         our_volumes=frozenset(owned.volumes),
         volume_owners=owned.others_volumes,
         annotations=(_template(kind, manifest).get("metadata") or {}).get("annotations") or {},

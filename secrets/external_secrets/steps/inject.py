@@ -229,8 +229,7 @@ def _apply(run: addons.Run, place: Place, environment: Live, fits: list[Wanted],
             out = obstacles.blamed(error, fits)
             if not out:
                 # It is about what several share: without it the rest would lose what it has.
-                who, where = error.conflicts[0] if error.conflicts else ("Another manager", "a field of it")
-                _refused(run, place, obstacles.taken(who, where.lstrip(".")), fits, result)
+                _refused(run, place, (error.reason, error.remedy), fits, result)
                 return
             for one, whom in out:
                 result.fail(one.link, *obstacles.taken(*whom))
@@ -267,7 +266,9 @@ def _send(
     try:
         run.door.apply(body)
     except kubernetes.Conflict as error:
+        seen = addons.Change("change", place[0], place[2], place[1], conflicts=tuple(error.conflicts))
         clashes = [obstacles.clash(environment, one) for one, _ in obstacles.blamed(error, fits)]
-        if not clashes or not all(clash and _may_overwrite(run, place, clash) for clash in clashes):
+        may = clashes and all(clash and _may_overwrite(run, place, clash) for clash in clashes)
+        if not may and not run.decided(seen):
             raise
         run.door.apply(body, force=True)

@@ -121,8 +121,6 @@ def _managers(environment: Live, slot: Slot) -> str:
 
 def taken(manager: str, where: str) -> tuple[str, str]:
     """Return the reason and the remedy for an entry that somebody else sets."""
-    if "volumes[" in where or "annotations" in where:
-        return f"{manager} already sets {where}.", "Have it leave that to Keyhaven; then deploy."
     if "volumeMounts" in where:
         return f"{manager} already sets {where}.", _ELSEWHERE
     return (

@@ -12,8 +12,7 @@ from external_secrets.models import ExternalSecret
 from external_secrets.steps import state
 from external_secrets.wanted import is_several, original
 
-FOUND, HIDDEN = "external_secrets.targets", "external_secrets.hidden"
-ASKED = "external_secrets.asked"
+FOUND, HIDDEN, ASKED = (f"external_secrets.{name}" for name in ("targets", "hidden", "asked"))
 _HASH = "reconcile.external-secrets.io/data-hash"
 # With fewer it costs less to ask for each than to list those of a namespace.
 _FEW = 5
