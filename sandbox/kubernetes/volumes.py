@@ -68,6 +68,12 @@ def _mounts(container: dict[str, Any], field: str, volumes: set[Any]) -> Iterato
 
 def _variables(container: dict[str, Any], field: str) -> Iterator[tuple[str, str]]:
     for at, entry in enumerate(container.get("env") or []):
+        if entry.get("valueFrom") == {}:
+            yield (
+                f"{field}.env[{at}].valueFrom",
+                'Invalid value: "": must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or '
+                "`secretKeyRef`",
+            )
         if entry.get("value") and entry.get("valueFrom"):
             yield (
                 f"{field}.env[{at}].valueFrom",

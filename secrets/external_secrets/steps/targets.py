@@ -34,7 +34,7 @@ def read(run: addons.Run, links: list[ExternalSecret]) -> None:
     roots = {
         state.key_of(link): original(link) for link in links if is_several(link) or link.restart_on_change
     }
-    run.facts[HIDDEN] = set()
+    run.facts[HIDDEN], run.facts[ASKED] = set(), set(roots)
     run.facts[FOUND] = _look(run, sorted(roots))
     changed = []
     for key, link in roots.items():
@@ -51,19 +51,22 @@ def of(run: addons.Run, key: state.Key) -> Target | None:
     return found.get(key)
 
 
+def look(run: addons.Run, key: state.Key) -> Target | None:
+    """Return what is known of a Secret, and ask for it once when nobody did."""
+    asked = run.facts.setdefault(ASKED, set())
+    if key not in asked and of(run, key) is None:
+        asked.add(key)
+        answer = _ask(run, key)
+        if answer is None:
+            run.facts.setdefault(HIDDEN, set()).add(key)
+        elif answer:
+            run.facts.setdefault(FOUND, {})[key] = _target(answer)
+    return of(run, key)
+
+
 def is_hidden(run: addons.Run, key: state.Key) -> bool:
     """Tell whether a Secret may not be looked at."""
     return key in run.facts.get(HIDDEN, ())
-
-
-def is_there(run: addons.Run, key: state.Key) -> bool:
-    """Tell whether a Secret is there, as far as it may be looked at; asked once in a run, for all of its services."""
-    if of(run, key) is not None:
-        return True
-    asked: dict[state.Key, bool] = run.facts.setdefault(ASKED, {})
-    if key not in asked:
-        asked[key] = bool(_ask(run, key))
-    return asked[key]
 
 
 def _look(run: addons.Run, keys: list[state.Key]) -> dict[state.Key, Target]:
