@@ -60,12 +60,13 @@ def sign_in_again(request: HttpRequest) -> HttpResponse:
 
 
 def _enter(request: HttpRequest, org: str, permission: Permission) -> None:
-    memberships = Membership.objects.select_related("organization", "user")
+    memberships = Membership.objects.select_related("organization")
     membership = memberships.filter(user=cast(User, request.user), organization__slug=org).first()
     if membership is None:
         raise Http404
     if not isinstance(permission, Permission) or not membership.allows(permission):
         raise Refused(permission)
+    membership.user = request.user  # type: ignore[assignment]
     request.membership = membership  # type: ignore[attr-defined]
     request.organization = membership.organization  # type: ignore[attr-defined]
     request.allows = membership.allows  # type: ignore[attr-defined]

@@ -93,13 +93,18 @@ def test_they_are_enough_for_a_deploy_with_keys_and_with_a_role(cluster, kube, s
         )
         for access, overrides in elsewhere.items()
     ]  # fmt: skip
+    more = {"access": static, "key": "prod/db-password", "container": "", "restart_on_change": True}
+    links += [
+        factories.make_link(service=service, variable="", target="file", path="/vault/secrets/db", **more),
+        factories.make_link(service=None, namespace="shop", variable="EVERYWHERE", **more),
+    ]
     kube.requests.clear()
 
     deploy(cluster)
 
     refused = {(method, path.split("?")[0]) for method, path, status in kube.requests if status in (401, 403)}
-    # These two say whether something of others is there; not being allowed to look is no failure.
-    assert all(method == "GET" and "/secrets/" in path for method, path in refused), refused
+    # These say whether something of others is there; not being allowed to look is no failure.
+    assert all(method == "GET" and "/secrets" in path for method, path in refused), refused
     for link in links:
         assert kube.get("Secret", link.object_name, "shop")
         link.delete()

@@ -18,11 +18,14 @@ _TO_JOBS_TEMPLATE = ("f:spec", "f:jobTemplate", *_TO_TEMPLATE)
 
 @dataclass(slots=True)
 class Owned:
-    """What is ours by server-side apply, and the other managers of each slot."""
+    """What is ours by server-side apply, and the other managers of each slot and each volume."""
 
     slots: set[Slot] = field(default_factory=set)
     volumes: set[str] = field(default_factory=set)
     others: dict[Slot, list[str]] = field(default_factory=dict)
+    others_volumes: dict[str, list[str]] = field(default_factory=dict)
+    # Slots and volumes that would go on reading a Secret without us, since somebody else owns that too.
+    kept: set[Slot | str] = field(default_factory=set)
 
 
 def is_ours(managed: dict[str, Any]) -> bool:
@@ -40,12 +43,22 @@ def owned(kind: str, manifest: dict[str, Any]) -> Owned:
     for managed in manifest["metadata"].get("managedFields") or []:
         pod = _pod(kind, managed.get("fieldsV1") or {})
         if is_ours(managed):
-            found.slots |= set(_slots(pod))
+            found.slots |= {slot for slot, _ in _slots(pod)}
             found.volumes |= {name for name, _ in _items(pod.get("f:volumes") or {})}
             continue
-        for slot in _slots(pod):
-            found.others.setdefault(slot, []).append(str(managed.get("manager", "")))
+        who = str(managed.get("manager", ""))
+        for slot, inner in _slots(pod):
+            found.others.setdefault(slot, []).append(who)
+            found.kept |= {slot} if _reads(inner) else set()
+        for name, inner in _items(pod.get("f:volumes") or {}):
+            found.others_volumes.setdefault(name, []).append(who)
+            found.kept |= {name} if _reads(inner) else set()
     return found
+
+
+def _reads(inner: dict[str, Any]) -> bool:
+    """Tell whether fields of an entry or a volume say what is read. The map alone (`.`) says nothing."""
+    return any(set(inner.get(name) or ()) - {"."} for name in ("f:valueFrom", "f:projected", "f:secret"))
 
 
 def extract(manifest: dict[str, Any]) -> dict[str, Any]:
@@ -96,8 +109,8 @@ def _items(fields: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
             yield item[1], inner
 
 
-def _slots(pod: dict[str, Any]) -> Iterator[Slot]:
+def _slots(pod: dict[str, Any]) -> Iterator[tuple[Slot, dict[str, Any]]]:
     for container, inner in _items(pod.get("f:containers") or {}):
         for part in ("f:env", "f:volumeMounts"):
-            for name, _ in _items(inner.get(part) or {}):
-                yield container, name
+            for name, fields in _items(inner.get(part) or {}):
+                yield (container, name), fields

@@ -32,12 +32,21 @@ def pod_spec(manifest: dict[str, Any]) -> dict[str, Any]:
     return dict((spec.get("template") or {}).get("spec") or {})
 
 
+def volumes_of(manifest: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the volumes of a workload's pods by name, those that a StatefulSet claims for each of them too."""
+    claims = (manifest.get("spec") or {}).get("volumeClaimTemplates") or []
+    found: dict[str, dict[str, Any]] = {
+        claim["metadata"]["name"]: {"persistentVolumeClaim": {}} for claim in claims
+    }
+    return found | {volume["name"]: volume for volume in pod_spec(manifest).get("volumes") or []}
+
+
 def read(kind: str, manifest: dict[str, Any]) -> Workload:
     """Return a workload as discovered from its object."""
     metadata = manifest["metadata"]
     spec = pod_spec(manifest | {"kind": kind})
     ours = fields.owned(kind, manifest).slots
-    volumes = {volume["name"]: volume for volume in spec.get("volumes") or []}
+    volumes = volumes_of(manifest | {"kind": kind})
     return Workload(
         kind,
         text(metadata["namespace"], 63),

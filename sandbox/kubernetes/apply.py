@@ -52,7 +52,7 @@ def owned_leaves(manifest: dict[str, Any], keys_of: paths.KeysOf) -> dict[paths.
 
 def merge(live: Any, wanted: Any, keys_of: paths.KeysOf, names: tuple[str, ...] = ()) -> Any:
     """Return `live` with `wanted` laid over it; keyed lists are merged item by item."""
-    if isinstance(live, dict) and isinstance(wanted, dict):
+    if isinstance(live, dict) and isinstance(wanted, dict) and not (names[-1:] and names[-1] in paths.ATOMIC):
         merged = dict(live)
         for name, value in wanted.items():
             merged[name] = merge(live.get(name), value, keys_of, (*names, name))

@@ -25,6 +25,10 @@ BUILT_IN: dict[str, tuple[str, ...]] = {
 }
 
 
+# Maps that are one value, too: who applies one replaces it whole.
+ATOMIC = frozenset({"secretKeyRef", "configMapKeyRef", "fieldRef", "resourceFieldRef"})
+
+
 def built_in_keys(names: tuple[str, ...]) -> tuple[str, ...] | None:
     """Return the merge keys of a list of a built-in kind by the field names that lead to it."""
     if names[-1] == "ports":
@@ -43,7 +47,7 @@ def leaves(
     value: Any, keys_of: KeysOf, path: Path = (), names: tuple[str, ...] = ()
 ) -> Iterable[tuple[Path, Any]]:
     """Yield (path, value) for every leaf, and (path, None) for each item of a keyed list."""
-    if isinstance(value, dict) and value:
+    if isinstance(value, dict) and value and not (names and names[-1] in ATOMIC and "env" in names):
         for name, inner in value.items():
             yield from leaves(inner, keys_of, (*path, ("f", name)), (*names, name))
         return

@@ -206,10 +206,11 @@ def _workload_problems(manifest: dict[str, Any], resource: Resource) -> list[tup
     if resource.kind == "CronJob" and not spec.get("schedule"):
         causes.append(("spec.schedule", "Required value"))
     pod, where = _pod_spec(manifest)
+    claims = [claim["metadata"]["name"] for claim in spec.get("volumeClaimTemplates") or []]
     containers = (pod or {}).get("containers") or []
     if not containers:
         causes.append((f"{where[1:]}.containers", "Required value"))
     for at, container in enumerate(containers):
         if not container.get("image"):
             causes.append((f"{where[1:]}.containers[{at}].image", "Required value"))
-    return causes + list(volumes.problems(pod or {}, where[1:]))
+    return causes + list(volumes.problems(pod or {}, where[1:], claims))

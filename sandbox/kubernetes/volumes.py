@@ -1,6 +1,6 @@
 """Volumes, mounts and variables of a pod: their defaults, and what the API server refuses of them, in its words."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 # Kinds of volumes whose files have a mode.
@@ -16,9 +16,9 @@ def default(pod: dict[str, Any]) -> None:
                 volume[kind].setdefault("defaultMode", 0o644)
 
 
-def problems(pod: dict[str, Any], where: str) -> Iterator[tuple[str, str]]:
-    """Yield (field, words) for what is wrong."""
-    names = set()
+def problems(pod: dict[str, Any], where: str, claims: Iterable[str] = ()) -> Iterator[tuple[str, str]]:
+    """Yield (field, words) for what is wrong; `claims` are volumes that a StatefulSet makes for each pod."""
+    names: set[Any] = set()
     for at, volume in enumerate(pod.get("volumes") or []):
         field, name = f"{where}.volumes[{at}]", volume.get("name")
         if name in names:
@@ -29,7 +29,7 @@ def problems(pod: dict[str, Any], where: str) -> Iterator[tuple[str, str]]:
         yield from _projected(volume, field)
     for part in ("initContainers", "containers"):
         for at, container in enumerate(pod.get(part) or []):
-            yield from _mounts(container, f"{where}.{part}[{at}]", names)
+            yield from _mounts(container, f"{where}.{part}[{at}]", names.union(claims))
             yield from _variables(container, f"{where}.{part}[{at}]")
 
 
@@ -68,6 +68,12 @@ def _mounts(container: dict[str, Any], field: str, volumes: set[Any]) -> Iterato
 
 def _variables(container: dict[str, Any], field: str) -> Iterator[tuple[str, str]]:
     for at, entry in enumerate(container.get("env") or []):
+        if entry.get("valueFrom") == {}:
+            yield (
+                f"{field}.env[{at}].valueFrom",
+                'Invalid value: "": must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or '
+                "`secretKeyRef`",
+            )
         if entry.get("value") and entry.get("valueFrom"):
             yield (
                 f"{field}.env[{at}].valueFrom",

@@ -1,6 +1,7 @@
 """The folders of names: the next path segments below a prefix, found by leaps over the index."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
 from django.db.models import Count, Value
@@ -71,7 +72,7 @@ def _leap(scope: Scope, prefix: str, base: int) -> list[tuple[str, int | None]]:
     parameters |= {"prefix": prefix, "last": LAST, "base": base, "leaps": LEAPS}
     with connection.cursor() as cursor:
         cursor.execute(query, parameters | {"counted": COUNTED + 1, "most": FOLDERS})
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def _scan(scope: Scope, prefix: str, base: str) -> list[Folder]:
@@ -88,12 +89,12 @@ def _scan(scope: Scope, prefix: str, base: str) -> list[Folder]:
     return [Folder(base + row["segment"], row["segment"], row["count"]) for row in found[:FOLDERS]]
 
 
-def _where(scope: Scope) -> tuple[str, dict[str, object]]:
+def _where(scope: Scope) -> tuple[str, dict[str, Any]]:
     if scope.one is not None:
         return "access_id = %(access)s", {"access": scope.one}
     if scope.accesses is None:
         return "organization_id = %(organization)s", {"organization": scope.organization}
-    found = {"organization": scope.organization, "accesses": list(scope.accesses)}
+    found: dict[str, Any] = {"organization": scope.organization, "accesses": list(scope.accesses)}
     return "organization_id = %(organization)s AND access_id = ANY(%(accesses)s)", found
 
 

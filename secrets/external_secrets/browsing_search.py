@@ -12,7 +12,7 @@ from django.db.models.functions import Lower
 from external_secrets import inventory
 from external_secrets.models import InventoryEntry
 
-LONGEST_TAG = 300
+LONGEST_TAG = 2000
 MOST_TAGS = 10
 # Greater than every character that a name can hold, so that `name < prefix + LAST` ends the prefix's range.
 LAST = "\U0010ffff"

@@ -59,8 +59,7 @@ def of_rows(rows: Sequence[InventoryEntry]) -> dict[Key, list[User]]:
     for access, key, takes, tags, namespace, name in _links_of(rows):
         user = User(namespace, name or "")
         if takes in _ONE:
-            row = by_key.get((access, key))
-            taken = [row] if row is not None else []
+            taken = [by_key[access, key]] if (access, key) in by_key else []
         else:
             taken = [
                 row for row in rows if row.access_id == access and yields(takes, key, json.loads(tags), row)
@@ -73,14 +72,14 @@ def of_rows(rows: Sequence[InventoryEntry]) -> dict[Key, list[User]]:
 def _links_of(rows: Sequence[InventoryEntry]) -> list[tuple[Any, ...]]:
     """Return what may take one of the names. By hand: this is asked at each keystroke, with sixty keys."""
     references = [reference for row in rows for reference in references_of(row)]
-    parameters = {
+    parameters: dict[str, Any] = {
         "accesses": list({row.access_id for row in rows}),
         "references": references,
         "keys": [row.name for row in rows] + references,
     }
     with connection.cursor() as cursor:
         cursor.execute(_LINKS, parameters)
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def yields(takes: str, path: str, tags: dict[str, str], row: InventoryEntry) -> bool:

@@ -240,6 +240,9 @@ class ExternalSecret(models.Model):
             return self.alias_of.object_name
         words = (self.variable or self.path.rpartition("/")[2] or self.key).lower()
         label = re.sub(r"[^a-z0-9]+", "-", words).strip("-")[:40].strip("-") or "secret"
+        if self.takes != self.Takes.VALUE:
+            # One value that becomes all of them, or back, is another Secret: pods need the old keys until they start anew.
+            label = f"{label}-all"
         return f"{label}-{self.id.hex[:8]}"
 
     @property

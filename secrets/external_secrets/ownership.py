@@ -1,5 +1,6 @@
 """What a live workload has in its containers, and whose it is, read from its `managedFields`."""
 
+import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,9 +27,10 @@ class Live:
     # By name, and the names of ours.
     volumes: dict[str, dict[str, Any]]
     our_volumes: frozenset[str]
+    volume_owners: dict[str, list[str]]
     # Of the pods' template.
     annotations: dict[str, str]
-    # Secrets that something which is not ours needs.
+    # Secrets that something needs which is not ours, or not ours alone.
     borrowed: frozenset[str]
     # The whole object, as the API server gave it.
     manifest: dict[str, Any] = field(repr=False)
@@ -66,6 +68,24 @@ class Live:
             if where == container and (where, path) in self.ours and f"{path}/".startswith(f"{directory}/")
         )
 
+    def secret_at(self, container: str, path: str) -> str:
+        """Return the Secret whose file, or whose whole directory, a volume of ours has at a path, or nothing."""
+        for (where, point), mount in self.entries.items():
+            if where != container or (where, point) not in self.ours or not point.startswith("/"):
+                continue
+            for source in self._sources(str(mount.get("name"))):
+                secret, home = (
+                    source.get("secret") or {},
+                    posixpath.dirname(point) if "subPath" in mount else point,
+                )
+                files = [f"{home}/{item['path']}" for item in secret.get("items") or []]
+                if path in (files or [point]):
+                    return str(secret.get("name", ""))
+        return ""
+
+    def _sources(self, volume: str) -> list[dict[str, Any]]:
+        return (self.volumes.get(volume, {}).get("projected") or {}).get("sources") or []
+
     def is_read_only(self, slot: Slot) -> bool:
         """Tell whether nothing can be mounted inside a mount."""
         mount = self.entries.get(slot, {})
@@ -95,12 +115,13 @@ def _borrowed(spec: dict[str, Any], owned: fields.Owned) -> Iterator[str]:
     for part in ("initContainers", "containers"):
         for container in spec.get(part) or []:
             for entry in container.get("env") or []:
-                if part == "initContainers" or (container["name"], entry["name"]) not in owned.slots:
+                slot = (container["name"], entry["name"])
+                if part == "initContainers" or slot not in owned.slots or slot in owned.kept:
                     yield _reference(entry)[0]
             for source in container.get("envFrom") or []:
                 yield str((source.get("secretRef") or {}).get("name", ""))
     for volume in spec.get("volumes") or []:
-        if volume["name"] not in owned.volumes:
+        if volume["name"] not in owned.volumes or volume["name"] in owned.kept:
             yield from _of_volume(volume)
 
 
@@ -128,8 +149,9 @@ def read(kind: str, manifest: dict[str, Any]) -> Live:
         },
         ours=frozenset(owned.slots),
         owners=owned.others,
-        volumes={volume["name"]: volume for volume in spec.get("volumes") or []},
+        volumes=workloads.volumes_of(manifest),
         our_volumes=frozenset(owned.volumes),
+        volume_owners=owned.others_volumes,
         annotations=(_template(kind, manifest).get("metadata") or {}).get("annotations") or {},
         borrowed=frozenset(name for name in _borrowed(spec, owned) if name),
         manifest=manifest,

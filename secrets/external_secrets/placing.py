@@ -50,6 +50,11 @@ def why_not(access: Access, place: Place) -> str:
     """Return why an access may not be used there, or an empty string when it may."""
     if place.cluster.pk != access.cluster_id:
         return f"{place} is on another cluster than {access}"
+    if place.service and (place.service.cluster_id, place.service.namespace) != (
+        place.cluster.pk,
+        place.namespace,
+    ):
+        return f"{place.service} is not in the namespace {place.namespace} of {place.cluster}"
     if place.namespace not in access.namespaces:
         return f"{access} is not open to the namespace {place.namespace}"
     return ""

@@ -65,13 +65,14 @@ def link(
     """
     # The cluster first, as everywhere, so that no two wait for each other; and what is checked now stays so.
     cluster_services.changed(place.cluster)
-    allow(access, place, alias_of)
-    if alias_of is not None:
-        values = values | {name: getattr(alias_of, name) for name in READ}
+    original = _now(alias_of) if alias_of is not None else None
+    allow(access, place, original)
+    if original is not None:
+        values = values | {name: getattr(original, name) for name in READ}
     else:
         values = values | {"access": access, "variant": variant_of(access, overrides)}
     refuse(clashes.Around(place, takes_over=takes_over).find(values))
-    made = ExternalSecret(**placing.columns(place), **values, alias_of=alias_of)
+    made = ExternalSecret(**placing.columns(place), **values, alias_of=original)
     save(made, place)
     audit.record(
         organization=place.cluster.organization,
@@ -105,6 +106,8 @@ def change(
     # The cluster first, as everywhere, so that no two wait for each other.
     Cluster.objects.select_for_update(no_key=True).get(pk=link.cluster_id)
     live = _locked(link, seen_version)
+    if place.cluster.pk != live.cluster_id:
+        raise NotAllowed(f"{live.title} stays on {live.cluster}. Link the secret anew to have it elsewhere.")
     allow(access, place, live.alias_of)
     values = _of_its_own(live, access, values, overrides)
     _keep_aliases(live, place, values)
@@ -124,19 +127,27 @@ def change(
 
 @transaction.atomic
 def unlink(*, link: ExternalSecret, by: User) -> None:
-    """Remove a link and its aliases; the cluster's next deploy takes what they brought and the Secret away."""
+    """Remove a link and its aliases; the cluster's next deploy takes what they brought and the Secret away.
+
+    One that somebody else removed a moment ago is left at that.
+    """
     cluster = link.cluster
+    # The cluster first, as everywhere, so that no two wait for each other.
+    Cluster.objects.select_for_update(no_key=True).filter(pk=cluster.pk).first()
+    live = _live(link)
+    if live is None:
+        return
     cluster_services.changed(cluster)
-    aliases = [str(alias) for alias in link.aliases.select_related("service")]
+    aliases = [str(alias) for alias in live.aliases.select_related("service")]
     audit.record(
         organization=cluster.organization,
         by=by,
         action="external_secret.unlinked",
-        target=link,
-        details=telling.told(link) | ({"aliases": ", ".join(aliases)} if aliases else {}),
+        target=live,
+        details=telling.told(live) | ({"aliases": ", ".join(aliases)} if aliases else {}),
     )
-    link.delete()
-    variants.sweep(link.access)
+    live.delete()
+    variants.sweep(live.access)
 
 
 def variant_of(access: Access, overrides: dict[str, str] | None) -> StoreVariant | None:
@@ -193,8 +204,9 @@ def _of_its_own(
     """Return the columns that change: an alias has nothing of its own about what is read."""
     if live.alias_of is not None:
         return {name: value for name, value in values.items() if name not in READ}
-    variant = live.variant if overrides is None else variant_of(access, overrides)
-    return values | {"access": access, "variant": variant}
+    if overrides is None:
+        overrides = variants.of(live.variant)
+    return values | {"access": access, "variant": variant_of(access, overrides)}
 
 
 def wait(link: ExternalSecret, reason: str) -> None:
@@ -222,12 +234,22 @@ def rewrite(link: ExternalSecret, place: Place, before: dict[str, Any], by: User
     )
 
 
+def _live(link: ExternalSecret) -> ExternalSecret | None:
+    rows = ExternalSecret.objects.select_for_update(no_key=True, of=("self",)).filter(pk=link.pk)
+    return rows.select_related("access", "variant", "service", "cluster__organization", "alias_of").first()
+
+
+def _now(original: ExternalSecret) -> ExternalSecret:
+    """Return the link that gets another name as it is now, not as it was when the form was shown."""
+    live = _live(original)
+    if live is None:
+        raise NotAllowed(f"{original.title} was unlinked a moment ago; link the secret itself.")
+    return live
+
+
 def _locked(link: ExternalSecret, seen: str) -> ExternalSecret:
     """Return the link as it is now, for nobody else to change until this is done."""
-    rows = ExternalSecret.objects.select_for_update(no_key=True, of=("self",))
-    live = rows.select_related(
-        "access", "variant", "service", "cluster__organization", "alias_of"
-    ).filter(pk=link.pk).first()  # fmt: skip
+    live = _live(link)
     if live is None:
         raise Changed("Somebody unlinked it while you were here.")
     if live.updated_at.isoformat() != seen:

@@ -20,7 +20,7 @@ from clusters.kubernetes import conditions
 from clusters.models import Cluster
 from external_secrets import manifests, tasks
 from external_secrets.models import ExternalSecret, ExternalSecretQuerySet
-from external_secrets.steps import forcing, observe, state
+from external_secrets.steps import forcing, observe, restart, state
 
 logger = logging.getLogger(__name__)
 
@@ -158,6 +158,7 @@ def _ask(cluster: Cluster, links: list[ExternalSecret]) -> list[ExternalSecret]:
     gone = [link for link in links if state.key_of(link) not in before]
     observe.look(turn, [link for link in links if state.key_of(link) in before])
     _say(gone, "Its ExternalSecret is not in the cluster.", "Deploy: it brings it back.")
+    restart.ask_after_reading(cluster)
     return [link for link in links if state.key_of(link) in unanswered]
 
 

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 
 from external_secrets import paths
 from external_secrets.models import ExternalSecret
-from external_secrets.wanted import Form, Place, Wanted
+from external_secrets.wanted import Form, Place, Wanted, original
 
 API_VERSIONS = {"Deployment": "apps/v1", "StatefulSet": "apps/v1", "CronJob": "batch/v1"}
 # On the pods' template: changes when a value changed after which the workload is to be restarted.
@@ -83,10 +83,23 @@ def entry(one: Wanted) -> Manifest:
     if one.form == Form.PATH:
         return {"name": one.name, "value": one.link.path}
     reference: Manifest = {"key": one.key, "name": one.secret}
-    if one.several and one.link.when_gone == ExternalSecret.WhenGone.MERGE:
-        # The operator takes single keys away, and pods start without them.
+    if is_optional(one):
         reference["optional"] = True
     return {"name": one.name, "valueFrom": {"secretKeyRef": reference}}
+
+
+def is_optional(one: Wanted) -> bool:
+    """Tell whether pods start without it: the operator takes single keys away, and of several they come and go."""
+    when_gone = original(one.link).when_gone
+    if one.several and one.form == Form.VARIABLE and when_gone == ExternalSecret.WhenGone.RETAIN:
+        return True
+    return when_gone == ExternalSecret.WhenGone.MERGE
+
+
+def volume_names(one: Wanted) -> tuple[str, str]:
+    """Return the names that the volume of a file may have: shared by all containers, or of its own."""
+    path = directory(one)
+    return _volume_name(path), _volume_name(f"{path}\0{one.container}")
 
 
 def _files(files: list[Wanted]) -> tuple[list[Manifest], dict[str, list[Manifest]]]:
@@ -117,15 +130,20 @@ def _projected(files: list[Wanted]) -> Manifest:
     """Return the source of a volume: whole Secrets first, so that a file of its own name wins over one of them."""
     whole = sorted((one for one in files if one.several), key=lambda one: one.secret)
     items: dict[str, list[Manifest]] = {}
+    optional = {one.secret for one in files if is_optional(one)}
     for one in files:
         if not one.several:
             file = {"key": one.key, "path": posixpath.basename(one.name), "mode": one.link.file_mode}
             items.setdefault(one.secret, []).append(file)
-    sources: list[Manifest] = [{"secret": {"name": one.secret}} for one in whole]
+    sources: list[Manifest] = [_source(one.secret, optional) for one in whole]
     for secret in sorted(items):
         found = sorted(items[secret], key=lambda file: str(file["path"]))
-        sources.append({"secret": {"name": secret, "items": found}})
+        sources.append(_source(secret, optional, items=found))
     return {"sources": sources} | ({"defaultMode": whole[0].link.file_mode} if whole else {})
+
+
+def _source(secret: str, optional: set[str], **more: Any) -> Manifest:
+    return {"secret": {"name": secret} | more | ({"optional": True} if secret in optional else {})}
 
 
 def _mounts(volume: str, path: str, files: list[Wanted]) -> list[Manifest]:

@@ -96,6 +96,9 @@ class Operator:
 
     def _reconcile(self, item: dict[str, Any]) -> None:
         whole = item["spec"].get("dataFrom")
+        if whole and "find" in whole[0]:
+            self._find(item, whole[0]["find"])
+            return
         data = item["spec"]["data"][0] if not whole else {"remoteRef": whole[0]["extract"]}
         value = self.upstream.get(data["remoteRef"]["key"], KeyError("Secret does not exist"))
         if isinstance(value, Exception):
@@ -103,6 +106,16 @@ class Operator:
             self._status(item, "False", "SecretSyncedError", "could not get secret data from provider")
             return
         self._write_secret(item, json.loads(value) if whole else {data["secretKey"]: value})
+        self._status(item, "True", "SecretSynced", "secret synced")
+
+    def _find(self, item: dict[str, Any], find: dict[str, Any]) -> None:
+        """Take all below a path; by tags everything, whatever they are."""
+        found = {
+            name.replace("/", "_"): value
+            for name, value in self.upstream.items()
+            if isinstance(value, str) and name.startswith(find.get("path", ""))
+        }
+        self._write_secret(item, found)
         self._status(item, "True", "SecretSynced", "secret synced")
 
     def _status(self, item: dict[str, Any], status: str, reason: str, message: str) -> None:

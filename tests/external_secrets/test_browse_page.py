@@ -1,16 +1,18 @@
 """The browse page: what it lists, what it says instead, and how it is asked."""
 
 import datetime
+import html
 import re
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qs, parse_qsl
 
 import pytest
 from django.utils import timezone
 
 from accesses import providers
+from accounts import roles
 from external_secrets.models import InventoryState
 from tests import factories
-from tests.external_secrets.manager import FakeManager, refused
+from tests.external_secrets.manager import ACCOUNT, FakeManager, refused
 
 pytestmark = pytest.mark.django_db
 
@@ -253,3 +255,263 @@ class TestWhoMay:
         assert browse({"access": theirs.pk}).status_code == 404
         assert browse({"service": factories.make_service().pk}).status_code == 404
         assert browse({"access": "nonsense"}).status_code == 404
+
+
+class TestEveryAccess:
+    """Names of all accesses at once, which is how the page begins."""
+
+    @pytest.fixture
+    def other(self, organization):
+        cluster = factories.make_cluster(organization=organization, name="stage")
+        return factories.make_access(cluster=cluster, name="aws-stage", namespaces=["shop"])
+
+    def test_names_of_all_in_order_with_their_access(self, browse, access, other, fill):
+        fill("a", "c")
+        fill("b", of=other)
+
+        response = browse()
+
+        assert shown(response) == ["a", "b", "c"]
+        assert "aws-stage on stage" in response.content.decode()
+        assert "3 names of 2 accesses" in response.content.decode()
+
+    def test_one_is_chosen_by_the_url(self, browse, access, other, fill):
+        fill("a")
+        fill("b", of=other)
+
+        assert shown(browse({"access": other.pk})) == ["b"]
+
+    def test_who_is_not_read_yet_is_named(self, browse, access, other, fill):
+        fill("a")
+
+        text = browse().content.decode()
+
+        assert re.search(rf'access={other.pk}">aws-stage on stage</a> \(not read yet\)', text)
+
+    def test_for_a_service_only_those_of_its_cluster(self, browse, access, other, service, fill):
+        fill("a")
+        fill("b", of=other)
+
+        assert shown(browse({"service": service.pk})) == ["a"]
+        assert browse({"service": service.pk, "access": other.pk}).status_code == 404
+
+    def test_nothing_of_another_organization_in_any_way(self, browse, access, other, fill):
+        theirs = factories.make_access(name="theirs")
+        fill("a")
+        fill("theirs/secret", of=theirs)
+        factories.make_link(
+            access=theirs, service=factories.make_service(cluster=theirs.cluster), key="theirs/lost"
+        )
+
+        for query in (
+            {},
+            {"q": "theirs"},
+            {"q": "e", "mode": "contains"},
+            {"filter": "gone"},
+            {"filter": "linked"},
+        ):
+            assert "theirs/" not in browse(query).content.decode()
+            assert "theirs/" not in browse(query | {"around": 1}, HTMX).content.decode()
+
+    def test_pages_of_all_have_no_gap(self, browse, access, other, fill):
+        fill(*(f"n{number:03}" for number in range(80)))
+        fill(*(f"n{number:03}" for number in range(0, 80, 2)), of=other)
+        response = browse()
+        seen = shown(response)
+        while more(response):
+            assert len(seen) < 120
+            response = browse(dict(parse_qsl(more(response)[1:])))
+            seen += shown(response)
+
+        assert seen == sorted(seen)
+        assert len(seen) == 120
+
+
+class TestTyping:
+    """The answer to a keystroke: the first rows at once, what takes longer after them."""
+
+    def test_twenty_rows_and_no_count_yet(self, browse, access, fill):
+        fill(*(f"a/{number:04}" for number in range(1500)))
+
+        text = browse({"q": "a/"}, HTMX).content.decode()
+
+        assert text.count("data-row>") == 20
+        assert "The first 20 that begin with a/" in text
+        assert "around=1" in text
+        assert 'class="folders"' not in text
+
+    def test_folders_and_the_count_come_after(self, browse, access, fill):
+        fill(*(f"a/b/{number:04}" for number in range(1500)))
+
+        text = browse({"q": "a/", "around": 1}, HTMX).content.decode()
+
+        assert "1000+" in text
+        assert "More than 1000 names that begin with a/" in text
+        assert "data-row" not in text
+
+    def test_few_queries_however_many_names_links_and_accesses(
+        self, browse, access, cluster, service, fill, django_assert_max_num_queries
+    ):
+        fill(*(f"a/{number:04}" for number in range(500)))
+        for number in range(20):
+            factories.make_link(service=service, access=access, key=f"a/{number:04}")
+            factories.make_access(cluster=cluster)
+
+        with django_assert_max_num_queries(6):
+            response = browse({"q": "a/"}, HTMX)
+
+        assert response.content.decode().count("data-row>") == 20
+
+    def test_a_part_of_a_name(self, browse, access, fill):
+        fill("prod/DB-main", "test/other")
+
+        response = browse({"q": "db-", "mode": "contains"}, HTMX)
+
+        assert shown(response) == ["prod/DB-main"]
+        assert response.headers["HX-Replace-Url"].endswith(f"?access={access.pk}&q=db-&mode=contains")
+
+    def test_a_field_goes_along_to_the_link(self, browse, access, fill):
+        fill("prod/db")
+
+        text = browse({"q": "prod/db#user.name"}).content.decode()
+
+        assert f"link/?access={access.pk}&amp;key=prod%2Fdb&amp;json_field=user.name" in text
+
+    def test_a_pasted_reference(self, browse, access, fill):
+        fill("prod/db", "prod/other")
+
+        assert shown(browse({"q": f"{ACCOUNT}prod/db-AbCdEf"})) == ["prod/db"]
+
+
+class TestTagsAndStates:
+    def test_a_tag_of_a_row_leads_to_the_names_that_have_it(self, browse, access):
+        factories.make_entry(access, "a", tags={"st=age": "prod & <b>"})
+        factories.make_entry(access, "b", tags={"st=age": "test"})
+        InventoryState.objects.create(access=access, read_at=timezone.now(), entries=2)
+
+        href = re.search(r'class="tag" href="\?([^"]*)">', browse().content.decode())[1].replace("&amp;", "&")
+        response = browse(dict(parse_qsl(href)))
+
+        assert shown(response) == ["a"]
+        assert "<b>" not in response.content.decode().partition('class="chips"')[2].partition("</div>")[0]
+        assert 'class="chip" href="?access=' in response.content.decode()
+
+    def test_gone_ones_with_who_misses_them(self, browse, access, service, fill):
+        fill("there")
+        factories.make_link(service=service, access=access, key="lost")
+
+        response = browse({"filter": "gone"})
+
+        assert shown(response) == ["lost"]
+        assert "shop/api" in response.content.decode()
+        assert '<span class="badge t-bad">Gone</span>' in response.content.decode()
+
+    def test_scheduled_ones_say_when(self, browse, access):
+        factories.make_entry(access, "a", deletes_at=datetime.datetime(2026, 12, 24, tzinfo=datetime.UTC))
+        factories.make_entry(access, "b")
+        InventoryState.objects.create(access=access, read_at=timezone.now(), entries=2)
+
+        response = browse({"filter": "deleted"})
+
+        assert shown(response) == ["a"]
+        assert "2026-12-24" in response.content.decode()
+
+    def test_without_a_match_it_says_of_what(self, browse, access, fill):
+        fill("a")
+
+        assert "No name contains zz" in browse({"q": "zz", "mode": "contains"}).content.decode()
+        assert "No linked secret is gone" in browse({"filter": "gone"}).content.decode()
+        assert "No such name has stage: prod" in browse({"q": "tag:stage=prod"}).content.decode()
+
+
+class TestHostileNames:
+    NAMES = (
+        "🔑/key",
+        "x" * 512,
+        "../../etc",
+        'o\'neil "x"',
+        "two\nlines",
+        "100%_",
+        "back\\slash",
+        "<b>&amp;</b>",
+        "a#b?c=d&e",
+    )
+
+    @pytest.fixture
+    def hostile(self, access, service):
+        for name in self.NAMES:
+            tags = {f"<i>{name[:100]}": name[:200]}
+            factories.make_entry(access, name, tags=tags, description=name)
+            factories.make_link(service=service, access=access, key=name)
+        InventoryState.objects.create(access=access, read_at=timezone.now(), entries=len(self.NAMES))
+
+    def test_they_break_no_page_and_every_link_leads_to_them(self, browse, sign_in, devops, hostile):
+        text = browse().content.decode()
+        links = [html.unescape(href) for href in re.findall(r'href="([^"]*)" data-row', text)]
+
+        pages = [sign_in(devops).get(link) for link in links]
+
+        assert "<b>&amp;</b>" not in text
+        assert "<i>" not in text
+        assert [page.status_code for page in pages] == [200] * len(self.NAMES)
+        assert {page.context["name"] for page in pages} == set(self.NAMES)
+
+    def test_every_tag_leads_to_its_name(self, browse, hostile):
+        hrefs = re.findall(r'class="tag" href="\?([^"]*)"', browse().content.decode())
+
+        found = [browse(dict(parse_qsl(html.unescape(href), keep_blank_values=True))) for href in hrefs]
+
+        assert sorted(len(shown(response)) for response in found) == [1] * len(self.NAMES)
+
+    def test_they_are_chosen_and_linked_together(self, browse, access, hostile):
+        picks = [
+            html.unescape(value)
+            for value in re.findall(r'name="pick" value="([^"]*)"', browse().content.decode())
+        ]
+
+        response = browse({"pick": picks, "then": "link"})
+
+        asked = parse_qs(response.headers["Location"].partition("?")[2])
+        assert asked["access"] == [str(access.pk)]
+        assert set(asked["key"]) == set(self.NAMES)
+
+
+class TestBasket:
+    def test_what_is_chosen_stays_through_a_search(self, browse, access, fill):
+        fill("a", "b")
+        pick = f"{access.pk.hex[:8]}:a"
+
+        text = browse({"pick": [pick], "q": "b"}).content.decode()
+
+        assert "1 selected" in text
+        assert f'name="pick" value="{pick}" checked> <span class="secret-name">a</span>' in text
+
+    def test_names_of_two_accesses_are_not_linked_together(self, browse, access, cluster, fill):
+        other = factories.make_access(cluster=cluster)
+        fill("a")
+        fill("b", of=other)
+        picks = [f"{access.pk.hex[:8]}:a", f"{other.pk.hex[:8]}:b"]
+
+        response = browse({"pick": picks, "then": "link"})
+
+        assert response.status_code == 200
+        assert "data-mixed>Only names of one access can be linked together" in response.content.decode()
+
+    @pytest.mark.parametrize("pick", ["", ":", "x", "00000000:a", "\x00:\x00", ":" * 50])
+    def test_a_broken_choice_is_none(self, browse, access, fill, pick):
+        fill("a")
+
+        response = browse({"pick": [pick], "then": "link"})
+
+        assert response.status_code == 200
+        assert "0 selected" in response.content.decode()
+
+    def test_who_may_not_link_chooses_nothing(self, browse, access, fill, monkeypatch):
+        fill("a")
+        refused = roles.PERMISSIONS[roles.Role.DEVOPS] - {roles.Permission.EXTERNAL_SECRET_MANAGE}
+        monkeypatch.setitem(roles.PERMISSIONS, roles.Role.DEVOPS, refused)
+
+        text = browse().content.decode()
+
+        assert 'name="pick"' not in text
+        assert "data-link" not in text

@@ -4,6 +4,8 @@ import datetime
 import re
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from external_secrets.models import ExternalSecret
@@ -49,6 +51,56 @@ class TestLinked:
         assert shown(linked({"cluster": "other"})) == ["C"]
         assert shown(linked({"q": "needle", "status": "in sync", "cluster": "other"})) == ["C"]
         assert shown(linked({"status": "nonsense", "cluster": "nonsense"})) == ["A", "B", "C"]
+
+    def test_filters_by_access_scope_and_kind(self, linked, cluster, service, access):
+        other = factories.make_access(cluster=cluster, name="other")
+        one = factories.make_link(service=service, access=access, variable="A")
+        factories.make_link(service=service, access=other, variable="B", alias_of=one)
+        factories.make_link(service=None, namespace="shop", access=access, variable="C")
+        factories.make_link(service=service, access=access, variable="", target="file", path="/d")
+        factories.make_link(service=service, access=access, variable="E_", takes="keys")
+
+        assert shown(linked()) == ["/d", "A", "B", "C", "E_*"]
+        assert shown(linked({"access": other.pk})) == ["B"]
+        assert shown(linked({"scope": "namespace"})) == ["C"]
+        assert shown(linked({"scope": "service", "kind": "variable"})) == ["A", "B"]
+        assert [shown(linked({"kind": kind})) for kind in ("file", "several", "alias")] == [
+            ["/d"],
+            ["E_*"],
+            ["B"],
+        ]
+        assert len(shown(linked({"access": factories.make_access().pk, "kind": "x", "scope": "\x00"}))) == 5
+
+    def test_a_secret_leads_to_its_page_for_who_may_browse(
+        self, linked, sign_in, devops, url, service, access
+    ):
+        factories.make_link(service=service, access=access, key="prod/db")
+
+        address = f"/o/acme/secrets/show/?access={access.pk}&amp;name=prod%2Fdb"
+
+        assert address not in linked().content.decode()
+        assert address in sign_in(devops).get(url("linked")).content.decode()
+
+    def test_a_thousand_links_take_as_many_queries_as_ten(self, linked, cluster, service, access):
+        def make(first, last):
+            ExternalSecret.objects.bulk_create(
+                ExternalSecret(
+                    cluster=cluster, namespace="shop", service=service if number % 2 else None, access=access,
+                    key=f"prod/{number}", variable=f"V{number:04}", container="web",
+                )
+                for number in range(first, last)
+            )  # fmt: skip
+
+        def queries():
+            with CaptureQueriesContext(connection) as caught:
+                assert linked().status_code == 200
+            return len(caught)
+
+        make(0, 10)
+        few = queries()
+        make(10, 1000)
+
+        assert queries() == few
 
     def test_no_match_and_nothing_yet_are_different(self, linked, service, access):
         assert "No linked secrets yet" in linked().content.decode()

@@ -98,6 +98,59 @@ class TestTree:
         assert '<span class="badge t-bad">Gone</span>' in show(viewer)
 
 
+class TestWideAndSeveral:
+    """What is no variable of one service."""
+
+    def test_what_is_for_a_namespace_stands_before_its_services(self, show, devops, access, link):
+        wide = factories.make_link(
+            service=None, namespace="shop", access=access, variable="WIDE", container=""
+        )
+
+        text = show(devops)
+
+        assert variables(text) == ["WIDE", "DB_PASSWORD"]
+        assert f'href="/o/acme/clusters/prod/namespaces/shop/#link-{wide.pk}">WIDE</a>' in text
+        assert "Every service of shop" in text
+        assert "Whole namespace · 1 secret<" in text
+        assert "every container" in text
+
+    def test_counts_of_two_namespaces_are_not_mixed(self, show, viewer, access):
+        for namespace, count in (("shop", 1), ("billing", 3)):
+            for number in range(count):
+                factories.make_link(service=None, namespace=namespace, access=access, variable=f"V{number}")
+
+        text = show(viewer)
+
+        assert "Whole namespace · 1 secret<" in text
+        assert "Whole namespace · 3 secrets" in text
+
+    def test_files_aliases_and_several_values(self, show, devops, access, service):
+        first = factories.make_link(service=service, access=access, variable="FIRST", key="prod/db")
+        factories.make_link(service=service, access=access, variable="SECOND", key="prod/db", alias_of=first)
+        factories.make_link(
+            service=service, access=access, variable="", target="file", path="/etc/app/db.json", key="prod/db"
+        )
+        factories.make_link(
+            service=service,
+            access=access,
+            variable="APP_",
+            takes="path",
+            key="prod/app/",
+            seen_keys=["A", "B", "C", "D"],
+        )
+        factories.make_link(
+            service=service, access=access, variable="", takes="tags", key="", tags={"stage": "prod"}
+        )
+
+        text = show(devops)
+
+        assert set(variables(text)) == {"FIRST", "SECOND", "/etc/app/db.json", "APP_*", "*"}
+        assert "another name for FIRST" in text
+        assert "a variable for each value: A, B, C and 1 more" in text
+        assert f"/o/acme/secrets/?access={access.pk}&amp;q=prod%2Fapp%2F" in text
+        assert f"/o/acme/secrets/?access={access.pk}&amp;tag=stage%3Dprod" in text
+
+
 class TestSearch:
     @pytest.fixture
     def links(self, access, cluster):

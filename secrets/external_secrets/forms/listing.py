@@ -34,7 +34,8 @@ class LinkedFilter(forms.Form):
     kind = forms.ChoiceField(required=False, choices=KINDS)
 
     def __init__(self, clusters: Any, accesses: list[Listed], *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, auto_id="%s", **kwargs)
+        super().__init__(*args, **kwargs)
+        self.auto_id = "%s"
         self.fields["cluster"].queryset = clusters  # type: ignore[attr-defined]
         found = [(str(access.pk), str(access)) for access in accesses]
         self.fields["access"].choices = [("", "Any access"), *found]  # type: ignore[attr-defined]

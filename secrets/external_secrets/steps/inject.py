@@ -7,7 +7,7 @@ from clusters.models import Cluster, Service
 from external_secrets import manifests, ownership, wanted, workloads
 from external_secrets.models import ExternalSecret
 from external_secrets.ownership import Live, Place
-from external_secrets.steps import observe, obstacles, prune, restart, results, state, targets
+from external_secrets.steps import holding, observe, obstacles, prune, restart, results, state, targets
 from external_secrets.steps.results import Result
 from external_secrets.wanted import Form, Wanted
 
@@ -182,37 +182,36 @@ def _bring(
             fits.append(one)
         else:
             result.fail(one.link, clash.reason, clash.remedy)
-    there = [one for one in fits if _stays(environment, one) or _may_go_in(run, one.link, ours)]
-    for one in fits:
-        if one not in there:
-            result.leave_out(one.link)
-    _apply(run, place, environment, _with_their_files(there), result)
+    there = [
+        one for one in fits if holding.is_in_place(environment, one) or holding.may_go_in(run, one, ours)
+    ]
+    waiting = [one for one in fits if one not in there]
+    for one in waiting:
+        result.leave_out(one.link)
+    there = _with_their_files(there)
+    why = holding.why(run, environment, links, there, waiting, ours)
+    if why and _change(run, place, environment, there)[1].action != "unchanged":
+        _hold(run, place, environment, there, why, result)
+    else:
+        _apply(run, place, environment, there, result)
+
+
+def _hold(
+    run: addons.Run, place: Place, environment: Live, there: list[Wanted], why: str, result: Result
+) -> None:
+    """Leave a workload as it is, and say so of everything that would have come."""
+    run.log("warning", f"{place[1]}/{place[2]} is left as it is: {why}.")
+    result.stuck.add(place)
+    for one in there:
+        if not holding.is_in_place(environment, one):
+            reason = f"{place[1]}/{place[2]} is left as it is: {why}."
+            result.fail(one.link, reason, holding.REMEDY)
 
 
 def _with_their_files(fits: list[Wanted]) -> list[Wanted]:
     """Leave out the variables whose file is left out."""
     files = {(one.container, one.name) for one in fits if one.form == Form.FILE}
     return [one for one in fits if one.form != Form.PATH or (one.container, one.link.path) in files]
-
-
-def _stays(environment: Live, one: Wanted) -> bool:
-    """Tell whether the workload has it already: a Secret that went away since is no reason to take it."""
-    if one.form == Form.PATH:
-        # It goes where its file goes.
-        return True
-    if one.form == Form.VARIABLE:
-        return environment.has(one.slot, one.secret, one.key)
-    return environment.has_file(one.container, workloads.directory(one), one.secret)
-
-
-def _may_go_in(run: addons.Run, link: ExternalSecret, ours: state.Objects) -> bool:
-    key = state.key_of(link)
-    if state.is_synced(ours.get(key)) or targets.of(run, key) is not None:
-        return True
-    try:
-        return run.door.get("v1", "Secret", key[1], key[0]) is not None
-    except kubernetes.Forbidden:
-        return False
 
 
 def _apply(run: addons.Run, place: Place, environment: Live, fits: list[Wanted], result: Result) -> None:
@@ -228,13 +227,17 @@ def _apply(run: addons.Run, place: Place, environment: Live, fits: list[Wanted],
             _send(run, place, environment, body, fits)
         except kubernetes.Conflict as error:
             out = obstacles.blamed(error, fits)
+            if not out:
+                # It is about what several share: without it the rest would lose what it has.
+                _refused(run, place, (error.reason, error.remedy), fits, result)
+                return
             for one, whom in out:
                 result.fail(one.link, *obstacles.taken(*whom))
             gone = {one.slot for one, _ in out}
             fits = _with_their_files([one for one in fits if one.slot not in gone])
             continue
         except (kubernetes.Invalid, kubernetes.Forbidden, kubernetes.NotFound) as error:
-            _refused(run, place, error, fits, result)
+            _refused(run, place, (error.reason, error.remedy), fits, result)
             return
         result.changed += 1
         run.record.done([change])
@@ -243,15 +246,14 @@ def _apply(run: addons.Run, place: Place, environment: Live, fits: list[Wanted],
     result.count(fits)
 
 
-def _refused(
-    run: addons.Run, place: Place, error: kubernetes.ClusterError, fits: list[Wanted], result: Result
-) -> None:
+def _refused(run: addons.Run, place: Place, why: tuple[str, str], fits: list[Wanted], result: Result) -> None:
+    reason, remedy = why
     for one in fits:
-        result.fail(one.link, error.reason, error.remedy)
+        result.fail(one.link, reason, remedy)
     if not fits:
-        result.leftovers.append((f"{place[1]}/{place[2]}: {error.reason}", error.remedy))
+        result.leftovers.append((f"{place[1]}/{place[2]}: {reason}", remedy))
     result.stuck.add(place)
-    run.log("error", f"{place[1]}/{place[2]}: {error.reason}")
+    run.log("error", f"{place[1]}/{place[2]}: {reason}")
 
 
 def _send(
@@ -264,7 +266,9 @@ def _send(
     try:
         run.door.apply(body)
     except kubernetes.Conflict as error:
+        seen = addons.Change("change", place[0], place[2], place[1], conflicts=tuple(error.conflicts))
         clashes = [obstacles.clash(environment, one) for one, _ in obstacles.blamed(error, fits)]
-        if not all(clash and _may_overwrite(run, place, clash) for clash in clashes):
+        may = clashes and all(clash and _may_overwrite(run, place, clash) for clash in clashes)
+        if not may and not run.decided(seen):
             raise
         run.door.apply(body, force=True)

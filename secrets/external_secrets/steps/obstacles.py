@@ -134,6 +134,9 @@ def _mount_clash(environment: Live, one: Wanted) -> Clash | None:
     wrong = workloads.refuses(one)
     if wrong:
         return Clash(wrong, "Give the file another path.")
+    for name in set(workloads.volume_names(one)) & (environment.volumes.keys() - environment.our_volumes):
+        who = " and ".join(environment.volume_owners.get(name, [])) or "somebody else"
+        return Clash(f"{who} already has a volume {name} there.", "Rename or remove that volume there.")
     point = workloads.mount_point(one)
     for container, theirs in sorted(environment.own):
         if container != one.container or not theirs.startswith("/"):
@@ -173,7 +176,7 @@ def _among(fits: list[Wanted], one: Wanted) -> Clash | None:
 
 
 def blamed(error: kubernetes.Conflict, wanted: Iterable[Wanted]) -> list[tuple[Wanted, tuple[str, str]]]:
-    """Return whom a conflict names for which of ours; when it names none of them, all of them are out."""
+    """Return whom a conflict names for which of ours: nobody when part of it is about something that none of them is."""
     by_slot: dict[Slot, list[Wanted]] = {}
     for one in wanted:
         name = workloads.mount_point(one) if one.form == Form.FILE else one.name
@@ -182,8 +185,9 @@ def blamed(error: kubernetes.Conflict, wanted: Iterable[Wanted]) -> list[tuple[W
     found = {}
     for manager, where in error.conflicts:
         match = _SLOT.search(where)
-        for one in by_slot.get((match["container"], match["name"]), []) if match else []:
+        theirs = by_slot.get((match["container"], match["name"]), []) if match else []
+        if not theirs:
+            return []
+        for one in theirs:
             found[one.slot] = (one, (manager, where.lstrip(".")))
-    everything = {one.slot: one for group in by_slot.values() for one in group}
-    nobody = ("Another manager", "a field of this workload")
-    return list(found.values()) or [(one, nobody) for one in everything.values()]
+    return list(found.values())

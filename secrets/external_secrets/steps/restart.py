@@ -52,13 +52,22 @@ def note(run: addons.Run, place: Place) -> None:
 
 
 def ask(run: addons.Run) -> None:
-    """Have a worker restart what this look found; without a broker the next look asks again."""
-    if not run.facts.get(STALE):
-        return
+    """Have a worker restart what this look found."""
+    if run.facts.get(STALE):
+        _send(run.cluster)
+
+
+def ask_after_reading(cluster: Cluster) -> None:
+    """Have a worker see whether values that were just read again are new, if any link of the cluster wants to know."""
+    if ExternalSecret.objects.filter(cluster=cluster, restart_on_change=True).exists():
+        _send(cluster)
+
+
+def _send(cluster: Cluster) -> None:
     try:
-        tasks.restart_changed.delay(cluster_id=str(run.cluster.pk))
+        tasks.restart_changed.delay(cluster_id=str(cluster.pk))
     except OperationalError:
-        logger.warning("The broker is away; services of cluster %s are not restarted.", run.cluster.pk)
+        logger.warning("The broker is away; the next look asks again for cluster %s.", cluster.pk)
 
 
 def restart_changed(cluster: Cluster) -> int:

@@ -107,6 +107,11 @@ def is_synced(item: dict[str, Any] | None) -> bool:
     return not synced or synced.partition("-")[0] == str(item["metadata"].get("generation"))
 
 
+def is_written(item: dict[str, Any] | None) -> bool:
+    """Tell whether the Secret is as the object says: one that the operator only retained may never have been there."""
+    return is_synced(item) and "retained" not in str(conditions.ready(item).get("message", ""))
+
+
 def _is_settled(run: addons.Run, key: Key, item: dict[str, Any] | None, waited: float) -> bool:
     if is_synced(item):
         return True
@@ -152,7 +157,7 @@ def sync_of(link: ExternalSecret, item: dict[str, Any] | None, told: list[Event]
     condition = conditions.ready(item)
     at = parse_datetime(str(((item or {}).get("status") or {}).get("refreshTime") or ""))
     message = str(condition.get("message", ""))
-    if is_synced(item) and "retained" not in message:
+    if is_written(item):
         return Sync(ExternalSecret.Status.SYNCED, synced_at=at)
     if not condition:
         return Sync(

@@ -12,7 +12,7 @@ from external_secrets.models import ExternalSecret
 from external_secrets.steps import state
 from external_secrets.wanted import is_several, original
 
-FOUND, HIDDEN = "external_secrets.targets", "external_secrets.hidden"
+FOUND, HIDDEN, ASKED = (f"external_secrets.{name}" for name in ("targets", "hidden", "asked"))
 _HASH = "reconcile.external-secrets.io/data-hash"
 # With fewer it costs less to ask for each than to list those of a namespace.
 _FEW = 5
@@ -34,7 +34,7 @@ def read(run: addons.Run, links: list[ExternalSecret]) -> None:
     roots = {
         state.key_of(link): original(link) for link in links if is_several(link) or link.restart_on_change
     }
-    run.facts[HIDDEN] = set()
+    run.facts[HIDDEN], run.facts[ASKED] = set(), set(roots)
     run.facts[FOUND] = _look(run, sorted(roots))
     changed = []
     for key, link in roots.items():
@@ -49,6 +49,19 @@ def of(run: addons.Run, key: state.Key) -> Target | None:
     """Return what is known of a Secret; None when it is not there, or may not be looked at."""
     found: dict[state.Key, Target] = run.facts.get(FOUND, {})
     return found.get(key)
+
+
+def look(run: addons.Run, key: state.Key) -> Target | None:
+    """Return what is known of a Secret, and ask for it once when nobody did."""
+    asked = run.facts.setdefault(ASKED, set())
+    if key not in asked and of(run, key) is None:
+        asked.add(key)
+        answer = _ask(run, key)
+        if answer is None:
+            run.facts.setdefault(HIDDEN, set()).add(key)
+        elif answer:
+            run.facts.setdefault(FOUND, {})[key] = _target(answer)
+    return of(run, key)
 
 
 def is_hidden(run: addons.Run, key: state.Key) -> bool:

@@ -166,7 +166,10 @@ class Browsing:
         found["more"] = self.address(**step) if names.after or names.cursor else ""
         found["total"] = names.total
         if self.part == "results" and not names.live:
-            found |= {"lazy": self.address(around=1)} if self.is_typing else self._around(names.total)
+            if not self.is_typing:
+                found |= self._around(names.total)
+            elif names.rows and (names.total is None or self.search.is_plain):
+                found["lazy"] = self.address(around=1)
         return found
 
     def _around(self, total: int | None = None) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def _filtered(links: ExternalSecretQuerySet, wanted: dict[str, Any]) -> External
     return links.filter(found, _KINDS.get(wanted.get("kind", ""), Q()), **same)
 
 
-def _after(links: ExternalSecretQuerySet, cursor: str) -> ExternalSecretQuerySet:
+def _after(links: Any, cursor: str) -> Any:
     """Keep what follows the cursor, a title and an id; a broken one begins at the top."""
     title, _, link = cursor.replace("\x00", "").rpartition(":")
     try:
@@ -79,7 +79,7 @@ def linked(request: OrgRequest) -> HttpResponse:
     context = {
         "rows": _rows(request, links[:PAGE]),
         "total": found.count(),
-        "more": f"?{urlencode(kept | {'after': f'{last.by}:{last.pk}'})}" if last else "",  # type: ignore[attr-defined]
+        "more": f"?{urlencode(kept | {'after': f'{last.by}:{last.pk}'})}" if last else "",
         "filters": kept,
         "form": form,
         "tab": "linked",

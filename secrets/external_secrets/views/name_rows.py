@@ -1,12 +1,12 @@
 """The rows of the browse page: all that its template shows of a name, ready to be written."""
 
+from html import escape
 from typing import Any
 from urllib.parse import quote
 
 from django.urls import NoReverseMatch, reverse
-from django.utils.html import format_html_join
 from django.utils.http import urlencode
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 
 from accounts.access import OrgRequest
 from external_secrets import browsing, browsing_basket, browsing_uses
@@ -38,7 +38,7 @@ def build(
     show = reverse("external_secrets:secret", kwargs={"org": org})
     link = reverse("external_secrets:link", kwargs={"org": org})
     along = urlencode({name: kept[name] for name in ("service",) if name in kept} | _field(search))
-    base = urlencode(kept | search.parameters(), doseq=True)
+    base = escape(urlencode(kept | search.parameters(), doseq=True))
     taken = set(request.GET.getlist("pick"))
     return [
         _row(entry, known[entry.access_id], users.get((entry.access_id, entry.name), []), show, link, along)
@@ -76,17 +76,19 @@ def _row(
 
 
 def _tags(entry: InventoryEntry, search: Search, base: str) -> SafeString:
-    """Return the first tags; each leads to the names that have it, too. Made here: a template takes ten times as long."""
-    return format_html_join(
-        "",
-        '<a class="tag" href="?{}&amp;tag={}">{}</a>',
-        (
-            (base, quote(tag.parameter, safe=""), _cut(tag.label, LONGEST_TAG))
-            for tag in (Tag(name, value) for name, value in list(entry.tags.items())[:TAGS])
-            if tag not in search.chips
-        ),
-    )
+    """Return the first tags; each leads to the names that have it, too. Made here: a template takes ten times as long.
+
+    `base` is escaped. Those of the search come first, and lead nowhere.
+    """
+    tags = [Tag(name, value) for name, value in list(entry.tags.items())[:TAGS]]
+    there = [f'<span class="tag">{escape(_cut(tag.label))}</span>' for tag in tags if tag in search.chips]
+    others = [
+        f'<a class="tag" href="?{base}&amp;tag={quote(tag.parameter, safe="")}">{escape(_cut(tag.label))}</a>'
+        for tag in tags
+        if tag not in search.chips
+    ]
+    return mark_safe("".join(there + others))  # noqa: S308  each part is quoted or escaped
 
 
-def _cut(text: str, most: int) -> str:
+def _cut(text: str, most: int = LONGEST_TAG) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -51,8 +51,10 @@ def secret(request: OrgRequest) -> HttpResponse:
         "gone": gone,
         "tags": tags,
         "map": found,
-        "here": urlencode({"access": access.pk, "key": name}),
-        "folder": urlencode({"access": access.pk, "q": name[: name.rfind("/") + 1]}) if "/" in name else "",
+        "here": urlencode({"access": str(access.pk), "key": name}),
+        "folder": urlencode({"access": str(access.pk), "q": name[: name.rfind("/") + 1]})
+        if "/" in name
+        else "",
         "can_link": request.allows(Permission.EXTERNAL_SECRET_MANAGE),
         "who_may_link": who_may(Permission.EXTERNAL_SECRET_MANAGE),
     }

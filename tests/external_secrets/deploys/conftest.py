@@ -68,7 +68,7 @@ def link(service, access):
 @pytest.fixture
 def run(cluster, settings):
     settings.SYNC_TIMEOUT = 10
-    return lambda: make_run(cluster)
+    return lambda **facts: make_run(cluster, **facts)
 
 
 @pytest.fixture

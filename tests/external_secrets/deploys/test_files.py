@@ -9,6 +9,7 @@ from clusters.kubernetes import workloads as discovered
 from external_secrets import services
 from external_secrets.models import ExternalSecret
 from external_secrets.steps import Inject
+from sandbox.kubernetes.operations import Options
 from tests import factories
 from tests.external_secrets.deploys.world import (
     VALUE,
@@ -297,3 +298,49 @@ def test_what_is_discovered_tells_ours_from_theirs(kube, operator, link, bring, 
     assert web["env_from"] == ["config map settings", "secret legacy as OLD_*"]
     assert VALUE not in repr(found)
     assert discovered.volume_source({}) == "unknown"
+
+
+def edit(kube, change):
+    """Let somebody edit the Deployment `api`."""
+    live = copy.deepcopy(kube.get("Deployment", "api", "shop"))
+    change(live["spec"]["template"]["spec"])
+    resource = kube.store.by_kind("Deployment")
+    kube.api.operations.replace(resource, "shop", "api", live, Options(manager="kubectl-edit"))
+
+
+def test_a_volume_of_ours_that_somebody_edited_stays_until_it_is_decided(kube, operator, link, bring, run):
+    link("prod/db", **FILE)
+    link("prod/token", "TOKEN")
+    bring()
+
+    def cut(pod):
+        pod["volumes"][0]["projected"]["sources"] = []
+
+    edit(kube, cut)
+    plan = next(one for one in Inject().plan(run(ask=True)) if one.kind == "Deployment")
+
+    _, failure = bring()
+
+    assert "kubectl-edit" in failure.cause
+    assert "TOKEN" in env_of(kube)
+    assert set(mounts_of(kube)) == {"/vault/secrets"}
+    one = run(overwrite=frozenset({plan.decision}))
+    Inject().apply(one)
+    assert mounts_of(kube)["/vault/secrets"]["projected"]["sources"]
+
+
+def test_what_a_stateful_set_claims_is_named(kube, operator, link, bring, cluster):
+    manifest = deployment("db", kind="StatefulSet")
+    manifest["spec"]["volumeClaimTemplates"] = [{"metadata": {"name": "data"}, "spec": {}}]
+    pod_of(manifest)["containers"][0]["volumeMounts"] = [{"name": "data", "mountPath": "/srv/data"}]
+    kube.load([manifest])
+    service = factories.make_service(cluster=cluster, name="db", kind="StatefulSet")
+    link("prod/db", service=service, **FILE | {"path": "/srv/data/db"})
+    link("prod/token", service=service, **FILE | {"path": "/srv/data/tokens/token"})
+
+    _, failure = bring()
+
+    assert "kubectl-create already mounts the persistentVolumeClaim at /srv/data" in failure.cause
+    found = kube.get("StatefulSet", "db", "shop") | {"kind": "StatefulSet"}
+    paths = [one["mountPath"] for one in pod_of(found)["containers"][0]["volumeMounts"]]
+    assert paths == ["/srv/data", "/srv/data/tokens"]

@@ -130,6 +130,20 @@ def test_what_is_configured_names_every_service_of_the_namespace(cluster, servic
     assert {body["metadata"]["name"] for body in found} == {"api", "other"}
 
 
+def test_a_secret_that_is_not_there_is_asked_for_once_for_all_services(kube, operator, wide, bring):
+    kube.load([deployment(f"more-{number}") for number in range(4)])
+    one = wide("prod/nope", "NOPE")
+    since = len(kube.requests)
+
+    _, failure = bring()
+
+    assert failure.cause.startswith("NOPE of namespace shop")
+    asked = [
+        path for _, path, _ in list(kube.requests)[since:] if path.endswith(f"/secrets/{one.object_name}")
+    ]
+    assert len(asked) == 2, "before it is made, and before it is left out"
+
+
 class TestAliases:
     def test_another_name_has_no_object_and_no_call_of_its_own(self, kube, operator, link, bring):
         one = link()

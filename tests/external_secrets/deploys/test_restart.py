@@ -8,7 +8,7 @@ from django.core.cache import cache
 from accounts.models import AuditEvent
 from clusters import looks
 from clusters.models import Cluster, Deploy
-from external_secrets import tasks
+from external_secrets import syncing, tasks
 from external_secrets.models import ExternalSecret
 from external_secrets.steps import Inject, restart
 from sandbox.kubernetes.operations import Options
@@ -140,6 +140,24 @@ def test_a_look_has_a_worker_restart_it(kube, operator, link, bring, cluster, mo
     assert writes(kube, since) == []
     tasks.restart_changed(**asked[0])
     assert AuditEvent.objects.get(action="service.restarted").origin == "worker"
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_what_is_read_again_by_hand_restarts_at_once(
+    kube, operator, link, bring, cluster, monkeypatch, wanted
+):
+    asked = []
+    monkeypatch.setattr(tasks.restart_changed, "delay", lambda **about: asked.append(about))
+    one = link(restart_on_change=wanted)
+    bring()
+    operator.upstream["prod/db"] = "another-value-77"
+
+    syncing.run([str(one.pk)])
+
+    assert len(asked) == wanted
+    for about in asked:
+        tasks.restart_changed(**about)
+    assert AuditEvent.objects.filter(action="service.restarted").count() == wanted
 
 
 def test_at_most_once_in_an_interval(kube, operator, link, bring, cluster):

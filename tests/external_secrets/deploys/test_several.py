@@ -31,7 +31,7 @@ def test_each_key_is_a_variable(kube, app, bring):
     run, failure = bring()
 
     assert failure is None
-    assert env_of(kube)["APP_USER"] == {"name": app.object_name, "key": "user"}
+    assert env_of(kube)["APP_USER"] == {"name": app.object_name, "key": "user", "optional": True}
     assert names_of(kube) == {"APP_USER", "APP_PASSWORD"}
     app.refresh_from_db()
     assert app.seen_keys == ["password", "user"]

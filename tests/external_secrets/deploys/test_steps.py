@@ -67,6 +67,19 @@ class TestHappy:
         assert ("info", "0 external secrets applied, 2 unchanged") in run.log
         assert ("info", "2 variables in place, 0 services changed") in run.log
 
+    def test_without_a_change_it_costs_seven_requests_however_many_links(self, kube, operator, link, bring):
+        for number in range(6):
+            operator.upstream[f"prod/{number}"] = VALUE
+            link(f"prod/{number}", f"N{number}", container="")
+        link(service=None, namespace="shop", container="")
+        link("prod/token", "", target="file", path="/vault/secrets/token")
+        bring()
+        since = len(kube.requests)
+
+        bring()
+
+        assert len(kube.requests) - since == 7
+
     def test_nobody_elses_field_is_touched(self, kube, operator, link, bring):
         before = copy.deepcopy(kube.get("Deployment", "api", "shop")["spec"])
         link()
