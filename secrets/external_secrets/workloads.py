@@ -14,6 +14,8 @@ from external_secrets.wanted import Form, Place, Wanted, original
 API_VERSIONS = {"Deployment": "apps/v1", "StatefulSet": "apps/v1", "CronJob": "batch/v1"}
 # On the pods' template: changes when a value changed after which the workload is to be restarted.
 SYNCED = "keyhaven.io/synced"
+# What the names of our volumes begin with.
+VOLUME = "keyhaven-"
 
 type Manifest = dict[str, Any]
 
@@ -123,7 +125,7 @@ def _files(files: list[Wanted]) -> tuple[list[Manifest], dict[str, list[Manifest
 
 
 def _volume_name(words: str) -> str:
-    return f"keyhaven-{hashlib.sha256(words.encode()).hexdigest()[:12]}"
+    return f"{VOLUME}{hashlib.sha256(words.encode()).hexdigest()[:12]}"
 
 
 def _projected(files: list[Wanted]) -> Manifest:
