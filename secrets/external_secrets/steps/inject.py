@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from clusters import addons, applying, kubernetes
 from clusters.models import Cluster, Service
-from external_secrets import manifests, ownership, wanted, workloads
+from external_secrets import ownership, wanted, workloads
 from external_secrets.models import ExternalSecret
 from external_secrets.ownership import Live, Place
 from external_secrets.steps import holding, observe, obstacles, prune, restart, results, state, targets
@@ -43,8 +43,7 @@ class Inject(addons.Step):
             _planned(run, place, live.get(place), theirs, others)
             for place, theirs in _places(links, live, others).items()
         ]
-        stale = prune.stale(links, ours)
-        return [*changes, *(applying.deletion(manifests.KIND, name, space) for space, name in stale)]
+        return [*changes, *prune.planned(links, ours, live)]
 
     def apply(self, run: addons.Run) -> str:
         links = state.links_of(run.cluster, run.facts)

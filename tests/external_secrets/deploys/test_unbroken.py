@@ -7,6 +7,7 @@ import pytest
 
 from external_secrets import services
 from external_secrets.models import ExternalSecret
+from external_secrets.steps import Inject
 from sandbox.kubernetes.operations import Options
 from tests import factories
 from tests.external_secrets.deploys.world import (
@@ -280,17 +281,19 @@ class TestShared:
         )  # fmt: skip
 
     @pytest.mark.parametrize("fields", [{"variable": "DB"}, FILE | {"path": "/vault/secrets/db"}])
-    def test_what_they_keep_keeps_its_secret(self, kube, operator, link, bring, devops, fields):
+    def test_what_they_keep_keeps_its_secret(self, kube, operator, link, bring, run, devops, fields):
         one = link("prod/db", **{"variable": ""} | fields)
         bring()
         self.share(kube)
         services.unlink(link=change(one), by=devops)
+        told = [found.action for found in Inject().plan(run())]
 
-        run, failure = bring()
+        done, failure = bring()
 
         assert failure is None
         assert missing(kube) == []
-        assert "still uses it" in run.log.of("warning")
+        assert "still uses it" in done.log.of("warning")
+        assert told == ["change"]
 
     def test_a_file_is_added_where_they_own_the_directory(self, kube, operator, link, bring):
         link("prod/db", path="/vault/secrets/db", **FILE)
