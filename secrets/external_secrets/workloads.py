@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 
 from external_secrets import paths
 from external_secrets.models import ExternalSecret
-from external_secrets.wanted import Form, Place, Wanted, original
+from external_secrets.wanted import Form, Place, Slot, Wanted, original
 
 API_VERSIONS = {"Deployment": "apps/v1", "StatefulSet": "apps/v1", "CronJob": "batch/v1"}
 # On the pods' template: changes when a value changed after which the workload is to be restarted.
@@ -78,6 +78,22 @@ def body(place: Place, wanted: Iterable[Wanted], synced: str = "") -> Manifest:
         spec = {"template": template}
         found["spec"] = {"jobTemplate": {"spec": spec}} if kind == "CronJob" else spec
     return found
+
+
+def without(place: Place, slots: Iterable[Slot], revision: str) -> Manifest:
+    """Return a strategic merge patch that takes variables out of a workload, as it was at a revision."""
+    kind, namespace, name = place
+    names: dict[str, list[Manifest]] = {}
+    for container, variable in sorted(slots):
+        names.setdefault(container, []).append({"$patch": "delete", "name": variable})
+    containers = [{"name": container, "env": entries} for container, entries in names.items()]
+    spec: Manifest = {"template": {"spec": {"containers": containers}}}
+    return {
+        "apiVersion": API_VERSIONS[kind],
+        "kind": kind,
+        "metadata": {"name": name, "namespace": namespace, "resourceVersion": revision},
+        "spec": {"jobTemplate": {"spec": spec}} if kind == "CronJob" else spec,
+    }
 
 
 def entry(one: Wanted) -> Manifest:

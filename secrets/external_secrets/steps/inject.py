@@ -235,7 +235,7 @@ def _apply(run: addons.Run, place: Place, environment: Live, fits: list[Wanted],
             gone = {one.slot for one, _ in out}
             fits = _with_their_files([one for one in fits if one.slot not in gone])
             continue
-        except (kubernetes.Invalid, kubernetes.Forbidden, kubernetes.NotFound) as error:
+        except (kubernetes.Invalid, kubernetes.Forbidden, kubernetes.NotFound, kubernetes.Changed) as error:
             _refused(run, place, (error.reason, error.remedy), fits, result)
             return
         result.changed += 1
@@ -262,6 +262,11 @@ def _send(
 
     :raises Conflict: others own more than that
     """
+    hollow = environment.hollow - {one.slot for one in fits}
+    if hollow:
+        # Its first manager still has the name, and an entry without a value would stay.
+        revision = environment.manifest["metadata"]["resourceVersion"]
+        run.door.merge(workloads.without(place, hollow, revision))
     try:
         run.door.apply(body)
     except kubernetes.Conflict as error:
