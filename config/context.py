@@ -55,12 +55,15 @@ KEYS = _keys()
 
 
 def _navigation(request: HttpRequest, organization: Organization) -> list[dict[str, Any]]:
-    view = request.resolver_match.view_name if request.resolver_match else ""
+    match = request.resolver_match
+    view = match.view_name if match else ""
+    # What is below a cluster's address is a page of the cluster, whichever app answers it.
+    section = "clusters:" if match and "cluster" in match.kwargs else view
     entries: list[dict[str, Any]] = []
     for label, icon, name, permission, group, prefixes in NAVIGATION:
         if not request.allows(permission):  # type: ignore[attr-defined]
             continue
-        current = any(view.startswith(prefix) for prefix in prefixes)
+        current = any(section.startswith(prefix) for prefix in prefixes)
         if name == "clusters:index" and view in ("clusters:all_deploys",):
             current = False
         url = reverse(name, kwargs={"org": organization.slug})

@@ -231,6 +231,12 @@
   on("click", "[data-log-wrap]", toggle("no-wrap", (pressed) => !pressed));
   on("click", "[data-log-copy]", (event, button) => copy(button, all("li", logOf(button)).map((line) => line.lastElementChild.textContent.trim()).join("\n")));
 
+  // -- a link to several values: a name that nobody typed becomes the beginning of theirs
+  on("change", ".linking [name=takes]", (event, radio) => {
+    const name = byId("id_variable"), one = name.defaultValue.replace(/_$/, "");
+    if (one && [one, `${one}_`].includes(name.value)) name.value = radio.value === "value" ? one : `${one}_`;
+  }, true);
+
   // -- forms: focus what is wrong, show what is not saved, send once
   const focusError = (within) => (within.querySelector?.("[data-error-summary]") ?? within.querySelector?.("[aria-invalid=true]"))?.focus();
   on("input", "form[data-unsaved]", (event, form) => { form.querySelector("[data-unsaved-bar]").hidden = false; });

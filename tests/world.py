@@ -115,6 +115,10 @@ def world(organization: Any, owner: Any) -> World:
     service = factories.make_service(cluster=cluster, namespace="shop")
     access = factories.make_access(cluster=cluster, name="aws", namespaces=["shop"])
     link = factories.make_link(service=service, access=access)
+    # What is linked for a whole namespace has no service; every page bears it.
+    factories.make_link(
+        service=None, access=access, namespace=service.namespace, container="", variable="", takes="keys"
+    )
     deploy = Deploy.objects.create(
         cluster=cluster, number=1, by_name="x", status="failed", finished_at=service.seen_at
     )

@@ -1,21 +1,31 @@
 """Looking names up: a range of the index, or the manager itself while nothing was read."""
 
+import json
 import uuid
 from dataclasses import dataclass, field
 
+from django.db import connection
 from django.db.models import Q, QuerySet
 
 from accesses import providers
 from accesses import services as access_services
 from accesses.models import Access
 from external_secrets import browsing_uses, inventory
-from external_secrets.browsing_search import Scope, Search
+from external_secrets.browsing_search import LAST, Scope, Search
 from external_secrets.models import InventoryEntry, InventoryState
 
 PAGE = 50
 # As somebody types.
 FEW = 20
 COUNTED = 1000
+_COLUMNS = [field.attname for field in InventoryEntry._meta.concrete_fields]
+_FIRST = f"""
+SELECT {", ".join(_COLUMNS).replace("tags", "tags::text")}
+FROM external_secrets_inventoryentry
+WHERE {{whose}} = %s AND name >= %s AND name < %s
+ORDER BY name, access_id
+LIMIT %s
+"""  # noqa: S608  our own column names
 
 
 @dataclass(slots=True)
@@ -49,16 +59,32 @@ def page(scope: Scope, search: Search, after: str = "", size: int = PAGE) -> Nam
     """Return the next names that are like the search, by the index's order; counted only when they end here."""
     if search.only == "gone":
         return _gone_page(scope, search, after, size)
+    if search.is_plain and not after and (scope.one or scope.accesses is None):
+        return _first_of(_first_rows(scope, search.text, size + 1), size)
     found = _behind(_rows(scope, search), after).order_by("name", "access_id")
     # What looks into every name reads them from the index alone, and then the rows of those few.
     rows = _rows_of(found, size + 1) if search.contains else list(found[: size + 1])
+    names = _first_of(rows, size)
+    names.total = None if after else names.total
+    return names
+
+
+def _first_of(rows: list[InventoryEntry], size: int) -> Names:
+    """Return the first page of so many names, of which one more was read."""
     more = len(rows) > size
     rows = rows[:size]
-    return Names(
-        rows=rows,
-        total=None if more or after else len(rows),
-        after=f"{rows[-1].access_id}:{rows[-1].name}" if more else "",
-    )
+    return Names(rows, None if more else len(rows), f"{rows[-1].access_id}:{rows[-1].name}" if more else "")
+
+
+def _first_rows(scope: Scope, prefix: str, limit: int) -> list[InventoryEntry]:
+    """Return the first names that begin with a prefix. By hand: this is asked at each keystroke."""
+    whose, of = ("access_id", scope.one) if scope.one else ("organization_id", scope.organization)
+    with connection.cursor() as cursor:
+        cursor.execute(_FIRST.format(whose=whose), [of, prefix, prefix + LAST, limit])
+        found = cursor.fetchall()
+    at = _COLUMNS.index("tags")
+    rows = ([*row[:at], json.loads(row[at]), *row[at + 1 :]] for row in found)
+    return [InventoryEntry.from_db(connection.alias, _COLUMNS, row) for row in rows]
 
 
 def count(scope: Scope, search: Search) -> int:
@@ -142,6 +168,9 @@ def knows(access: Access, state: InventoryState, key: str) -> bool | None:
 
     References into another account than the inventory's are never listed, so nothing can be said of them.
     """
+    if "\x00" in key:
+        # No name has it, and PostgreSQL cannot be asked for it.
+        return False
     rows = InventoryEntry.objects.filter(access=access)
     if rows.filter(name=key).exists() or rows.filter(reference=key).exists():
         return True

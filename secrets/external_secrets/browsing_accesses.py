@@ -4,7 +4,8 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from accesses.models import Access
+from django.db import connection
+
 from accounts.models import Organization
 from external_secrets import inventory
 from external_secrets.models import InventoryState
@@ -13,6 +14,17 @@ _STATE = (
     "asked_at", "started_at", "read_at", "refreshed_at", "entries", "seen", "truncated",
     "cause", "permission", "error", "remedy",
 )  # fmt: skip
+
+# By hand: this is asked at each keystroke, and building it would take three times as long as asking it.
+_LISTED = f"""
+SELECT access.id, access.name, cluster.name, {", ".join(f"state.{name}" for name in _STATE)}
+FROM accesses_access AS access
+JOIN clusters_cluster AS cluster ON cluster.id = access.cluster_id
+LEFT JOIN external_secrets_inventorystate AS state ON state.access_id = access.id
+WHERE cluster.organization_id = %(organization)s
+  AND (%(cluster)s::uuid IS NULL OR cluster.id = %(cluster)s::uuid)
+ORDER BY cluster.name, access.name
+"""  # noqa: S608  our own column names
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +53,9 @@ class Listed:
 
 def listed(organization: Organization, cluster: uuid.UUID | None = None) -> list[Listed]:
     """Return the organization's accesses, or a cluster's, by cluster and name, with one query."""
-    owned = Access.objects.owned_by(organization)
-    found = owned.filter(cluster=cluster) if cluster else owned
-    columns = ("pk", "name", "cluster__name", *(f"inventory_state__{name}" for name in _STATE))
-    return [
-        Listed(pk, name, cluster_name, _state(pk, facts))
-        for pk, name, cluster_name, *facts in found.order_by("cluster__name", "name").values_list(*columns)
-    ]
+    with connection.cursor() as cursor:
+        cursor.execute(_LISTED, {"organization": organization.pk, "cluster": cluster})
+        return [Listed(pk, name, at, _state(pk, facts)) for pk, name, at, *facts in cursor.fetchall()]
 
 
 def _state(pk: uuid.UUID, facts: list[Any]) -> InventoryState:

@@ -60,6 +60,8 @@ class Listed:
 def read(access: Access, text: str) -> Listed:
     """Return what a list says, without a query; every line knows what is wrong with it."""
     found, places = Listed(), _Places(access)
+    # What Windows writes at the beginning of a file is no part of a name.
+    text = text.removeprefix("\ufeff")
     for number, raw in enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), 1):
         stripped = _CONTROL.sub(" ", raw).strip()
         if not stripped or stripped.startswith("#"):

@@ -8,7 +8,7 @@ from typing import Any
 
 from accesses import providers
 from accesses.models import Access
-from accesses.providers.references import Note, NotReadable, Reference, References
+from accesses.providers.references import LONGEST_FIELD, Note, NotReadable, Reference, References
 from external_secrets import browsing, browsing_search, wanted
 from external_secrets.models import ExternalSecret, InventoryEntry, InventoryState
 
@@ -17,7 +17,6 @@ Takes = ExternalSecret.Takes
 SHOWN = 50
 # So many are looked at, for keys that would be the same and for tags.
 LOOKED_AT = 5000
-LONGEST_FIELD = 300
 
 _KEPT = re.compile(r"[^\w.-]")
 _LEGAL = re.compile(r"[A-Za-z0-9._-]+\Z")
@@ -138,6 +137,7 @@ def _preview(names: list[str], state: InventoryState, prefix: str) -> Preview:
 
 
 __all__ = [
+    "LONGEST_FIELD",
     "Found",
     "NotReadable",
     "Note",

@@ -391,6 +391,14 @@ class TestDetail:
         assert "List secrets: denied" in text
         assert "Copy the missing policy" in text
 
+    def test_what_is_linked_for_a_namespace_leads_to_the_namespace(self, show, viewer, access):
+        factories.make_link(access=access, service=None, namespace="shop", container="", variable="DSN")
+
+        text = show(viewer, AWS)
+
+        assert f"/clusters/{access.cluster.name}/namespaces/shop/" in text
+        assert "every service of the namespace" in text
+
     def test_what_is_linked_leads_to_its_service(self, show, viewer, access, cluster):
         service = factories.make_service(cluster=cluster, name="api", namespace="shop")
         factories.make_link(access=access, service=service, variable="DB_PASSWORD", key="prod/db-password")

@@ -4,12 +4,20 @@ import re
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote
 
 from django.core.exceptions import ValidationError
 
 from accesses.providers import aws_elsewhere, aws_forms
-from accesses.providers.references import Below, NotReadable, Reference, References, Version, split_field
+from accesses.providers.references import (
+    Below,
+    NotReadable,
+    Reference,
+    References,
+    Version,
+    split_address,
+    split_field,
+)
 from accesses.setup import policies
 
 if TYPE_CHECKING:
@@ -50,7 +58,7 @@ def _check_name(provider: str, name: str) -> None:
 
 def _of_link(provider: str, link: str) -> Reference:
     """Return what a pasted address of AWS's console says."""
-    parts = urlsplit(link)
+    parts = split_address(link)
     asked, host = parse_qs(parts.query), parts.hostname or ""
     place = re.match(r"([a-z]{2}[a-z-]*-\d)\.console\.", host)
     region = asked.get("region", [place[1] if place else ""])[0]

@@ -4,7 +4,7 @@ import copy
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from django.core.exceptions import ValidationError
 
@@ -17,6 +17,7 @@ from accesses.providers.references import (
     References,
     Varied,
     Version,
+    split_address,
     split_field,
 )
 
@@ -65,7 +66,7 @@ def _checked(name: str) -> str:
 
 
 def _of_link(link: str) -> Reference:
-    parts = urlsplit(link)
+    parts = split_address(link)
     found = _LINK.match(parts.path)
     if (parts.hostname or "") != "console.cloud.google.com" or found is None:
         raise NotReadable("This address names no secret. Copy its name from the Google Cloud console.")

@@ -4,10 +4,12 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import SplitResult, urlsplit
 
 if TYPE_CHECKING:
     from accesses.models import Access, StoreVariant
 
+LONGEST_FIELD = 300
 OVERRIDES = ("region", "role_arn", "audience")
 
 
@@ -131,20 +133,42 @@ class References:
         return found
 
 
+def check_field(json_field: str) -> None:
+    """Refuse what can be no path into a JSON value.
+
+    :raises NotReadable: why
+    """
+    if not json_field.isprintable():
+        raise NotReadable("A JSON field has no control characters.")
+    if len(json_field) > LONGEST_FIELD:
+        raise NotReadable(f"This JSON field has {len(json_field)} characters; {LONGEST_FIELD} are the most.")
+    if json_field.startswith(".") or json_field.endswith(".") or ".." in json_field:
+        raise NotReadable(f"{json_field} has a dot with nothing beside it. Dots lead deeper: db.password.")
+
+
 def split_field(text: str) -> tuple[str, str]:
     """Return a key and the JSON field after its first `#`, which no name of any provider has.
 
-    :raises NotReadable: there is a `#` with nothing after or before it
+    :raises NotReadable: there is a `#` with nothing after or before it, or what follows is no field
     """
     key, mark, json_field = text.partition("#")
     key, json_field = key.strip(), json_field.strip()
     if mark and not key:
         raise NotReadable("Before # comes the secret's name, after it a JSON field: app/db#password.")
+    check_field(json_field)
     if mark and not json_field:
         raise NotReadable(
             f"After # comes a JSON field: {key}#password. Without # the whole value of {key} is taken."
         )
     return key, json_field
+
+
+def split_address(text: str) -> SplitResult:
+    """Return the parts of a pasted address, all empty where it is none."""
+    try:
+        return urlsplit(text)
+    except ValueError:
+        return SplitResult("", "", "", "", "")
 
 
 # -- what holds for a provider that says nothing else ---------------------------------------------------------

@@ -7,7 +7,7 @@ from django.http import QueryDict
 
 from accesses import variants
 from accesses.models import Access
-from accesses.providers.references import OVERRIDES, Note, NotReadable, Reference
+from accesses.providers.references import OVERRIDES, Note, NotReadable, Reference, check_field
 from credentials.clouds import aws_regions, google_regions
 from credentials.fields import SuggestingInput
 from external_secrets import references
@@ -140,12 +140,10 @@ class ReferenceForm(forms.Form):
 
     def clean_json_field(self) -> str:
         json_field: str = self.cleaned_data["json_field"]
-        if not json_field.isprintable():
-            raise forms.ValidationError("A JSON field has no control characters.")
-        if json_field.startswith(".") or json_field.endswith(".") or ".." in json_field:
-            raise forms.ValidationError(
-                f"{json_field} has a dot with nothing beside it. Dots lead deeper: db.password."
-            )
+        try:
+            check_field(json_field)
+        except NotReadable as error:
+            raise forms.ValidationError(str(error)) from error
         return json_field
 
     def clean(self) -> dict[str, Any]:

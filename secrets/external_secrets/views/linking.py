@@ -47,6 +47,8 @@ def service_url(request: OrgRequest, service: Service) -> str:
 def _initial(access: Access, asked: QueryDict, service: Service | None) -> dict[str, Any]:
     """Return what the form begins with: a name, what it suggests, and the place if one was chosen."""
     read = forms.ReferenceForm.initial_of(access, asked.get("key", "").replace("\x00", "").strip())
+    # What was searched for as name#field comes apart, so that names with a # stay whole.
+    read["json_field"] = asked.get("json_field", "").replace("\x00", "") or read.get("json_field", "")
     key, json_field = str(read["key"]), str(read.get("json_field", ""))
     entry = InventoryEntry.objects.filter(access=access, reference=key).first() if ":" in key else None
     places = forms.places(access, [service]) if service else []

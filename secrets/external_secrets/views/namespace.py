@@ -47,7 +47,7 @@ def show(request: OrgRequest, cluster: str, namespace: str) -> HttpResponse:
         "accesses": accesses,
         "rows": [
             row | {"reached": reached[row["link"].pk]}
-            for row in rows.rows(everywhere, Look.objects.filter(cluster=found).first())
+            for row in rows.rows(request, everywhere, Look.objects.filter(cluster=found).first())
         ],
         "services": [(service, counts.get(service.pk, 0)) for service in services],
         "cost": costs.total(everywhere),

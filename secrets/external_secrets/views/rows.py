@@ -1,6 +1,5 @@
 """What pages of a service and of a namespace say of each link."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from accounts.access import OrgRequest
@@ -9,7 +8,7 @@ from clusters.models import Cluster, Look
 from clusters.views import clusters
 from external_secrets import costs, wanted
 from external_secrets.models import ExternalSecret
-from external_secrets.views import lookup
+from external_secrets.views import addresses, lookup
 
 
 def links_of(cluster: Cluster, namespace: str) -> list[ExternalSecret]:
@@ -20,11 +19,14 @@ def links_of(cluster: Cluster, namespace: str) -> list[ExternalSecret]:
     return list(found.order_by("variable", "path", "container"))
 
 
-def rows(links: Iterable[ExternalSecret], look: Look | None) -> list[dict[str, Any]]:
+def rows(request: OrgRequest, links: list[ExternalSecret], look: Look | None) -> list[dict[str, Any]]:
     """Return what a table of links shows."""
+    browses = request.allows(Permission.SECRET_BROWSE)
+    names = addresses.names_of(links) if browses else {}
     return [
         {
             "link": link,
+            "secret": addresses.of_secret(request.organization.slug, link, names) if browses else "",
             "foreign": look.of(link.object_name) if look else [],
             "events": link.events[::-1],
             "cost": costs.of(link),

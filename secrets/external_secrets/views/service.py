@@ -25,8 +25,8 @@ def show(request: OrgRequest, cluster: str, service: Any) -> HttpResponse:
     context = rows.context(request, found.cluster) | {
         "service": found,
         "containers": rows.containers(found, [*own, *everywhere]),
-        "rows": rows.rows(own, look),
-        "everywhere": rows.rows(everywhere, look),
+        "rows": rows.rows(request, own, look),
+        "everywhere": rows.rows(request, everywhere, look),
         "cost": costs.total(own),
     }
     return pages.render_page(request, "external_secrets/service.html", context)
