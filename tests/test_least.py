@@ -131,3 +131,49 @@ def test_what_is_not_listed_is_not_asked_for(cluster, verb, resource, namespace)
     door = kubernetes.connect(cluster)
 
     assert not door.allowed(verb, "", resource, namespace)
+
+
+def test_they_are_enough_for_files_and_a_restart_and_say_what_variables_of_several_lack(
+    cluster, kube, sandbox_cloud
+):
+    clusters.refresh_services(cluster)
+    key = sandbox_cloud.keys["reader"]
+    service = cluster.services.get(namespace="shop", name="api")
+    access = factories.make_access(
+        cluster=cluster, name="static", credential={"access_key_id": key[0], "secret_access_key": key[1]}
+    )
+    sandbox_cloud.put("prod/least-json", '{"user": "shop"}')
+    shared = {"service": service, "access": access, "container": service.container_names[0]}
+    file = factories.make_link(
+        key="prod/db-password",
+        variable="",
+        target="file",
+        path="/vault/least/db",
+        restart_on_change=True,
+        **shared,
+    )
+    factories.make_link(
+        key="prod/least-json", variable="", target="file", path="/vault/all", takes="keys", **shared
+    )
+    deploy(cluster)
+    several = factories.make_link(key="prod/least-json", variable="LEAST_", takes="keys", **shared)
+
+    with pytest.raises(
+        addons.StepFailed, match=f"may not look at the Secret {several.object_name} in shop"
+    ) as failure:
+        deploy(cluster)
+
+    assert "get Secrets there" in failure.value.remedy
+    pod = kube.get("Deployment", "api", "shop")["spec"]["template"]["spec"]
+    paths = {one["mountPath"] for one in pod["containers"][0]["volumeMounts"]}
+    assert {"/vault/least", "/vault/all"} <= paths
+    assert kube.get("Secret", file.object_name, "shop")
+
+    kube.add_user("keyhaven", [*rules(), {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}])
+    cluster.kubeconfig = kubeconfig.reduce(kube.kubeconfig("keyhaven"))
+    cluster.save()
+    deploy(cluster)
+
+    pod = kube.get("Deployment", "api", "shop")["spec"]["template"]
+    assert "LEAST_USER" in {one["name"] for one in pod["spec"]["containers"][0]["env"]}
+    assert "keyhaven.io/synced" in pod["metadata"]["annotations"]

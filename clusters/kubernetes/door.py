@@ -11,6 +11,7 @@ from clusters.kubernetes.wire import Wire
 PAGE = 500
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
+STRATEGIC = "application/strategic-merge-patch+json"
 
 
 def connect(cluster: Any, *, patience: float = 0, budget: int = 0) -> "Door":
@@ -187,6 +188,20 @@ class Door(Wire):
                 raise
             raise errors.KindMissing(f"The cluster has no {manifest['kind']}.") from error
         return _secret_keys_only(applied)
+
+    def merge(self, manifest: dict[str, Any]) -> None:
+        """Send a strategic merge patch, which can take items out of lists whoever owns them.
+
+        :raises Changed: it is not at the patch's `resourceVersion` any more
+        """
+        metadata = manifest["metadata"]
+        self.request(
+            "PATCH",
+            kinds.path(manifest["apiVersion"], manifest["kind"], metadata.get("namespace"), metadata["name"]),
+            manifest,
+            STRATEGIC,
+            fieldManager=settings.FIELD_MANAGER,
+        )
 
     def delete(self, api_version: str, kind: str, name: str, namespace: str | None = None) -> bool:
         """Delete an object and tell whether it was there."""

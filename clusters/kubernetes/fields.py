@@ -26,6 +26,8 @@ class Owned:
     others_volumes: dict[str, list[str]] = field(default_factory=dict)
     # Slots and volumes that would go on reading a Secret without us, since somebody else owns that too.
     kept: set[Slot | str] = field(default_factory=set)
+    # Variables that somebody else gives their value, a Secret's or another.
+    filled: set[Slot] = field(default_factory=set)
 
 
 def is_ours(managed: dict[str, Any]) -> bool:
@@ -50,6 +52,7 @@ def owned(kind: str, manifest: dict[str, Any]) -> Owned:
         for slot, inner in _slots(pod):
             found.others.setdefault(slot, []).append(who)
             found.kept |= {slot} if _reads(inner) else set()
+            found.filled |= {slot} if _reads(inner) or "f:value" in inner else set()
         for name, inner in _items(pod.get("f:volumes") or {}):
             found.others_volumes.setdefault(name, []).append(who)
             found.kept |= {name} if _reads(inner) else set()

@@ -24,6 +24,8 @@ class Live:
     entries: dict[Slot, dict[str, Any]]
     ours: frozenset[Slot]
     owners: dict[Slot, list[str]]
+    # Variables of ours that others have the name of and no more: we took them over.
+    hollow: frozenset[Slot]
     # By name, and the names of ours.
     volumes: dict[str, dict[str, Any]]
     our_volumes: frozenset[str]
@@ -149,6 +151,9 @@ def read(kind: str, manifest: dict[str, Any]) -> Live:
         },
         ours=frozenset(owned.slots),
         owners=owned.others,
+        hollow=frozenset(
+            slot for slot in owned.slots & owned.others.keys() - owned.filled if not slot[1].startswith("/")
+        ),
         volumes=workloads.volumes_of(manifest),
         our_volumes=frozenset(owned.volumes),
         volume_owners=owned.others_volumes,

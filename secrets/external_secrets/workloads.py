@@ -9,11 +9,13 @@ from django.core.exceptions import ValidationError
 
 from external_secrets import paths
 from external_secrets.models import ExternalSecret
-from external_secrets.wanted import Form, Place, Wanted, original
+from external_secrets.wanted import Form, Place, Slot, Wanted, original
 
 API_VERSIONS = {"Deployment": "apps/v1", "StatefulSet": "apps/v1", "CronJob": "batch/v1"}
 # On the pods' template: changes when a value changed after which the workload is to be restarted.
 SYNCED = "keyhaven.io/synced"
+# What the names of our volumes begin with.
+VOLUME = "keyhaven-"
 
 type Manifest = dict[str, Any]
 
@@ -78,6 +80,22 @@ def body(place: Place, wanted: Iterable[Wanted], synced: str = "") -> Manifest:
     return found
 
 
+def without(place: Place, slots: Iterable[Slot], revision: str) -> Manifest:
+    """Return a strategic merge patch that takes variables out of a workload, as it was at a revision."""
+    kind, namespace, name = place
+    names: dict[str, list[Manifest]] = {}
+    for container, variable in sorted(slots):
+        names.setdefault(container, []).append({"$patch": "delete", "name": variable})
+    containers = [{"name": container, "env": entries} for container, entries in names.items()]
+    spec: Manifest = {"template": {"spec": {"containers": containers}}}
+    return {
+        "apiVersion": API_VERSIONS[kind],
+        "kind": kind,
+        "metadata": {"name": name, "namespace": namespace, "resourceVersion": revision},
+        "spec": {"jobTemplate": {"spec": spec}} if kind == "CronJob" else spec,
+    }
+
+
 def entry(one: Wanted) -> Manifest:
     """Return one environment entry: a reference to a Secret's key, or the path of a file."""
     if one.form == Form.PATH:
@@ -123,7 +141,7 @@ def _files(files: list[Wanted]) -> tuple[list[Manifest], dict[str, list[Manifest
 
 
 def _volume_name(words: str) -> str:
-    return f"keyhaven-{hashlib.sha256(words.encode()).hexdigest()[:12]}"
+    return f"{VOLUME}{hashlib.sha256(words.encode()).hexdigest()[:12]}"
 
 
 def _projected(files: list[Wanted]) -> Manifest:

@@ -15,6 +15,7 @@ from clusters import kubernetes
 from external_secrets.exchange import exporting, importing, planning, taking, yamls
 from external_secrets.exchange.rows import State
 from external_secrets.models import ExternalSecret
+from external_secrets.steps import Inject
 from sandbox.kubernetes import Cluster as SandboxCluster
 from tests import factories
 from tests.external_secrets import foreigners as they
@@ -126,6 +127,26 @@ def test_the_export_names_nothing_of_ours(whole):
     assert found.counts == {"ClusterSecretStore": 2, "ExternalSecret": 13, "CronJob": 1, "Deployment": 1}
 
 
+def test_workloads_are_as_a_deploy_makes_them(whole):
+    made = {(one["kind"], one["metadata"]["name"]): one for one in Inject().wanted(whole, {})}
+
+    for one in documents(whole):
+        if one["kind"] in ("Deployment", "CronJob"):
+            ours = slots(made[one["kind"], one["metadata"]["name"]])
+            assert slots(one) == ours
+            assert len(ours) > 1
+
+
+def slots(manifest):
+    """Return what each container gets, without the names of Secrets and volumes."""
+    spec = manifest["spec"]["jobTemplate"]["spec"] if manifest["kind"] == "CronJob" else manifest["spec"]
+    return {
+        (container["name"], one.get("mountPath") or one["name"], one.get("value", ""), one.get("subPath", ""))
+        for container in spec["template"]["spec"]["containers"]
+        for one in [*container.get("env", []), *container.get("volumeMounts", [])]
+    }
+
+
 def test_the_order_does_not_depend_on_that_of_the_rows(whole):
     before = exporting.export(whole).text
     # PostgreSQL returns what was written last at the end.
@@ -193,7 +214,7 @@ def test_every_object_is_valid_and_can_be_applied(whole, shared, tmp_path):
 
     assert checked.returncode == 0, checked.stdout + checked.stderr
     web = next(one for one in spec["containers"] if one["name"] == "web")
-    assert {"LOG", "DB_PASSWORD", "PGPASSWORD", "EVERYWHERE", "CA_FILE", "J_port", "SHARED"} <= {
+    assert {"LOG", "DB_PASSWORD", "PGPASSWORD", "EVERYWHERE", "CA_FILE", "J_PORT", "SHARED"} <= {
         one["name"] for one in web["env"]
     }
     assert "/etc/tls" in [one["mountPath"] for one in web["volumeMounts"]]

@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from accesses.models import OperatorState
+from accesses import variants
+from accesses.models import Access, OperatorState
 from clusters import deploys, helm, kubeconfig
 from clusters import services as clusters
-from clusters.models import Cluster, ConnectDraft, Deploy
+from clusters.models import Cluster, ConnectDraft, Deploy, Service
 from external_secrets.models import ExternalSecret
+from sandbox import world as the_sandbox
 from tests import factories
 
 IGNORED = ("Event", "Lease")
@@ -140,12 +142,11 @@ def zygote(environment: dict[str, str], project: Path) -> Iterator[Zygote]:
 @pytest.fixture
 def bare(sandbox_cloud: Any, organization: Any, devops: Any) -> Iterator[World]:
     """Two accesses and a dozen links on three kinds of workloads; no operator yet."""
-    from sandbox import world
     from sandbox.kubernetes import Cluster as Sandbox
     from sandbox.reconciler import Reconciler
 
     with Sandbox() as kube:
-        kube.load(list(world.manifests()))
+        kube.load(list(the_sandbox.manifests()))
         reconciler = Reconciler(kube, sandbox_cloud.url)
         reconciler.start()
         text = kubeconfig.reduce(kube.kubeconfig())
@@ -195,9 +196,29 @@ def configure(cluster: Cluster, keys: tuple[str, str]) -> None:
             service=service, access=access, key=key, variable=f"VARIABLE_{number}",
             container=service.container_names[0],
         )  # fmt: skip
+    _more(accesses[0], {f"{one.namespace}/{one.name}": one for one in workloads}, names)
+
+
+def _more(access: Access, services: dict[str, Service], names: list[str]) -> None:
+    """Link files, a whole namespace, another region, another name for the same and one that restarts its service."""
+    here = {"access": access, "service": services["shop/api"], "container": "web"}
+    file = {"target": "file", "variable": ""}
+    mine = factories.make_link(key=names[0], **here | file | {"path": "/vault/secrets/one"})
+    factories.make_link(key=names[1], **here | file | {"path": "/opt/shop/two", "mount": "file"})
+    factories.make_link(
+        key=names[2], **here | {"variable": "THREE_FILE", "target": "both", "path": "/vault/secrets/three"}
+    )
+    factories.make_link(key=names[0], variable="ALIAS", alias_of=mine, **here)
+    factories.make_link(key=names[3], variable="RESTARTS", restart_on_change=True, **here)
+    wide = {"access": access, "service": None, "namespace": "shop", "container": ""}
+    factories.make_link(key=names[4], variable="EVERYWHERE", **wide)
+    below = {"takes": "path", "key": "prod/"}
+    factories.make_link(**here | file | below | {"path": "/vault/all"})
+    factories.make_link(variable="ALL_", **here | below)
+    variant = variants.use(access, region=the_sandbox.REGIONS[1])
+    factories.make_link(key="prod/db-password", variable="ELSEWHERE", variant=variant, **here)
 
 
 def _names(count: int) -> list[str]:
-    from sandbox import world
 
-    return list(world.names(300))[:count]
+    return list(the_sandbox.names(300))[:count]

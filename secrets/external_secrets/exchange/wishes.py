@@ -11,6 +11,7 @@ from external_secrets.exchange.reading import Foreign, Reference, Takes
 from external_secrets.exchange.rows import Row, State, World
 from external_secrets.exchange.uses import Use
 from external_secrets.models import ExternalSecret
+from external_secrets.wanted import variable_of
 
 Target, Mount = ExternalSecret.Target, ExternalSecret.Mount
 
@@ -59,7 +60,11 @@ def _taken(
     if not use.key:
         part = f"It takes the keys below {reference.json_field}; a link takes those of the whole secret."
         yield reference, use, use.problem or (part if reference.json_field else "")
-    elif one.prefix is not None and use.is_variable and use.variable == one.prefix + use.key:
+    elif (
+        one.prefix is not None
+        and use.is_variable
+        and use.variable in (one.prefix + use.key, variable_of(one.prefix, use.key))
+    ):
         # As we export several values: every key as a variable of its own.
         yield reference, replace(use, key="", variable=one.prefix), use.problem
     elif reference.takes == Takes.KEYS:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from clusters import addons, applying, kubernetes
 from clusters.models import Cluster, Service
-from external_secrets import manifests, ownership, wanted, workloads
+from external_secrets import ownership, wanted, workloads
 from external_secrets.models import ExternalSecret
 from external_secrets.ownership import Live, Place
 from external_secrets.steps import holding, observe, obstacles, prune, restart, results, state, targets
@@ -43,8 +43,7 @@ class Inject(addons.Step):
             _planned(run, place, live.get(place), theirs, others)
             for place, theirs in _places(links, live, others).items()
         ]
-        stale = prune.stale(links, ours)
-        return [*changes, *(applying.deletion(manifests.KIND, name, space) for space, name in stale)]
+        return [*changes, *prune.planned(links, ours, live)]
 
     def apply(self, run: addons.Run) -> str:
         links = state.links_of(run.cluster, run.facts)
@@ -236,7 +235,7 @@ def _apply(run: addons.Run, place: Place, environment: Live, fits: list[Wanted],
             gone = {one.slot for one, _ in out}
             fits = _with_their_files([one for one in fits if one.slot not in gone])
             continue
-        except (kubernetes.Invalid, kubernetes.Forbidden, kubernetes.NotFound) as error:
+        except (kubernetes.Invalid, kubernetes.Forbidden, kubernetes.NotFound, kubernetes.Changed) as error:
             _refused(run, place, (error.reason, error.remedy), fits, result)
             return
         result.changed += 1
@@ -263,6 +262,11 @@ def _send(
 
     :raises Conflict: others own more than that
     """
+    hollow = environment.hollow - {one.slot for one in fits}
+    if hollow:
+        # Its first manager still has the name, and an entry without a value would stay.
+        revision = environment.manifest["metadata"]["resourceVersion"]
+        run.door.merge(workloads.without(place, hollow, revision))
     try:
         run.door.apply(body)
     except kubernetes.Conflict as error:

@@ -12,6 +12,15 @@ def stale(links: list[ExternalSecret], ours: state.Objects) -> list[state.Key]:
     return sorted(set(ours) - {state.key_of(link) for link in links})
 
 
+def planned(links: list[ExternalSecret], ours: state.Objects, live: dict[Place, Live]) -> list[addons.Change]:
+    """Return what a deploy deletes: not what something else of the cluster needs."""
+    return [
+        applying.deletion(manifests.KIND, name, namespace)
+        for namespace, name in stale(links, ours)
+        if not _users(live, namespace, name, set())
+    ]
+
+
 def prune(
     run: addons.Run,
     links: list[ExternalSecret],
@@ -27,11 +36,7 @@ def prune(
     removed = 0
     for namespace, name in stale(links, ours):
         run.checkpoint()
-        users = [
-            place
-            for place, environment in live.items()
-            if place[1] == namespace and _still_uses(place, environment, name, stuck)
-        ]
+        users = _users(live, namespace, name, stuck)
         if users:
             run.log("warning", f"The Secret {name} stays: {users[0][2]} in {namespace} still uses it.")
             continue
@@ -39,6 +44,14 @@ def prune(
             run.log("info", f"Removed the external secret {name} from {namespace}.")
             removed += 1
     return removed
+
+
+def _users(live: dict[Place, Live], namespace: str, name: str, stuck: set[Place]) -> list[Place]:
+    return [
+        place
+        for place, environment in live.items()
+        if place[1] == namespace and _still_uses(place, environment, name, stuck)
+    ]
 
 
 def _still_uses(place: Place, environment: Live, name: str, stuck: set[Place]) -> bool:

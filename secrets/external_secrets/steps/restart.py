@@ -99,7 +99,7 @@ def _run(cluster: Cluster) -> addons.Run:
 
 def _restart(run: addons.Run, place: Place, environment: Live, links: list[ExternalSecret]) -> bool:
     mine = [link for link in links if wanted.is_for(link, place)]
-    if not _is_stale(run, place, environment, mine):
+    if not _is_stale(run, place, environment, mine) or not _can_start(run, place, environment):
         return False
     # Once in the shortest of their intervals: a value that changes more often must not keep a service restarting.
     seconds = min(link.refresh_seconds for link in mine)
@@ -114,6 +114,12 @@ def _restart(run: addons.Run, place: Place, environment: Live, links: list[Exter
     # The next look sees what is so then.
     cache.delete(once)
     return False
+
+
+def _can_start(run: addons.Run, place: Place, environment: Live) -> bool:
+    """Tell whether new pods would find every Secret that we gave them, as far as those may be looked at."""
+    keys = [(place[1], name) for name in sorted(environment.secrets)]
+    return all(targets.look(run, key) is not None or targets.is_hidden(run, key) for key in keys)
 
 
 def _is_stale(run: addons.Run, place: Place, environment: Live, links: list[ExternalSecret]) -> str:

@@ -242,6 +242,20 @@ def test_a_secret_that_is_gone_restarts_nothing(kube, operator, link, bring, clu
     assert act(cluster) == 0
 
 
+def test_new_pods_that_could_not_start_are_not_asked_for(kube, operator, link, bring, cluster):
+    """Another Secret of the workload is gone: what runs with the old value is better than nothing."""
+    link(restart_on_change=True)
+    other = link("prod/token", "TOKEN")
+    bring()
+    kube.store.remove(("", "secrets", "shop", other.object_name))
+    rotate(operator)
+    kube.store.remove(("", "secrets", "shop", other.object_name))
+
+    assert act(cluster) == 0
+
+    assert not AuditEvent.objects.filter(action="service.restarted").exists()
+
+
 def test_turned_off_it_stays_quiet_and_no_pod_starts_anew_for_it(kube, operator, link, bring, cluster):
     link(restart_on_change=True)
     bring()

@@ -5,8 +5,10 @@ import json
 
 import pytest
 
+from clusters import addons
 from external_secrets import services
 from external_secrets.models import ExternalSecret
+from external_secrets.steps import ApplyExternalSecrets, Inject, Observe
 from sandbox.kubernetes.operations import Options
 from tests import factories
 from tests.external_secrets.deploys.world import (
@@ -15,6 +17,7 @@ from tests.external_secrets.deploys.world import (
     env_of,
     mounts_of,
     pod_of,
+    rich,
 )
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sandbox]
@@ -188,7 +191,7 @@ class TestNothingNewYet:
         one = link("prod/app", "APP")
         bring()
         change(one, takes="keys")
-        from external_secrets.steps import ApplyExternalSecrets, state
+        from external_secrets.steps import state
 
         now = run()
         ApplyExternalSecrets().apply(now)
@@ -280,17 +283,19 @@ class TestShared:
         )  # fmt: skip
 
     @pytest.mark.parametrize("fields", [{"variable": "DB"}, FILE | {"path": "/vault/secrets/db"}])
-    def test_what_they_keep_keeps_its_secret(self, kube, operator, link, bring, devops, fields):
+    def test_what_they_keep_keeps_its_secret(self, kube, operator, link, bring, run, devops, fields):
         one = link("prod/db", **{"variable": ""} | fields)
         bring()
         self.share(kube)
         services.unlink(link=change(one), by=devops)
+        told = [found.action for found in Inject().plan(run())]
 
-        run, failure = bring()
+        done, failure = bring()
 
         assert failure is None
         assert missing(kube) == []
-        assert "still uses it" in run.log.of("warning")
+        assert "still uses it" in done.log.of("warning")
+        assert told == ["change"]
 
     def test_a_file_is_added_where_they_own_the_directory(self, kube, operator, link, bring):
         link("prod/db", path="/vault/secrets/db", **FILE)
@@ -338,3 +343,50 @@ class TestShared:
         assert "kubectl-create" in failure.cause
         assert "TOKEN" in env_of(kube, "other")
         assert mounts_of(kube, "other") == {}
+
+
+class TestTakenOver:
+    """By decision an entry that reads somebody else's Secret becomes ours; unlinked, no hollow entry is left of it."""
+
+    @pytest.fixture
+    def theirs(self, kube, cluster):
+        env = [
+            {"name": "LOG_LEVEL", "value": "info"},
+            {"name": "DB", "valueFrom": {"secretKeyRef": {"name": "legacy", "key": "db", "optional": True}}},
+        ]
+        kube.load([deployment("old", env=env)])
+        return factories.make_service(cluster=cluster, name="old")
+
+    def take(self, run):
+        change = next(found for found in Inject().plan(run()) if found.name == "old")
+        one = run(overwrite=frozenset({change.decision}))
+        for step in (ApplyExternalSecrets(), Inject(), Observe()):
+            step.apply(one)
+
+    def test_it_is_ours_and_leaves_whole(self, kube, operator, link, bring, run, devops, theirs):
+        one = link(service=theirs)
+        bring()
+
+        self.take(run)
+
+        assert env_of(kube, "old")["DB"] == {"name": one.object_name, "key": "DB"}
+        services.unlink(link=change(one), by=devops)
+        _, failure = bring()
+        assert failure is None
+        containers = pod_of(kube.get("Deployment", "old", "shop"))["containers"]
+        assert containers[0]["env"] == [{"name": "LOG_LEVEL", "value": "info"}]
+        assert kube.list("ExternalSecret") == []
+
+    def test_a_mount_is_not_taken_over_by_any_decision(self, kube, operator, link, bring, run, cluster):
+        kube.load([rich()])
+        service = factories.make_service(cluster=cluster, name="rich")
+        link("prod/db", service=service, path="/etc/nginx/db", **FILE)
+        before = spec_of(kube, "rich")
+        told = next(found for found in Inject().plan(run()) if found.name == "rich")
+
+        assert (told.conflicts, "already mounts" in told.problem) == ((), True)
+        one = run(overwrite=frozenset({told.decision, "Deployment shop/rich|kubectl-create anything"}))
+        ApplyExternalSecrets().apply(one)
+        with pytest.raises(addons.StepFailed, match="already mounts"):
+            Inject().apply(one)
+        assert spec_of(kube, "rich") == before
