@@ -128,7 +128,9 @@ def relocate(request: OrgRequest) -> HttpResponse:
     """Ask where links go, and move all or none."""
     links = _chosen(request)
     if len(links) > MOST:
-        pages.toast(request, f"These are {len(links)} secrets; move at most {MOST} at once. Nothing was moved.")
+        pages.toast(
+            request, f"These are {len(links)} secrets; move at most {MOST} at once. Nothing was moved."
+        )
         return pages.go_to(request, lookup.place_url(request, placing.Place.of_link(links[0])))
     if not links:
         return pages.go_to(
