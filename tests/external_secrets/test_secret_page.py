@@ -162,8 +162,12 @@ class TestWhoWouldNotice:
         parameters = factories.make_access(cluster=cluster, name="ps", provider="aws-parameter-store")
         factories.make_entry(parameters, "/prod/shopping")
         factories.make_entry(access, "prod/db", tags={"environment": "production"})
-        factories.make_link(service=service, access=parameters, takes="path", key="/prod/shop", variable="BELOW_")
-        factories.make_link(service=service, access=access, takes="tags", key="", tags={"env": "prod"}, variable="T_")
+        factories.make_link(
+            service=service, access=parameters, takes="path", key="/prod/shop", variable="BELOW_"
+        )
+        factories.make_link(
+            service=service, access=access, takes="tags", key="", tags={"env": "prod"}, variable="T_"
+        )
 
         # Parameter Store has paths of whole parts; Secrets Manager knows beginnings of tags.
         below = show(of=parameters, name="/prod/shopping").context["map"].uses

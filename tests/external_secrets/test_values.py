@@ -22,7 +22,19 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sandbox]
 
 CANARY = "canary-value-9d2e4c71"
 FORMS = (CANARY, base64.b64encode(CANARY.encode()).decode()[:20])
-PAGES = ("export", "found", "import", "namespace", "service", "linked", "browse", "secret", "usage", "state", "edit")
+PAGES = (
+    "export",
+    "found",
+    "import",
+    "namespace",
+    "service",
+    "linked",
+    "browse",
+    "secret",
+    "usage",
+    "state",
+    "edit",
+)
 
 
 @pytest.fixture
@@ -50,7 +62,13 @@ def linked(cloud, cluster, service, access, devops):  # noqa: F811
         return services.link(access=access, place=place, by=devops, values={"key": "prod/app"} | values)
 
     original = link(variable="USER", json_field="user")
-    link(variable="PATH_OF", target="both", path="/vault/token/x", json_field="nested.token", restart_on_change=True)
+    link(
+        variable="PATH_OF",
+        target="both",
+        path="/vault/token/x",
+        json_field="nested.token",
+        restart_on_change=True,
+    )
     link(variable="ALL_", takes="keys")
     link(target="file", path="/vault/all", takes="keys", mount="directory")
     link(variable="BELOW_", takes="path", key="prod/below/")
@@ -69,7 +87,9 @@ def test_no_value_is_left_anywhere(cloud, kube, cluster, access, linked, deploy,
     held = [text for one in kube.list("Secret") for text in (one.get("data") or {}).values()]
     assert sum(base64.b64decode(text).decode(errors="replace").count(CANARY) for text in held) >= 5
 
-    cloud.put("prod/app", json.dumps({"user": CANARY + "2", "nested": {"token": CANARY + "2"}, "more": CANARY}))
+    cloud.put(
+        "prod/app", json.dumps({"user": CANARY + "2", "nested": {"token": CANARY + "2"}, "more": CANARY})
+    )
     looks.take(str(cluster.pk))
     syncing.sync_now(links=[ExternalSecret.objects.get(pk=linked.pk)], by=owner)
     tasks.read_again(link_ids=[str(linked.pk)])
