@@ -9,6 +9,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from accesses import providers
 from external_secrets import naming
 from external_secrets.browsing_search import LAST, Scope, Search
 from external_secrets.models import ExternalSecret, ExternalSecretQuerySet, InventoryEntry
@@ -17,8 +18,9 @@ from external_secrets.models import ExternalSecret, ExternalSecretQuerySet, Inve
 type Key = tuple[uuid.UUID, str]
 _ONE = (ExternalSecret.Takes.VALUE, ExternalSecret.Takes.KEYS)
 _LINKS = """
-SELECT link.access_id, link.key, link.takes, link.tags::text, link.namespace, service.name
+SELECT link.access_id, link.key, link.takes, link.tags::text, link.namespace, service.name, access.provider
 FROM external_secrets_externalsecret AS link
+JOIN accesses_access AS access ON access.id = link.access_id
 LEFT JOIN clusters_service AS service ON service.id = link.service_id
 LEFT JOIN accesses_storevariant AS variant ON variant.id = link.variant_id
 WHERE link.access_id = ANY(%(accesses)s)
@@ -56,13 +58,14 @@ def of_rows(rows: Sequence[InventoryEntry]) -> dict[Key, list[User]]:
     for row in rows:
         by_key |= {(row.access_id, key): row for key in (row.name, *references_of(row))}
     found: dict[Key, dict[User, None]] = {}
-    for access, key, takes, tags, namespace, name in _links_of(rows):
+    for access, key, takes, tags, namespace, name, provider in _links_of(rows):
         user = User(namespace, name or "")
         if takes in _ONE:
             taken = [by_key[access, key]] if (access, key) in by_key else []
         else:
+            wanted = json.loads(tags)
             taken = [
-                row for row in rows if row.access_id == access and yields(takes, key, json.loads(tags), row)
+                row for row in rows if row.access_id == access and yields(provider, takes, key, wanted, row)
             ]
         for row in taken:
             found.setdefault((access, row.name), {})[user] = None
@@ -82,11 +85,12 @@ def _links_of(rows: Sequence[InventoryEntry]) -> list[tuple[Any, ...]]:
         return list(cursor.fetchall())
 
 
-def yields(takes: str, path: str, tags: dict[str, str], row: InventoryEntry) -> bool:
-    """Tell whether a link to several secrets takes this one."""
+def yields(provider: str, takes: str, path: str, tags: dict[str, str], row: InventoryEntry) -> bool:
+    """Tell whether a link to several secrets takes this one, as the operator finds them with its provider."""
+    rules = providers.PROVIDERS[provider].references
     if takes == ExternalSecret.Takes.PATH:
-        return row.name.startswith(path)
-    return bool(tags) and tags.items() <= row.tags.items()
+        return row.name.startswith(rules.below.prefix(path))
+    return bool(tags) and rules.has_tags(tags, row.tags)
 
 
 def is_reference(key: str) -> bool:
@@ -132,11 +136,12 @@ def linked(scope: Scope, rows: QuerySet[InventoryEntry]) -> QuerySet[InventoryEn
     wanted = Q(pk__in=[])
     names: dict[uuid.UUID, set[str]] = {}
     referred: set[Key] = set()
-    columns = ("access_id", "key", "takes", "tags")
+    columns = ("access_id", "key", "takes", "tags", "access__provider")
     links = owned(scope).filter(HOME | Q(key__startswith="arn:") | Q(key__startswith="projects/"))
-    for access, key, takes, tags in links.order_by().values_list(*columns).distinct():
+    for access, key, takes, tags, provider in links.order_by().values_list(*columns).distinct():
         if takes == ExternalSecret.Takes.PATH:
-            wanted |= Q(access=access, name__gte=key, name__lt=key + LAST)
+            start = providers.PROVIDERS[provider].references.below.prefix(key)
+            wanted |= Q(access=access, name__gte=start, name__lt=start + LAST)
         elif takes == ExternalSecret.Takes.TAGS:
             wanted |= Q(access=access, tags__contains=tags) if tags else Q()
         elif is_reference(key):

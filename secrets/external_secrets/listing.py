@@ -133,7 +133,10 @@ def _take(line: Line, places: _Places, name: str, rest: str) -> None:
     places.check(found)
     line.key, line.json_field = found.key, found.json_field
     versions = {part: getattr(found, part) for part in ("version_id", "version_stage", "version")}
-    line.version = references.options(places.access).version_of(versions)
+    rules = references.options(places.access)
+    for _, why in rules.wrong_versions(versions):
+        raise NotReadable(why)
+    line.version = rules.version_of(versions)
     line.variable = name or naming.derive_variable(found.key, found.json_field)
     if len(line.variable) > naming.LONGEST:
         raise NotReadable(f"The variable's name has more than {naming.LONGEST} characters.")

@@ -131,7 +131,8 @@ def _candidates(organization: Organization, name: str, entry: InventoryEntry | N
 def _takes(link: ExternalSecret, name: str, entry: InventoryEntry | None) -> bool:
     if link.takes not in _MANY:
         return True
-    return browsing_uses.yields(link.takes, link.key, link.tags, entry or InventoryEntry(name=name))
+    there = entry or InventoryEntry(name=name)
+    return browsing_uses.yields(link.access.provider, link.takes, link.key, link.tags, there)
 
 
 def _listing_it(organization: Organization, entry: InventoryEntry | None) -> set[uuid.UUID]:

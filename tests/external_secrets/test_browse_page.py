@@ -129,6 +129,26 @@ class TestTheList:
         assert f"Choose a secret for shop/{service.name}" in text
         assert f"key=prod%2Fdb&amp;service={service.pk}" in text
 
+    def test_a_field_that_was_typed_is_carried_to_the_form(
+        self, browse, sign_in, devops, access, service, fill
+    ):
+        fill("prod/shop/database")
+        row = browse({"q": "prod/shop/database#password"}).context["rows"][0]
+
+        form = sign_in(devops).get(row["link"]).context["form"]
+
+        assert (form["key"].value(), form["json_field"].value()) == ("prod/shop/database", "password")
+        assert form["variable"].value() == "DATABASE_PASSWORD"
+
+    def test_above_and_below_the_names_stands_one_count(self, browse, access, fill):
+        fill(*(f"prod/{number:04}" for number in range(1300)))
+
+        text = browse().content.decode()
+
+        assert text.count("1300 names") == 2
+        assert "More than" not in text
+        assert "More than 1000 names" in browse({"q": "prod/"}).content.decode()
+
     def test_a_chosen_service_begins_with_an_access_of_its_cluster(self, browse, organization, access, fill):
         other = factories.make_cluster(organization=organization, name="zeta")
         there = factories.make_access(cluster=other, name="zeta-aws")

@@ -206,6 +206,17 @@ class TestMoving:
         assert "B: The container web already has B, from the secret prod/there" in response.content.decode()
         assert ExternalSecret.objects.filter(service=service).count() == 2
 
+    def test_more_than_can_move_at_once_is_said_and_none_is_left_out(self, person, url, service, access, cluster):
+        other = factories.make_service(cluster=cluster, name="worker")
+        chosen = [str(factories.make_link(service=service, access=access).pk) for _ in range(201)]
+
+        response = person.post(
+            url("relocate"), {"link": chosen, "scope": "service", "place": f"{other.pk}:web"}, follow=True
+        )
+
+        assert "These are 201 secrets; move at most 200 at once" in response.content.decode()
+        assert not ExternalSecret.objects.filter(service=other).exists()
+
     def test_others_links_are_not_found(self, person, url, links):
         theirs = factories.make_link()
 

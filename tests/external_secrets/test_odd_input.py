@@ -30,9 +30,7 @@ PROVIDERS = ("aws-secrets-manager", "aws-parameter-store", "gcp-secret-manager")
 def any_access(request, cluster, manager, fill):
     provider = PROVIDERS[request.node.callspec.params["number"] // 2 % 3]
     more = {"method": "key", "configuration": {"project": "acme"}} if "gcp" in provider else {}
-    made = factories.make_access(
-        cluster=cluster, name="any", provider=provider, namespaces=["shop"], **more
-    )
+    made = factories.make_access(cluster=cluster, name="any", provider=provider, namespaces=["shop"], **more)
     fill("x", of=made)
     return made
 
@@ -99,7 +97,7 @@ def test_what_windows_writes_first_is_no_part_of_a_name(client, url, access, ser
         ("https://[", "names no secret"),
         (f"{ARN}::{'S' * 101}:", "staging label"),
         (f"{ARN}::AWSCURRENT:{'a' * 36}", "not both"),
-        (ARN.replace("arn:aws:", "arn:" + "a" * 2100 + ":"), "ARN"),
+        (ARN.replace("arn:aws:", "arn:" + "a" * 2100 + ":"), "partition"),
         (ARN.replace("arn:aws:", "arn:aws-cn:"), "partition"),
     ],
 )

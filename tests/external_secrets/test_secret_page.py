@@ -158,6 +158,19 @@ class TestWhoWouldNotice:
 
         assert "2 services in 1 cluster." in sentence(show("prod/db"))
 
+    def test_paths_and_tags_are_as_each_manager_takes_them(self, show, access, cluster, service):
+        parameters = factories.make_access(cluster=cluster, name="ps", provider="aws-parameter-store")
+        factories.make_entry(parameters, "/prod/shopping")
+        factories.make_entry(access, "prod/db", tags={"environment": "production"})
+        factories.make_link(service=service, access=parameters, takes="path", key="/prod/shop", variable="BELOW_")
+        factories.make_link(service=service, access=access, takes="tags", key="", tags={"env": "prod"}, variable="T_")
+
+        # Parameter Store has paths of whole parts; Secrets Manager knows beginnings of tags.
+        below = show(of=parameters, name="/prod/shopping").context["map"].uses
+        tagged = show(name="prod/db").context["map"].uses
+
+        assert (below, [use.link.variable for use in tagged]) == ([], ["T_"])
+
     def test_the_same_name_elsewhere_is_another_secret(self, show, access, service, cluster, fill):
         fill("prod/db")
         frankfurt = factories.make_access(cluster=cluster, configuration={"region": "eu-central-1"})

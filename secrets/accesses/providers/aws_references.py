@@ -19,6 +19,7 @@ from accesses.providers.references import (
     split_field,
 )
 from accesses.setup import policies
+from credentials.clouds import aws_regions
 
 if TYPE_CHECKING:
     from accesses.models import Access
@@ -90,6 +91,12 @@ def _of_arn(provider: str, arn: str, json_field: str) -> Reference:
         raise NotReadable(
             "This ARN is not whole: after the service come the region, the account of 12 digits and "
             f"the {_NOUNS[provider]}. Copy it whole from the AWS console."
+        )
+    partition = aws_regions.partition_of(parts[3])
+    if parts[1] != partition:
+        raise NotReadable(
+            f"This ARN begins with arn:{parts[1][:20]}, and {parts[3][:40]} is in the partition {partition}. Copy it "
+            "whole from the AWS console."
         )
     read = _of_secret if provider == _SM else _of_parameter
     return read(parts, json_field)

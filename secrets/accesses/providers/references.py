@@ -123,6 +123,14 @@ class References:
         """Return the version as the operator takes it, of what the version fields hold."""
         return next((one.written.format(values[n]) for n, one in self.versions.items() if values.get(n)), "")
 
+    def wrong_versions(self, values: Mapping[str, str]) -> list[tuple[str, str]]:
+        """Return what is wrong with the version fields, as (field, why): two at once, or what is no version."""
+        given = [name for name in self.versions if values.get(name)]
+        both = "Give a version's ID or a stage, not both: each names one version by itself."
+        found = [(given[0], both)] if len(given) > 1 else []
+        odd = [name for name in given if not self.versions[name].rule.fullmatch(values[name])]
+        return found + [(name, self.versions[name].wrong) for name in odd]
+
     def fields_of(self, version: str) -> dict[str, str]:
         """Return what the version fields hold for a version as the operator takes it."""
         found = dict.fromkeys(self.versions, "")

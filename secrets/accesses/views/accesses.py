@@ -97,7 +97,9 @@ def add_ons(request: OrgRequest, cluster: str) -> HttpResponse:
 def detail(request: OrgRequest, cluster: str, access: str) -> HttpResponse:
     """Show an access: three states that are never merged, its links, what a deploy applies."""
     found = find(request, cluster, access)
-    links = found.external_secrets.select_related("service__cluster", "cluster", "alias_of").order_by(*users.ORDER)
+    links = found.external_secrets.select_related("service__cluster", "cluster", "alias_of").order_by(
+        *users.ORDER
+    )
     look = Look.objects.filter(cluster=found.cluster).first()
     shown = facts(found, about.identities_of([found]).get(found.pk))
     context = shown | {

@@ -67,7 +67,7 @@ class PlaceForm(forms.Form):
         scope = cast(ChoiceField, self.fields["scope"])
         scope.consequences = {
             "service": "Only this service gets it.",
-            "namespace": "Every service there gets it, also those to come; it is read once for all of them.",
+            "namespace": "Every service there gets it, later ones with the deploy that follows; it is read once for all of them.",
         }
         scope.widget.is_required = True
         self._offer_services()

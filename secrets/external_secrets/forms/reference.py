@@ -224,15 +224,9 @@ class ReferenceForm(forms.Form):
             self.add_error("below", str(refusal))
 
     def _check_versions(self, values: dict[str, Any]) -> None:
-        given = [name for name in self.rules.versions if values.get(name)]
-        if len(given) > 1:
-            self.add_error(
-                given[0], "Give a version's ID or a stage, not both: each names one version by itself."
-            )
-        for name in given:
-            rule = self.rules.versions[name]
-            if name not in self.errors and not rule.rule.fullmatch(values[name]):
-                self.add_error(name, rule.wrong)
+        for name, why in self.rules.wrong_versions(values):
+            if name not in self.errors:
+                self.add_error(name, why)
 
     def _clean_overrides(self, values: dict[str, Any]) -> None:
         for name in OVERRIDES:

@@ -8,6 +8,8 @@ Takes = ExternalSecret.Takes
 
 LONGEST_TAG = 256
 MOST_TAGS = 20
+# A file is in a directory that follows; a variable stands in the workload by its name.
+_NEW = "as files by themselves, as variables with the next deploy."
 
 
 class TakesField(forms.ChoiceField):
@@ -16,9 +18,9 @@ class TakesField(forms.ChoiceField):
     widget = forms.RadioSelect
     consequences = {
         Takes.VALUE: "A value, or one field of a JSON value, as one variable or file.",
-        Takes.KEYS: "Each key of the JSON object becomes a variable or a file; new keys follow by themselves.",
-        Takes.PATH: "Each secret by its name; secrets that are made there later follow by themselves.",
-        Takes.TAGS: "Each secret that has them; those tagged later follow by themselves.",
+        Takes.KEYS: f"Each key of the JSON object becomes a variable or a file. New keys: {_NEW}",
+        Takes.PATH: f"Each secret becomes one by its name. Secrets that are made there later: {_NEW}",
+        Takes.TAGS: f"Each secret that has them becomes one. Those tagged later: {_NEW}",
     }
 
     def __init__(self) -> None:

@@ -172,12 +172,20 @@ class Browsing:
                 found["lazy"] = self.address(around=1)
         return found
 
+    @property
+    def _looked_at(self) -> list[Listed]:
+        return [self.access] if self.access else self.accesses
+
     def _around(self, total: int | None = None) -> dict[str, Any]:
         """Return the folders, and how many names there are: what takes longer than the first rows."""
         count = browsing.count(self.scope, self.search) if total is None else total
+        more = count > browsing.COUNTED
+        if more and self.search.is_empty and all(one.state.read_at for one in self._looked_at):
+            # Of all names it is known how many they are.
+            count, more = max(count, sum(one.state.entries for one in self._looked_at)), False
         return {
-            "total": min(count, browsing.COUNTED),
-            "more_than_total": count > browsing.COUNTED,
+            "total": min(count, browsing.COUNTED) if more else count,
+            "more_than_total": more,
             "folders": self._folders(),
         }
 

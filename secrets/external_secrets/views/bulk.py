@@ -115,7 +115,7 @@ def _page(
 def _chosen(request: OrgRequest) -> list[ExternalSecret]:
     """Return the links that are to move, all of one cluster, or answer 404."""
     asked = request.POST if request.method == "POST" else request.GET
-    ids = [lookup.as_uuid(text) for text in asked.getlist("link")[:MOST]]
+    ids = [lookup.as_uuid(text) for text in asked.getlist("link")]
     owned = ExternalSecret.objects.owned_by(request.organization).select_related(*lookup.RELATED)
     found = list(owned.filter(pk__in=ids).order_by("variable", "path"))
     if len(found) != len(set(ids)) or len({link.cluster_id for link in found}) > 1:
@@ -127,6 +127,9 @@ def _chosen(request: OrgRequest) -> list[ExternalSecret]:
 def relocate(request: OrgRequest) -> HttpResponse:
     """Ask where links go, and move all or none."""
     links = _chosen(request)
+    if len(links) > MOST:
+        pages.toast(request, f"These are {len(links)} secrets; move at most {MOST} at once. Nothing was moved.")
+        return pages.go_to(request, lookup.place_url(request, placing.Place.of_link(links[0])))
     if not links:
         return pages.go_to(
             request, reverse("external_secrets:linked", kwargs={"org": request.organization.slug})
