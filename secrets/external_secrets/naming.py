@@ -35,7 +35,14 @@ def derive_variable(key: str, json_field: str = "") -> str:
 
 def derive_path(key: str, json_field: str = "") -> str:
     """Return where a file of a name goes by default: `prod/db.json` becomes `/vault/secrets/db.json`."""
-    name = "-".join(filter(None, (last_segment(key), json_field.strip())))
+    return f"{SECRETS}/{_file_name('-'.join(filter(None, (last_segment(key), json_field.strip()))))}"
+
+
+def derive_directory(key: str) -> str:
+    """Return where several files go by default: beside the directory of single ones, as none can be inside another."""
+    return f"{SECRETS}-{_file_name(last_segment(key))}"
+
+
+def _file_name(text: str) -> str:
     # Kubernetes takes names that begin with two dots for its own.
-    name = _ILLEGAL_IN_PATH.sub("-", name)[:LONGEST].strip("-").lstrip(".")
-    return f"{SECRETS}/{name or 'secret'}"
+    return _ILLEGAL_IN_PATH.sub("-", text)[:LONGEST].strip("-").lstrip(".") or "secret"

@@ -96,6 +96,18 @@ class TestTargets:
         link = ExternalSecret.objects.get()
         assert (link.takes, link.variable) == ("keys", "")
 
+    def test_several_files_go_beside_the_directory_of_single_ones(self, post, filled):
+        post(filled | {"target": "file"})
+        one = ExternalSecret.objects.get()
+
+        post(filled | {"takes": "keys", "target": "file", "path": one.path})
+
+        several = ExternalSecret.objects.exclude(pk=one.pk).get()
+        assert (several.path, one.path.rpartition("/")[0]) == (
+            f"/vault/secrets-{one.path.rpartition('/')[2]}",
+            "/vault/secrets",
+        )
+
     def test_every_container(self, post, filled, service):
         service.containers.append({"name": "proxy", "image": "x", "env": [], "mounts": []})
         service.save()

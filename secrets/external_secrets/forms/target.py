@@ -52,7 +52,7 @@ class TargetForm(PlaceForm):
         label="Path",
         max_length=1024,
         required=False,
-        help_text="Where the file is in the container. Empty is /vault/secrets/ and the last part of the name.",
+        help_text="Where the file is in the container; of several the directory. Empty is below /vault, by the name.",
     )
     mount = ChoiceField(label="What is mounted", required=False, choices=Mount.choices)
     file_mode = forms.TypedChoiceField(
@@ -172,7 +172,11 @@ class TargetForm(PlaceForm):
         if values.get("path") is None:
             return
         whole = values.get("mount") != Mount.FILE
-        typed = values["path"] or naming.derive_path(*self.suggested)
+        one = naming.derive_path(*self.suggested)
+        typed = values["path"] or one
+        # What the form suggests for one file nobody chose for several.
+        if self.several and typed == one:
+            typed = naming.derive_directory(self.suggested[0])
         try:
             values["path"] = paths.clean(typed, several=self.several, whole=whole)
         except forms.ValidationError as error:
