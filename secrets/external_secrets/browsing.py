@@ -176,7 +176,7 @@ def knows(access: Access, state: InventoryState, key: str) -> bool | None:
         return True
     if state.error:
         return None
-    if state.read_at is None:
+    if state.read_at is None or state.truncated:
         return _ask(access, key)
     if key.startswith("arn:"):
         account = ":".join(key.split(":")[:5]) + ":"

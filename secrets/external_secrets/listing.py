@@ -164,14 +164,19 @@ def judge(access: Access, place: placing.Place | None, listed: Listed, usual: di
     if known is None:
         return
     for line in right:
-        if line.key not in known:
+        if line.key in known:
+            continue
+        # Of another account's nothing is listed.
+        if ":" in line.key:
             line.warning = f"{access} lists no such name."
+        else:
+            line.error = line.error or f"There is no secret named {line.key} in {access}."
 
 
 def _known(access: Access, keys: set[str]) -> set[str] | None:
     """Return which of the names the access lists, None when nothing can be said."""
     state = browsing.state_of(access)
-    if state.read_at is None or state.error:
+    if state.read_at is None or state.error or state.truncated:
         return None
     entries = InventoryEntry.objects.filter(access=access)
     found = set(entries.filter(name__in=keys).values_list("name", flat=True))

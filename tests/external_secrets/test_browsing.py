@@ -179,6 +179,14 @@ class TestKnows:
         assert browsing.knows(access, self.state(access), "a") is True
         assert browsing.knows(access, self.state(access), "b") is None
 
+    def test_of_names_that_were_not_kept_the_manager_is_asked(self, access, fill, manager):
+        fill("a")
+        InventoryState.objects.update(truncated=True)
+        manager.entries = [entry("a"), entry("b")]
+
+        assert browsing.knows(access, self.state(access), "b") is True
+        assert browsing.knows(access, self.state(access), "c") is False
+
     def test_before_the_first_reading_the_manager_is_asked(self, access, manager):
         manager.entries = [entry("a")]
 

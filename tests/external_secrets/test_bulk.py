@@ -126,14 +126,31 @@ class TestThePage:
         assert "A=prod/a\nLOG_LEVEL=prod/a\n2B=prod/a" in response.content.decode()
         assert not ExternalSecret.objects.exists()
 
-    def test_a_name_that_is_not_known_is_a_warning(self, post, fill):
+    def test_a_name_that_is_not_there_is_an_error_as_in_the_form_of_one(self, post, fill):
         fill("prod/a")
 
         shown = post("A=prod/nope", "?preview=1", {"HX-Request": "true"}).content.decode()
         response = post("A=prod/nope")
 
-        assert "aws lists no such name." in shown
+        assert "There is no secret named prod/nope in aws." in shown
         assert "<html" not in shown
+        assert response.status_code == 422
+        assert not ExternalSecret.objects.exists()
+
+    def test_of_another_accounts_secret_nothing_is_known(self, post, fill):
+        fill("prod/a")
+        elsewhere = "arn:aws:secretsmanager:eu-west-3:999999999999:secret:shared-AbCdEf"
+
+        shown = post(f"A={elsewhere}", "?preview=1", {"HX-Request": "true"}).content.decode()
+
+        assert "aws lists no such name." in shown
+
+    def test_of_an_inventory_that_was_cut_nothing_is_known_either(self, post, fill):
+        fill("prod/a")
+        InventoryState.objects.update(truncated=True)
+
+        response = post("A=prod/nope")
+
         assert response.status_code == 302
 
     def test_while_nothing_was_read_nothing_is_said_of_names(self, post, access):
@@ -161,7 +178,7 @@ class TestThePage:
         assert not ExternalSecret.objects.exists()
 
     def test_the_number_of_queries_does_not_grow(self, post, fill, django_assert_max_num_queries):
-        fill("prod/a")
+        fill(*(f"prod/{number}" for number in range(1000)))
         lines = "\n".join(f"V{number}=prod/{number}" for number in range(1000))
 
         with django_assert_max_num_queries(45):
