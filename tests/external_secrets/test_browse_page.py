@@ -133,9 +133,10 @@ class TestTheList:
         self, browse, sign_in, devops, access, service, fill
     ):
         fill("prod/shop/database")
-        row = browse({"q": "prod/shop/database#password"}).context["rows"][0]
+        page = browse({"q": "prod/shop/database#password"}).content.decode()
+        (link,) = re.findall(r'href="([^"]+)" data-link', page)
 
-        form = sign_in(devops).get(row["link"]).context["form"]
+        form = sign_in(devops).get(html.unescape(link)).context["form"]
 
         assert (form["key"].value(), form["json_field"].value()) == ("prod/shop/database", "password")
         assert form["variable"].value() == "DATABASE_PASSWORD"
