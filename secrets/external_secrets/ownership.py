@@ -163,6 +163,14 @@ def read(kind: str, manifest: dict[str, Any]) -> Live:
     )
 
 
+def read_one(door: Door, place: Place) -> Live | None:
+    """Return a workload as it is now, None when it is gone. Listing is what the console is allowed to anyway."""
+    kind, namespace, name = place
+    api_version = next(api for api, known in KINDS if known == kind)
+    there = door.list_all(api_version, kind, namespace)
+    return next((read(kind, item) for item in there if item["metadata"]["name"] == name), None)
+
+
 def read_all(door: Door) -> dict[Place, Live]:
     """Return every workload of the cluster with three requests; the cluster's own namespaces are left out."""
     return {

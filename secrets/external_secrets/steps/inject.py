@@ -6,7 +6,7 @@ from clusters import addons, applying, kubernetes
 from clusters.models import Cluster, Service
 from external_secrets import ownership, wanted, workloads
 from external_secrets.models import ExternalSecret
-from external_secrets.ownership import Live, Place
+from external_secrets.ownership import Live, Place, Slot
 from external_secrets.steps import holding, observe, obstacles, prune, restart, results, state, targets
 from external_secrets.steps.results import Result
 from external_secrets.wanted import Form, Wanted
@@ -262,11 +262,7 @@ def _send(
 
     :raises Conflict: others own more than that
     """
-    hollow = environment.hollow - {one.slot for one in fits}
-    if hollow:
-        # Its first manager still has the name, and an entry without a value would stay.
-        revision = environment.manifest["metadata"]["resourceVersion"]
-        run.door.merge(workloads.without(place, hollow, revision))
+    _empty(run, place, environment, {one.slot for one in fits})
     try:
         run.door.apply(body)
     except kubernetes.Conflict as error:
@@ -276,3 +272,24 @@ def _send(
         if not may and not run.decided(seen):
             raise
         run.door.apply(body, force=True)
+
+
+def _empty(run: addons.Run, place: Place, environment: Live, kept: set[Slot]) -> None:
+    """Remove whole what was taken over and is not wanted any more.
+
+    Its first manager still has the name, and an entry without a value would stay. The workload is read anew when
+    somebody, if only its controller, writes to it meanwhile.
+    """
+    for left in reversed(range(restart.ATTEMPTS)):
+        hollow = environment.hollow - kept
+        if not hollow:
+            return
+        revision = environment.manifest["metadata"]["resourceVersion"]
+        try:
+            run.door.merge(workloads.without(place, hollow, revision))
+            return
+        except kubernetes.Changed:
+            again = ownership.read_one(run.door, place)
+            if not left or again is None:
+                raise
+            environment = again

@@ -138,13 +138,10 @@ def _try(run: addons.Run, place: Place, environment: Live, links: list[ExternalS
         try:
             _write(run, place, environment, to_be, sorted(link.title for link in links))
         except kubernetes.Changed:
-            kind, namespace, name = place
-            # Listing is what the console is allowed to anyway.
-            there = run.door.list_all(workloads.API_VERSIONS[kind], kind, namespace)
-            found = [item for item in there if item["metadata"]["name"] == name]
-            if not found:
+            again = ownership.read_one(run.door, place)
+            if again is None:
                 return False
-            environment = ownership.read(kind, found[0])
+            environment = again
         else:
             return True
     return False

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from clusters import addons
-from external_secrets import services
+from external_secrets import services, workloads
 from external_secrets.models import ExternalSecret
 from external_secrets.steps import ApplyExternalSecrets, Inject, Observe
 from sandbox.kubernetes.operations import Options
@@ -376,6 +376,36 @@ class TestTakenOver:
         containers = pod_of(kube.get("Deployment", "old", "shop"))["containers"]
         assert containers[0]["env"] == [{"name": "LOG_LEVEL", "value": "info"}]
         assert kube.list("ExternalSecret") == []
+
+    def test_it_leaves_also_while_somebody_writes_to_the_workload(
+        self, kube, operator, link, bring, run, devops, theirs, monkeypatch
+    ):
+        one = link(service=theirs)
+        bring()
+        self.take(run)
+        services.unlink(link=change(one), by=devops)
+        without, written = workloads.without, []
+
+        def late(*arguments):
+            if not written:
+                live = copy.deepcopy(kube.get("Deployment", "old", "shop"))
+                live["spec"]["replicas"] = live["spec"].get("replicas", 1) + 1
+                resource = kube.store.by_kind("Deployment")
+                written.append(
+                    kube.api.operations.replace(
+                        resource, "shop", "old", live, Options(manager="kubectl-edit")
+                    )
+                )
+            return without(*arguments)
+
+        monkeypatch.setattr(workloads, "without", late)
+
+        _, failure = bring()
+
+        assert failure is None
+        assert written, "somebody did write"
+        containers = pod_of(kube.get("Deployment", "old", "shop"))["containers"]
+        assert containers[0]["env"] == [{"name": "LOG_LEVEL", "value": "info"}]
 
     def test_a_mount_is_not_taken_over_by_any_decision(self, kube, operator, link, bring, run, cluster):
         kube.load([rich()])
