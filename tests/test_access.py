@@ -73,3 +73,17 @@ def test_another_organizations_objects_are_not_found(world, organization, outsid
             statuses[name] = ask(client, name, url)
 
     assert set(statuses.values()) == {404}
+
+
+WRITING = sorted(name for name in PAGES if "POST" in VIEWS[name].callback.methods)
+
+
+@pytest.mark.parametrize("name", WRITING)
+def test_a_form_is_refused_as_its_page_is(name, world, client, outsider, viewer):
+    client.force_login(outsider)
+    from_outside = client.post(world.url(name)).status_code
+    client.force_login(viewer)
+    from_a_viewer = client.post(world.url(name)).status_code
+
+    assert from_outside == 404
+    assert from_a_viewer == 403 or roles.allows(Role.VIEWER, PAGES[name])
