@@ -1,4 +1,4 @@
-"""The one door: every page of an organization is an `org_view`."""
+"""The one door: every page of an organization is an `org_view`, and every call of the API goes through `enter`."""
 
 import functools
 from collections.abc import Callable
@@ -12,8 +12,14 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django_htmx.middleware import HtmxDetails
 
+from accounts.audit import origin
+from accounts.audit import services as audit
+from accounts.authority import Authority
+from accounts.organizations import entering
 from accounts.organizations.models import Membership, Organization, User
 from accounts.roles import Permission, who_may
+from accounts.sign_in import rules, sudo
+from accounts.tokens.models import ApiToken
 
 
 class OrgRequest(HttpRequest):
@@ -23,10 +29,12 @@ class OrgRequest(HttpRequest):
     htmx: HtmxDetails
     organization: Organization
     membership: Membership
-
-    def allows(self, permission: Permission) -> bool:
-        """Tell whether the member holds another permission."""
-        return self.membership.allows(permission)
+    # What the one who asks may do: the member's, and with an API token what the token may as well.
+    authority: Authority
+    # The API token that was shown, or None in the console.
+    token: ApiToken | None
+    # Tells whether another permission is held: `request.allows(permission, cluster=…, namespace=…, secret=…)`.
+    allows: Callable[..., bool]
 
 
 class Refused(PermissionDenied):
@@ -59,25 +67,90 @@ def sign_in_again(request: HttpRequest) -> HttpResponse:
     return redirect(url)
 
 
-def _enter(request: HttpRequest, org: str, permission: Permission) -> None:
-    memberships = Membership.objects.select_related("organization")
-    membership = memberships.filter(user=cast(User, request.user), organization__slug=org).first()
+def enter(
+    request: HttpRequest,
+    org: str,
+    permission: Permission,
+    *,
+    cluster: str | None,
+    token: ApiToken | None = None,
+) -> Membership:
+    """Let a member in and note who it is, on the request and for the audit log.
+
+    :raises Http404: no member of that organization, or nothing of that cluster may be seen
+    :raises Refused: a member without the permission
+    """
+    membership = entering.find(cast(User, request.user), org)
     if membership is None:
         raise Http404
-    if not isinstance(permission, Permission) or not membership.allows(permission):
-        raise Refused(permission)
-    membership.user = request.user  # type: ignore[assignment]
+    authority = membership.authority
+    if token is not None:
+        token.membership = membership
+        authority = token.authority
     request.membership = membership  # type: ignore[attr-defined]
     request.organization = membership.organization  # type: ignore[attr-defined]
-    request.allows = membership.allows  # type: ignore[attr-defined]
+    request.authority = authority  # type: ignore[attr-defined]
+    request.token = token  # type: ignore[attr-defined]
+    request.allows = authority.allows  # type: ignore[attr-defined]
+    origin.entered(
+        organization_id=membership.organization_id,
+        user_id=membership.user_id,
+        roles=membership.role_names,
+        token=f"{token.name} ({token.prefix})" if token else "",
+    )
+    entering.seen(membership)
+    require(request, permission, cluster=cluster)
+    return membership
+
+
+def require(
+    request: HttpRequest,
+    permission: Permission,
+    *,
+    cluster: str | None = None,
+    namespace: str | None = None,
+    secret: str | None = None,
+) -> None:
+    """Refuse, and write down the refusal, unless the one who asks may do something in a place.
+
+    :raises Http404: the place is one of which nothing may be seen
+    :raises Refused: it may be seen, but not that done
+    """
+    authority: Authority = request.authority  # type: ignore[attr-defined]
+    if not isinstance(permission, Permission):
+        raise PermissionDenied
+    if authority.allows(permission, cluster=cluster, namespace=namespace, secret=secret):
+        return
+    if authority.allows(permission) and not authority.allows(
+        Permission.CLUSTER_VIEW, cluster=cluster, namespace=namespace
+    ):
+        raise Http404
+    _write_down(request, permission)
+    raise Refused(permission)
+
+
+def _write_down(request: HttpRequest, permission: Permission) -> None:
+    match = request.resolver_match
+    audit.record(
+        organization=request.organization,  # type: ignore[attr-defined]
+        by=cast(User, request.user),
+        action="access.refused",
+        target=request.membership,  # type: ignore[attr-defined]
+        details={
+            "permission": permission.value,
+            "method": request.method,
+            "page": match.view_name if match else "",
+        },
+    )
 
 
 def org_view[**P](
-    permission: Permission, *, methods: tuple[str, ...] = ("GET", "HEAD")
+    permission: Permission, *, methods: tuple[str, ...] = ("GET", "HEAD"), dangerous: bool = False
 ) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
     """Let in members with the permission: 404 for outsiders, 403 for other members, login for strangers.
 
-    The URL's `org` is taken out of the arguments; the view gets an `OrgRequest`.
+    A page whose URL names a cluster asks for the permission on that cluster. `dangerous` pages ask for a fresh proof
+    of who it is (sudo mode). The URL's `org` is taken out of the arguments; the view gets an `OrgRequest`.
     """
 
     def decorate(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -85,13 +158,18 @@ def org_view[**P](
         def door(request: HttpRequest, org: str, *args: Any, **kwargs: Any) -> HttpResponse:
             if not request.user.is_authenticated:
                 return sign_in_again(request)
-            _enter(request, org, permission)
+            membership = enter(request, org, permission, cluster=kwargs.get("cluster"))
+            if missing := rules.unmet(request, membership):
+                return missing
             if request.method not in methods:
                 return HttpResponseNotAllowed(methods)
+            if dangerous and not sudo.is_on(request):
+                return sudo.ask(request, _way_back(request))
             return view(request, *args, **kwargs)
 
         door.required_permission = permission  # type: ignore[attr-defined]
         door.methods = methods  # type: ignore[attr-defined]
+        door.dangerous = dangerous  # type: ignore[attr-defined]
         return door
 
     return decorate

@@ -1,7 +1,18 @@
 """The app's models, each beside its resource."""
 
 from accounts.audit.models import AuditEvent
-from accounts.organizations.models import Membership, Organization, User
+from accounts.invitations.models import Invitation
+from accounts.organizations.models import CustomRole, Membership, Organization, User
 from accounts.querysets import OwnedQuerySet
+from accounts.tokens.models import ApiToken
 
-__all__ = ["AuditEvent", "Membership", "Organization", "OwnedQuerySet", "User"]
+__all__ = [
+    "ApiToken",
+    "AuditEvent",
+    "CustomRole",
+    "Invitation",
+    "Membership",
+    "Organization",
+    "OwnedQuerySet",
+    "User",
+]

@@ -4,18 +4,26 @@ from typing import Any, ClassVar, Self
 
 from django.db import models
 
+from accounts.authority import Authority, Paths
 from accounts.organizations.models import Organization
+from accounts.roles import Permission
 
 
 class OwnedQuerySet[M: models.Model](models.QuerySet[M]):
-    """Rows that belong to an organization. Views start every query here."""
+    """Rows that belong to an organization. Views start every query with `within`."""
 
     # The lookup from this model to its organization.
     owner_path: ClassVar[str] = "organization"
+    # Those to what roles are limited by.
+    paths: ClassVar[Paths] = Paths()
 
     def owned_by(self, organization: Organization) -> Self:
         """Keep the rows of one organization."""
         return self.filter(**{self.owner_path: organization})
+
+    def within(self, organization: Organization, authority: Authority, permission: Permission) -> Self:
+        """Keep the rows of one organization on which somebody may do something."""
+        return self.owned_by(organization).filter(authority.limit(permission, self.paths))
 
     def update(self, **values: Any) -> int:
         """Update rows; fields that are encrypted to their row can only be written by `save()`."""

@@ -23,6 +23,10 @@ class Permission(StrEnum):
     DEPLOY_VIEW = "deploy:view"
     DEPLOY_RUN = "deploy:run"
     MEMBER_MANAGE = "member:manage"
+    ROLE_MANAGE = "role:manage"
+    TOKEN_MANAGE = "token:manage"
+    AUDIT_MANAGE = "audit:manage"
+    NOTIFICATION_MANAGE = "notification:manage"
     ORGANIZATION_MANAGE = "organization:manage"
 
     @property
@@ -46,9 +50,38 @@ SENTENCES: dict[Permission, str] = {
     Permission.EXTERNAL_SECRET_MANAGE: "Link secrets to services and remove links",
     Permission.DEPLOY_VIEW: "See deploys and their logs",
     Permission.DEPLOY_RUN: "Deploy a cluster",
-    Permission.MEMBER_MANAGE: "Add, change and remove members",
-    Permission.ORGANIZATION_MANAGE: "Change and delete the organization",
+    Permission.MEMBER_MANAGE: "Invite, change and remove members",
+    Permission.ROLE_MANAGE: "Make, change and remove custom roles",
+    Permission.TOKEN_MANAGE: "Make and revoke the organization's API tokens",
+    Permission.AUDIT_MANAGE: "Set how long the audit log is kept and where it is forwarded",
+    Permission.NOTIFICATION_MANAGE: "Set who is told of deploys, failures and expiring credentials",
+    Permission.ORGANIZATION_MANAGE: "Change, hand over and delete the organization, and how its members sign in",
 }
+
+# What a role that is limited to clusters may hold: everything else concerns the whole organization.
+OF_A_CLUSTER = frozenset(
+    {
+        Permission.CLUSTER_VIEW,
+        Permission.CLUSTER_MANAGE,
+        Permission.ACCESS_VIEW,
+        Permission.ACCESS_MANAGE,
+        Permission.SECRET_BROWSE,
+        Permission.EXTERNAL_SECRET_VIEW,
+        Permission.EXTERNAL_SECRET_MANAGE,
+        Permission.DEPLOY_VIEW,
+        Permission.DEPLOY_RUN,
+    }
+)
+# What a role that is limited to namespaces, or to names of secrets, may hold: a deploy and its log, an access and a
+# cluster's settings concern every namespace.
+OF_A_NAMESPACE = frozenset(
+    {
+        Permission.CLUSTER_VIEW,
+        Permission.SECRET_BROWSE,
+        Permission.EXTERNAL_SECRET_VIEW,
+        Permission.EXTERNAL_SECRET_MANAGE,
+    }
+)
 
 
 class Role(models.TextChoices):

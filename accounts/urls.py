@@ -1,11 +1,10 @@
-from django.urls import path
+"""The pages of people and the audit log, each beside its resource."""
 
-from accounts.audit import views as audit
-from accounts.organizations import views as organizations
+from accounts.audit import urls as audit
+from accounts.organizations import urls as organizations
 
 app_name = "accounts"
 urlpatterns = [
-    path("", organizations.organization, name="organization"),
-    path("team/", organizations.team, name="team"),
-    path("audit/", audit.log, name="audit"),
+    *organizations.paths,
+    *audit.paths,
 ]

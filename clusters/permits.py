@@ -13,7 +13,9 @@ def why_not(deploy: Deploy) -> addons.StepFailed | None:
     membership = Membership.objects.filter(
         organization=deploy.cluster.organization_id, user=deploy.by_id, user__is_active=True
     ).first()
-    if membership is not None and membership.allows(NEEDED[Deploy.Kind(deploy.kind)]):
+    if membership is not None and membership.allows(
+        NEEDED[Deploy.Kind(deploy.kind)], cluster=deploy.cluster.name
+    ):
         return None
     return addons.StepFailed(
         f"{deploy.by_name} may no longer deploy this cluster.", "Somebody who may has to ask for it anew."

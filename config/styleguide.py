@@ -88,7 +88,7 @@ def _shell() -> dict[str, Any]:
     return {
         "organization": organizations[0],
         "organizations": organizations,
-        "membership": SimpleNamespace(get_role_display="Owner"),
+        "membership": SimpleNamespace(role_names="Owner"),
         "user": SimpleNamespace(initials="MR", email="marie@example.com", name="Marie Rey"),
         "nav": nav,
     }

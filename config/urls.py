@@ -5,8 +5,8 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from accesses.setup import cloudformation, google_script
 from accesses.views import setup
-from accounts import sign_in_urls as sign_in
 from accounts.organizations import views as organizations
+from accounts.sign_in import urls as sign_in
 from config import health, palette, theme
 
 handler500 = "config.errors.server_error"

@@ -9,9 +9,9 @@ from django.db.models import Count, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from accounts.encryption import EncryptedJSONField
 from accounts.models import Organization, OwnedQuerySet
 from accounts.naming import name_rule
-from credentials.encryption import EncryptedJSONField
 
 # A credential that is older, and that nothing uses, is better deleted.
 OLD = datetime.timedelta(days=90)

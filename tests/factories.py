@@ -33,7 +33,7 @@ def make_organization(**fields: Any) -> Organization:
 def make_member(organization: Organization, role: str, **fields: Any) -> User:
     fields.setdefault("name", f"{role.title()} of {organization.name}")
     user = make_user(**fields)
-    Membership.objects.create(organization=organization, user=user, role=role)
+    Membership.objects.create(organization=organization, user=user, roles=[role])
     return user
 
 

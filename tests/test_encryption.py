@@ -7,8 +7,8 @@ from django.db.models import F
 from django.db.models.functions import Concat
 from encrypted_model_fields.fields import encrypt_str
 
+from accounts.encryption import Unreadable
 from clusters.models import Cluster
-from credentials.encryption import Unreadable
 from tests import factories
 
 pytestmark = pytest.mark.django_db

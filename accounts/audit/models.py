@@ -24,11 +24,15 @@ class AuditEvent(models.Model):
     at = models.DateTimeField()
     actor_id = models.CharField(max_length=40, blank=True)
     actor_name = models.CharField(max_length=160)
-    role = models.CharField(max_length=16, blank=True)
+    role = models.CharField(max_length=160, blank=True)
+    # The API token that was shown, by its name and beginning.
+    token = models.CharField(max_length=100, blank=True)
     action = models.CharField(max_length=60)
     target_type = models.CharField(max_length=40)
     target_id = models.CharField(max_length=40)
     target_name = models.CharField(max_length=260)
+    # The cluster that the target is or belongs to, by its name.
+    cluster = models.CharField(max_length=40, blank=True)
     details = models.JSONField(default=dict)
     origin = models.CharField(max_length=16)
     address = models.CharField(max_length=45, blank=True)

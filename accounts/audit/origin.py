@@ -1,6 +1,7 @@
 """Where a change comes from, known to the audit log without passing it through every function."""
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -8,12 +9,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The console, the worker or the command line, and the request when there was one."""
+    """The console, the API, the worker or the command line, and the request when there was one.
+
+    The door adds whose roles were looked at (`user_id` in `organization_id`), and the API token that was shown.
+    """
 
     kind: str = "cli"
     address: str = ""
     user_agent: str = ""
     request_id: str = ""
+    organization_id: int | None = None
+    user_id: int | None = None
+    roles: str = ""
+    token: str = ""
 
 
 COMMAND_LINE = Origin()
@@ -32,6 +40,21 @@ def of_request(*, address: str, user_agent: str, request_id: str) -> Iterator[No
         yield
     finally:
         _current.reset(token)
+
+
+def entered(*, organization_id: int, user_id: int, roles: str, token: str = "") -> None:
+    """Note as whom the request came through the door; an API token makes it a request of the API."""
+    here = current()
+    _current.set(
+        dataclasses.replace(
+            here,
+            kind="api" if token else here.kind,
+            organization_id=organization_id,
+            user_id=user_id,
+            roles=roles,
+            token=token,
+        )
+    )
 
 
 @contextlib.contextmanager

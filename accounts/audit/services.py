@@ -17,11 +17,14 @@ _HASHED = (
     "sequence", "actor_id", "actor_name", "role", "action", "target_type", "target_id", "target_name",
     "details", "origin", "address", "user_agent", "request_id", "previous_hash",
 )  # fmt: skip
+# Came later: hashed where they say something, so that older events keep their hash.
+_HASHED_IF_SET = ("token", "cluster")
 
 
 def digest(event: AuditEvent) -> str:
     """Return the SHA-256 of an event's content and its predecessor's hash, in hexadecimal."""
     content = {name: getattr(event, name) for name in _HASHED}
+    content |= {name: value for name in _HASHED_IF_SET if (value := getattr(event, name))}
     content |= {"organization": event.organization_id, "at": event.at.isoformat(timespec="microseconds")}
     return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
@@ -49,11 +52,13 @@ def record(
         at=timezone.now(),
         actor_id=str(by.pk) if by else "",
         actor_name=str(by) if by else "Keyhaven",
-        role=_role(organization, by),
+        role=_roles(organization, by)[:160],
+        token=here.token,
         action=action,
         target_type=target._meta.model_name or "",
         target_id=str(target.pk),
         target_name=str(target)[:260],
+        cluster=_cluster(target),
         details=details or {},
         origin=here.kind,
         address=here.address,
@@ -66,13 +71,21 @@ def record(
     return event
 
 
-def _role(organization: Organization, by: User | None) -> str:
+def _roles(organization: Organization, by: User | None) -> str:
+    """Return the roles of the actor in words; the door has read those of the one who asks."""
     if by is None:
         return ""
-    return (
-        Membership.objects.filter(organization=organization, user=by).values_list("role", flat=True).first()
-        or ""
-    )
+    here = origin.current()
+    if (here.organization_id, here.user_id) == (organization.pk, by.pk):
+        return here.roles
+    membership = Membership.objects.filter(organization=organization, user=by).first()
+    return membership.role_names if membership else ""
+
+
+def _cluster(target: models.Model) -> str:
+    """Return the name of the cluster that a target is or belongs to, or nothing."""
+    cluster = target if target._meta.model_name == "cluster" else getattr(target, "cluster", None)
+    return str(getattr(cluster, "name", ""))[:40]
 
 
 @dataclass(frozen=True, slots=True)

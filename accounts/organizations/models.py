@@ -1,13 +1,18 @@
 """Users, organizations and memberships."""
 
+import uuid
 from typing import Any, ClassVar, Self
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.postgres.fields import ArrayField
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Lower
+from django.utils.functional import cached_property
 
-from accounts import roles
+from accounts.authority import Authority, Grant, Scope, built_in
+from accounts.roles import Permission, Role
 
 slug_rule = RegexValidator(
     r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z", "Use lower-case letters, digits and hyphens, at most 63."
@@ -28,11 +33,12 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser):
-    """A person, who signs in with an e-mail address."""
+    """A person, who signs in with an e-mail address; or a machine, which acts by an organization's API token alone."""
 
     email = models.EmailField(unique=True)
     name = models.CharField(max_length=120)
     is_active = models.BooleanField(default=True)
+    is_machine = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     USERNAME_FIELD = "email"
@@ -61,6 +67,12 @@ class Organization(models.Model):
 
     name = models.CharField(max_length=80)
     slug = models.CharField(max_length=63, unique=True, validators=[slug_rule])
+    # Members sign in with a second factor, or a passkey, or are let in no further than to set one up.
+    second_factor_required = models.BooleanField(default=False)
+    # Members sign in through the organization's identity provider (`identity_provider`); owners may also without.
+    sso_required = models.BooleanField(default=False)
+    # How many days audit events are kept; None is for ever.
+    audit_days = models.PositiveIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = OrganizationQuerySet.as_manager()
@@ -74,23 +86,79 @@ class Organization(models.Model):
         return "".join(word[0] for word in self.name.split()[:2]).upper()
 
 
+class CustomRole(models.Model):
+    """A role that an organization made: permissions, perhaps limited to clusters, namespaces and names of secrets.
+
+    The three limits are as in `accounts.authority.Scope`. A limited role holds only what makes sense there:
+    `roles.OF_A_CLUSTER`, `roles.OF_A_NAMESPACE`.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="custom_roles")
+    name = models.CharField(max_length=40)
+    description = models.CharField(max_length=200, blank=True)
+    permissions = ArrayField(models.CharField(max_length=40), default=list)
+    clusters = ArrayField(models.CharField(max_length=63), default=list, blank=True)
+    namespaces = ArrayField(models.CharField(max_length=63), default=list, blank=True)
+    prefixes = ArrayField(models.CharField(max_length=200), default=list, blank=True)
+    version = models.PositiveIntegerField(default=1)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint("organization", Lower("name"), name="custom_role_name_is_unique")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def grant(self) -> Grant:
+        """What this role allows, and where."""
+        scope = Scope(tuple(self.clusters), tuple(self.namespaces), tuple(self.prefixes))
+        return Grant(self.name, frozenset(self.permissions), scope)
+
+
 class Membership(models.Model):
-    """A person in an organization, with one of the built-in roles."""
+    """A person in an organization, with one or several roles: built-in ones by their word, and custom ones."""
 
     organization = models.ForeignKey(Organization, models.CASCADE, related_name="memberships")
     user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
-    role = models.CharField(max_length=16, choices=roles.Role)
+    roles = ArrayField(models.CharField(max_length=16, choices=Role), default=list, blank=True)
+    custom_roles = models.ManyToManyField(CustomRole, related_name="memberships", blank=True)
+    # When the person last asked for anything here, to within five minutes.
+    last_active_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["organization", "user"], name="one_membership_per_person"),
-            models.CheckConstraint(condition=Q(role__in=roles.Role.values), name="membership_role_is_known"),
+            models.CheckConstraint(
+                condition=Q(roles__contained_by=list(Role.values)), name="membership_roles_are_known"
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.user} ({self.get_role_display()})"
+        return f"{self.user} ({self.role_names})"
 
-    def allows(self, permission: roles.Permission) -> bool:
-        """Tell whether this member holds a permission."""
-        return roles.allows(self.role, permission)
+    @cached_property
+    def authority(self) -> Authority:
+        """What this member may do, and where."""
+        custom = [role.grant for role in self.custom_roles.all()]
+        return Authority(((*(built_in(role) for role in self.roles), *custom),))
+
+    @property
+    def role_names(self) -> str:
+        """The roles in words, strongest first."""
+        return ", ".join(grant.role for grant in self.authority.layers[0]) or "No role"
+
+    @property
+    def is_owner(self) -> bool:
+        return Role.OWNER in self.roles
+
+    def allows(
+        self, permission: Permission, cluster: str | None = None, namespace: str | None = None
+    ) -> bool:
+        """Tell whether this member holds a permission, somewhere or in a place."""
+        return self.authority.allows(permission, cluster=cluster, namespace=namespace)

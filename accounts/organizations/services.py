@@ -11,7 +11,7 @@ from accounts.roles import Role
 def create(*, name: str, slug: str, by: User) -> Organization:
     """Create an organization and make its creator the owner."""
     organization = Organization.objects.create(name=name, slug=slug)
-    Membership.objects.create(organization=organization, user=by, role=Role.OWNER)
+    Membership.objects.create(organization=organization, user=by, roles=[Role.OWNER])
     audit.record(organization=organization, by=by, action="organization.created", target=organization)
     return organization
 
@@ -22,12 +22,12 @@ def add_member(*, organization: Organization, user: User, role: Role, by: User) 
 
     :raises IntegrityError: that person is a member already
     """
-    membership = Membership.objects.create(organization=organization, user=user, role=role)
+    membership = Membership.objects.create(organization=organization, user=user, roles=[role])
     audit.record(
         organization=organization,
         by=by,
         action="member.added",
         target=membership,
-        details={"email": user.email, "role": role.value},
+        details={"email": user.email, "roles": [role.value]},
     )
     return membership

@@ -28,7 +28,11 @@ def organization(request: OrgRequest) -> HttpResponse:
 @org_view(Permission.MEMBER_VIEW)
 def team(request: OrgRequest) -> HttpResponse:
     """List the members, and what each role may do."""
-    members = Membership.objects.filter(organization=request.organization).select_related("user")
+    members = (
+        Membership.objects.filter(organization=request.organization)
+        .select_related("user")
+        .prefetch_related("custom_roles")
+    )
     matrix = {
         "roles": [str(role.label) for role in Role],
         "rows": [

@@ -5,9 +5,9 @@ from typing import Any
 
 from django.db import models
 
+from accounts.encryption import EncryptedTextField
 from accounts.models import Organization, OwnedQuerySet, User
 from accounts.naming import name_rule
-from credentials.encryption import EncryptedTextField
 from credentials.models import CloudCredential
 
 

@@ -6,10 +6,10 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
+from accounts.encryption import EncryptedJSONField
 from accounts.models import OwnedQuerySet, User
 from accounts.naming import name_rule
 from clusters.models import Cluster
-from credentials.encryption import EncryptedJSONField
 from credentials.models import CloudCredential
 
 

@@ -27,7 +27,7 @@ def test_the_first_owner_is_made(typed):
     create()
 
     membership = Membership.objects.get()
-    assert (membership.user.email, membership.role) == ("marie@acme.example", "owner")
+    assert (membership.user.email, membership.roles) == ("marie@acme.example", ["owner"])
     assert membership.user.check_password("a long and unusual password")
     assert AuditEvent.objects.get().action == "organization.created"
 

@@ -7,10 +7,10 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from accounts.encryption import Unreadable
 from accounts.models import AuditEvent
 from credentials import clouds, services
 from credentials.clouds import errors, policies
-from credentials.encryption import Unreadable
 from credentials.models import CloudCredential
 from tests import factories
 

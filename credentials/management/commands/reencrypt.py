@@ -6,7 +6,7 @@ from django.apps import apps
 from django.core.management.base import BaseCommand
 from django.db import models, transaction
 
-from credentials.encryption import EncryptedTextField
+from accounts.encryption import EncryptedTextField
 
 
 def encrypted_fields(model: type[models.Model]) -> list[str]:

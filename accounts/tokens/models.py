@@ -1,0 +1,62 @@
+"""The API token."""
+
+import uuid
+from typing import Self
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.utils import timezone
+
+from accounts.authority import Authority, built_in
+from accounts.organizations.models import CustomRole, Membership, Organization
+from accounts.roles import Role
+
+
+class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
+    def owned_by(self, organization: Organization) -> Self:
+        return self.filter(membership__organization=organization)
+
+    def usable(self) -> Self:
+        """Keep what is neither revoked nor expired."""
+        return self.filter(revoked_at=None).exclude(expires_at__lte=timezone.now())
+
+
+class ApiToken(models.Model):
+    """A token for the API; of its value only a hash is kept, and the beginning to know it by.
+
+    A person's acts as that member, within the token's own roles. An organization's acts as a machine, a member of
+    its own (`user.is_machine`), so that nothing depends on who made it.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    membership = models.ForeignKey(Membership, models.CASCADE, related_name="tokens")
+    name = models.CharField(max_length=80)
+    # What is shown: the value's beginning, for example `khp_3fA9…`.
+    prefix = models.CharField(max_length=16)
+    # SHA-256 of the whole value, which is random: no salt, no stretching.
+    digest = models.CharField(max_length=64, unique=True)
+    roles = ArrayField(models.CharField(max_length=16, choices=Role), default=list, blank=True)
+    custom_roles = models.ManyToManyField(CustomRole, related_name="tokens", blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True)
+    last_used_from = models.CharField(max_length=45, blank=True)
+    created_by = models.CharField(max_length=160)
+    created_at = models.DateTimeField(auto_now_add=True)
+    revoked_at = models.DateTimeField(null=True)
+    revoked_by = models.CharField(max_length=160, blank=True)
+
+    objects = ApiTokenQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def authority(self) -> Authority:
+        """What the member may do, as far as one of the token's roles allows it too."""
+        if self.membership.user.is_machine:
+            return self.membership.authority
+        own = [built_in(role) for role in self.roles] + [role.grant for role in self.custom_roles.all()]
+        return self.membership.authority.narrowed_by(own)
