@@ -6,6 +6,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from accesses.setup import cloudformation, google_script
 from accesses.views import setup
 from accounts.organizations import views as organizations
+from accounts.profile import urls as profile
 from accounts.sign_in import urls as sign_in
 from config import health, palette, theme
 
@@ -27,6 +28,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"setup/{google_script.FILE}", setup.script, name="setup_google_script"),
     path("theme/", theme.choose, name="theme"),
     path("accounts/", include(sign_in.urlpatterns)),
+    path("account/", include(profile.urlpatterns)),
     path("o/<slug:org>/", include(organization_urls)),
 ]
 
