@@ -2,13 +2,12 @@
 
 import functools
 import operator
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 
 from django.db.models import Q
 
+from accounts import patterns
 from accounts.roles import PERMISSIONS, Permission, Role
 
 
@@ -41,8 +40,8 @@ class Scope:
 EVERYWHERE = Scope()
 
 
-def _matches(patterns: tuple[str, ...], name: str | None) -> bool:
-    return not patterns or name is None or any(fnmatchcase(name, pattern) for pattern in patterns)
+def _matches(allowed: tuple[str, ...], name: str | None) -> bool:
+    return not allowed or name is None or any(patterns.matches(pattern, name) for pattern in allowed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,5 +151,4 @@ def _inside(scope: Scope, paths: Paths) -> Q:
 def _glob(path: str, pattern: str) -> Q:
     if "*" not in pattern:
         return Q(**{path: pattern})
-    pieces = [re.escape(piece) for piece in pattern.split("*")]
-    return Q(**{f"{path}__regex": f"^{'.*'.join(pieces)}$"})
+    return Q(**{f"{path}__regex": patterns.expression(pattern)})
