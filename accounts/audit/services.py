@@ -43,8 +43,6 @@ def record(
     """Append an event to the organization's chain, in the transaction of the change it tells of.
 
     `by` None is the console itself. `details` holds plain values from an allow-list, never a secret's.
-
-    :raises actions.UnknownAction: the code is not in the table of actions
     """
     actions.check(action)
     # The row lock makes the chain a chain; FOR NO KEY UPDATE leaves foreign keys to it free.

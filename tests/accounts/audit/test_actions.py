@@ -166,7 +166,7 @@ def test_failure_and_success_have_codes_of_their_own():
 
 @pytest.mark.django_db
 def test_a_code_that_is_not_in_the_table_is_not_recorded(organization, admin):
-    with pytest.raises(ValueError, match="test.done is no action"):
+    with pytest.raises(ValueError, match=r"test\.done is no action"):
         services.record(organization=organization, by=admin, action="test.done", target=organization)
 
     assert not AuditEvent.objects.exists()
