@@ -168,6 +168,8 @@ _LOG = (
             _failed("destination.test_failed", "tested the destination {}, which failed"),
             _done("destination.paused", "paused the destination {}"),
             _done("destination.resumed", "resumed the destination {}"),
+            _done("destination.sent_again", "sent events again to the destination {}"),
+            _failed("destination.skipped", "skipped events of the destination {}"),
         ),
     ),
 )
@@ -182,7 +184,6 @@ _WORK = (
             _done("credential.deleted", "deleted the credential {}"),
             _done("credential.tested", "tested the credential {}"),
             _failed("credential.test_failed", "tested the credential {}, which failed"),
-            _done("credential.expiring", "found that the credential {} expires soon"),
         ),
     ),
     Group(
@@ -197,7 +198,8 @@ _WORK = (
             _done("cluster.disconnected", "disconnected the cluster {}"),
             _done("cluster.exported", "exported the configuration of {}"),
             _done("service.restarted", "restarted the service {}"),
-            _done("drift.found", "found that {} was changed in the cluster"),
+            _done("drift.found", "found that {} was changed by others"),
+            _done("drift.gone", "found that {} is again as it was deployed"),
         ),
     ),
     Group(
@@ -235,6 +237,8 @@ _WORK = (
             _failed("access.test_failed", "tested the access {}, which failed"),
             _failed("access.failing", "found that the access {} fails"),
             _done("access.recovered", "found that the access {} works again"),
+            _done("access.expiring", "found that the credential of the access {} ends soon"),
+            _failed("access.expired", "found that the credential of the access {} has ended"),
         ),
     ),
     Group(
