@@ -4,12 +4,13 @@ from accounts.audit.models import AuditEvent
 from accounts.invitations.models import Invitation
 from accounts.organizations.models import CustomRole, Membership, Organization, User
 from accounts.querysets import OwnedQuerySet
-from accounts.tokens.models import ApiToken
+from accounts.tokens.models import ApiToken, IdempotencyKey
 
 __all__ = [
     "ApiToken",
     "AuditEvent",
     "CustomRole",
+    "IdempotencyKey",
     "Invitation",
     "Membership",
     "Organization",
