@@ -5,7 +5,7 @@ from accounts.invitations.models import Invitation
 from accounts.organizations.models import CustomRole, Membership, Organization, User
 from accounts.outgoing.models import Delivery, Destination, Noted
 from accounts.querysets import OwnedQuerySet
-from accounts.tokens.models import ApiToken
+from accounts.tokens.models import ApiToken, IdempotencyKey
 
 __all__ = [
     "ApiToken",
@@ -13,6 +13,7 @@ __all__ = [
     "CustomRole",
     "Delivery",
     "Destination",
+    "IdempotencyKey",
     "Invitation",
     "Membership",
     "Noted",
