@@ -94,9 +94,7 @@ def test_the_prefixes_of_an_access_are_the_names_that_are_allowed_in_one_of_its_
 
     for what in whats:
         for access in Access.objects.select_related("cluster"):
-            found = what.prefixes(
-                P.SECRET_BROWSE, cluster=access.cluster.name, namespaces=access.namespaces
-            )
+            found = what.prefixes(P.SECRET_BROWSE, cluster=access.cluster.name, namespaces=access.namespaces)
             for name in ("prod/shop/db", "prod/web", "axb/1", "a_b/1", "%"):
                 allowed = any(
                     what.allows(P.SECRET_BROWSE, cluster=access.cluster.name, namespace=one, secret=name)
@@ -109,7 +107,9 @@ def test_who_has_no_limit_pays_nothing(world):
     everything = authority([Scope(), Scope(clusters=("prod",))])
 
     assert everything.limit(P.SECRET_BROWSE, ExternalSecret.objects.all().paths) == Q()
-    assert "JOIN" not in str(Service.objects.filter(everything.limit(P.CLUSTER_VIEW, Paths(cluster="x"))).query)
+    assert "JOIN" not in str(
+        Service.objects.filter(everything.limit(P.CLUSTER_VIEW, Paths(cluster="x"))).query
+    )
 
 
 def test_a_count_of_what_is_inside_is_nought_for_whom_nothing_is(world):
