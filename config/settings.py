@@ -70,6 +70,7 @@ MIDDLEWARE = [
     "config.middleware.audit_context",
     "accounts.sign_in.sessions.kept_within_limits",
     "config.middleware.no_store",
+    "config.api.gate.gate",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -167,6 +168,11 @@ MFA_WEBAUTHN_USER_VERIFICATION = "required"
 MFA_ALLOW_UNVERIFIED_EMAIL = True
 MAILERS = {"default": env.mailer("EMAIL_URL", "smtp://localhost:25")}
 DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "keyhaven@localhost")
+
+# -- The API: requests a minute of a token and of an address, and attempts without a valid token ----
+API_PER_TOKEN = env.number("API_PER_TOKEN", default=600, least=1, most=1_000_000)
+API_PER_ADDRESS = env.number("API_PER_ADDRESS", default=3000, least=1, most=1_000_000)
+API_FAILURES = env.number("API_FAILURES", default=30, least=1, most=1_000_000)
 
 # -- Sessions, cookies, headers --------------------------------------------------------------------
 SESSION_ENGINE = "django.contrib.sessions.backends.db"

@@ -28,6 +28,6 @@ def factor_used(user: User, authenticator: Authenticator, **_: Any) -> None:
 @receiver(password_reset)
 def password_was_reset(user: User, **_: Any) -> None:
     """In the transaction of the reset, see `views.ResetFromKeyView`."""
-    records.everywhere(user=user, action="password.changed", by=user, details={"by": "a link by mail"})
+    records.everywhere(user=user, action="password.reset", by=user, details={"by": "a link by mail"})
     sessions.end_others(user=user, kept=None, by=user)
     tasks.tell(user, "password.changed")
