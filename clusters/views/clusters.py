@@ -90,7 +90,7 @@ def overview(request: OrgRequest, cluster: str) -> HttpResponse:
     return pages.render_page(request, "clusters/overview.html", context)
 
 
-@org_view(Permission.CLUSTER_MANAGE, methods=("GET", "POST"))
+@org_view(Permission.CLUSTER_MANAGE, methods=("GET", "POST"), dangerous=True)
 def settings(request: OrgRequest, cluster: str) -> HttpResponse:
     """Replace the kubeconfig, tested before it is stored."""
     found = find(request, cluster)
@@ -119,7 +119,7 @@ def settings(request: OrgRequest, cluster: str) -> HttpResponse:
     return settings_page(request, found, form=form)
 
 
-@org_view(Permission.CLUSTER_MANAGE, methods=("POST",))
+@org_view(Permission.CLUSTER_MANAGE, methods=("POST",), dangerous=True)
 def disconnect(request: OrgRequest, cluster: str) -> HttpResponse:
     """Forget a cluster whose name was typed."""
     found = find(request, cluster)

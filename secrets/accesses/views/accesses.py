@@ -128,7 +128,7 @@ def test(request: OrgRequest, cluster: str, access: str) -> HttpResponse:
     return pages.go_to(request, f"{url(request, found)}#states-h")
 
 
-@org_view(Permission.ACCESS_MANAGE, methods=("GET", "POST"))
+@org_view(Permission.ACCESS_MANAGE, methods=("GET", "POST"), dangerous=True)
 def delete(request: OrgRequest, cluster: str, access: str) -> HttpResponse:
     """Delete an access that nothing uses; what uses it is listed."""
     found = find(request, cluster, access)
