@@ -4,12 +4,16 @@ from accounts.audit.models import AuditEvent
 from accounts.invitations.models import Invitation
 from accounts.organizations.models import CustomRole, Membership, Organization, User
 from accounts.querysets import OwnedQuerySet
+from accounts.single_sign_on.models import Domain, Identity, IdentityProvider
 from accounts.tokens.models import ApiToken
 
 __all__ = [
     "ApiToken",
     "AuditEvent",
     "CustomRole",
+    "Domain",
+    "Identity",
+    "IdentityProvider",
     "Invitation",
     "Membership",
     "Organization",

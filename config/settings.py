@@ -66,6 +66,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "config.middleware.audit_context",
+    "accounts.single_sign_on.middleware.Confine",
     "config.middleware.no_store",
 ]
 

@@ -7,6 +7,7 @@ from accesses.setup import cloudformation, google_script
 from accesses.views import setup
 from accounts.organizations import views as organizations
 from accounts.sign_in import urls as sign_in
+from accounts.single_sign_on import urls as single_sign_on
 from config import health, palette, theme
 
 handler500 = "config.errors.server_error"
@@ -27,6 +28,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"setup/{google_script.FILE}", setup.script, name="setup_google_script"),
     path("theme/", theme.choose, name="theme"),
     path("accounts/", include(sign_in.urlpatterns)),
+    path("", include(single_sign_on.outside)),
     path("o/<slug:org>/", include(organization_urls)),
 ]
 
