@@ -126,9 +126,9 @@ def note_test(*, provider: IdentityProvider, by: User, problem: str = "") -> Non
     audit.record(
         organization=provider.organization,
         by=by,
-        action="identity_provider.tested",
+        action="identity_provider.test_failed" if problem else "identity_provider.tested",
         target=provider,
-        details={"outcome": problem or "succeeded"},
+        details={"reason": problem} if problem else {},
     )
 
 
