@@ -2,9 +2,11 @@
 
 from accounts.audit import urls as audit
 from accounts.organizations import urls as organizations
+from accounts.single_sign_on import urls as single_sign_on
 
 app_name = "accounts"
 urlpatterns = [
     *organizations.paths,
     *audit.paths,
+    *single_sign_on.paths,
 ]

@@ -69,6 +69,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "config.middleware.audit_context",
     "accounts.sign_in.sessions.kept_within_limits",
+    "accounts.single_sign_on.middleware.Confine",
     "config.middleware.no_store",
     "config.api.gate.gate",
 ]
