@@ -1,10 +1,16 @@
 """The pages of people and the audit log, each beside its resource."""
 
 from accounts.audit import urls as audit
+from accounts.custom_roles import urls as custom_roles
+from accounts.invitations import urls as invitations
+from accounts.members import urls as members
 from accounts.organizations import urls as organizations
 
 app_name = "accounts"
 urlpatterns = [
     *organizations.paths,
+    *members.paths,
+    *invitations.paths,
+    *custom_roles.paths,
     *audit.paths,
 ]

@@ -5,6 +5,8 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from accesses.setup import cloudformation, google_script
 from accesses.views import setup
+from accounts.invitations import urls as invitations
+from accounts.organizations import urls as organization_pages
 from accounts.organizations import views as organizations
 from accounts.sign_in import urls as sign_in
 from config import health, palette, theme
@@ -27,6 +29,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"setup/{google_script.FILE}", setup.script, name="setup_google_script"),
     path("theme/", theme.choose, name="theme"),
     path("accounts/", include(sign_in.urlpatterns)),
+    *organization_pages.personal,
+    *invitations.personal,
     path("o/<slug:org>/", include(organization_urls)),
 ]
 

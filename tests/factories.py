@@ -1,12 +1,14 @@
 """Plain builders: each makes one row, with what is not given filled in."""
 
+import datetime
+import hashlib
 import itertools
 from typing import Any
 
 from django.utils import timezone
 
 from accesses.models import Access
-from accounts.models import Membership, Organization, User
+from accounts.models import CustomRole, Invitation, Membership, Organization, User
 from clusters.models import Cluster, Service
 from credentials.models import CloudCredential
 from external_secrets.models import ExternalSecret, InventoryEntry
@@ -110,3 +112,21 @@ def make_entry(access: Access, name: str, **fields: Any) -> InventoryEntry:
     fields.setdefault("reference", name)
     organization = access.cluster.organization_id
     return InventoryEntry.objects.create(access=access, organization_id=organization, name=name, **fields)
+
+
+def make_role(organization: Organization, **fields: Any) -> CustomRole:
+    """Make a custom role; it lets see clusters if nothing is given."""
+    fields.setdefault("name", f"Role {next(_number)}")
+    fields.setdefault("permissions", ["cluster:view"])
+    return CustomRole.objects.create(organization=organization, **fields)
+
+
+def make_invitation(organization: Organization, token: str = "", **fields: Any) -> Invitation:
+    """Make an open invitation to a token's holder, of a viewer if nothing is given."""
+    number = next(_number)
+    fields.setdefault("email", f"guest-{number}@example.com")
+    fields.setdefault("roles", ["viewer"])
+    fields.setdefault("invited_by", "Marie Rey")
+    fields.setdefault("expires_at", timezone.now() + datetime.timedelta(days=7))
+    fields.setdefault("digest", hashlib.sha256((token or f"token-{number}").encode()).hexdigest())
+    return Invitation.objects.create(organization=organization, **fields)

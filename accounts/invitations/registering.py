@@ -1,8 +1,6 @@
 """A new person who comes in by an invitation."""
 
-from allauth.account.adapter import get_adapter
 from allauth.account.models import EmailAddress
-from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.views.decorators.debug import sensitive_variables
 
@@ -15,16 +13,6 @@ class NotNew(Exception):
 
     def __init__(self) -> None:
         super().__init__("No account could be made for this address. If you have one, sign in with it.")
-
-
-@sensitive_variables("password")
-def problems(*, email: str, name: str, password: str) -> list[str]:
-    """Return what is wrong with a new person's password, in words."""
-    try:
-        get_adapter().clean_password(password, user=User(email=email, name=name))
-    except ValidationError as error:
-        return list(error.messages)
-    return []
 
 
 @sensitive_variables("password")

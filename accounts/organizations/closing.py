@@ -88,5 +88,6 @@ def close(*, organization: Organization, by: User) -> None:
     found.deleted_at = timezone.now()
     found.slug = f"{CLOSED}{found.pk}"
     found.save(update_fields=["deleted_at", "slug"])
+    User.objects.filter(is_machine=True, memberships__organization=found).delete()
     for model, name in _owned():
         model._base_manager.filter(**{name: found}).delete()
