@@ -33,7 +33,14 @@ NAVIGATION = (
         "",
         ("credentials:",),
     ),
-    ("Team and roles", "users", "accounts:team", Permission.MEMBER_VIEW, "Organization", ("accounts:team",)),
+    (
+        "Team and roles",
+        "users",
+        "accounts:team",
+        Permission.MEMBER_VIEW,
+        "Organization",
+        ("accounts:team", "accounts:member", "accounts:who_may", "accounts:invit", "accounts:role"),
+    ),
     (
         "Audit log",
         "scroll-text",
@@ -41,6 +48,23 @@ NAVIGATION = (
         Permission.AUDIT_VIEW,
         "Organization",
         ("accounts:audit",),
+    ),
+    (
+        "Settings",
+        "settings",
+        "accounts:settings",
+        Permission.ORGANIZATION_VIEW,
+        "Organization",
+        (
+            "accounts:settings",
+            "accounts:rename",
+            "accounts:transfer",
+            "accounts:leave",
+            "accounts:delete_organization",
+            "accounts:sign_in_rules",
+            "accounts:token",
+            "accounts:notification",
+        ),
     ),
 )
 
@@ -84,6 +108,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         context |= {
             "organization": organization,
             "organizations": sessions.within(request, Organization.objects.of(request.user)),  # type: ignore[arg-type]
+            "may_create": settings.ORGANIZATIONS_BY_ANYONE,
             "membership": request.membership,  # type: ignore[attr-defined]
             # Parts of pages show no navigation.
             "nav": SimpleLazyObject(lambda: _navigation(request, organization)),

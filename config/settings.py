@@ -137,6 +137,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "CommonPasswordValidator", "MinimumLengthValidator")
 ]
+# Whether everybody who is signed in may make an organization; otherwise `manage.py create_organization` does.
+ORGANIZATIONS_BY_ANYONE = env.flag("ORGANIZATIONS_BY_ANYONE", default=True)
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None

@@ -5,6 +5,8 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from accesses.setup import cloudformation, google_script
 from accesses.views import setup
+from accounts.invitations import urls as invitations
+from accounts.organizations import urls as organization_pages
 from accounts.organizations import views as organizations
 from accounts.profile import urls as profile
 from accounts.sign_in import urls as sign_in
@@ -33,6 +35,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("account/", include(profile.urlpatterns)),
     path("", include(single_sign_on.outside)),
     path("api/", include(api.urlpatterns)),
+    *organization_pages.personal,
+    *invitations.personal,
     path("o/<slug:org>/", include(organization_urls)),
 ]
 

@@ -1,5 +1,6 @@
 """One object of each kind in one organization, and the pages that show them."""
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,23 @@ from tests import factories
 PAGES: dict[str, P] = {
     "palette": P.ORGANIZATION_VIEW,
     "accounts:organization": P.ORGANIZATION_VIEW,
+    "accounts:settings": P.ORGANIZATION_VIEW,
+    "accounts:rename": P.ORGANIZATION_MANAGE,
+    "accounts:transfer": P.ORGANIZATION_MANAGE,
+    "accounts:leave": P.ORGANIZATION_VIEW,
+    "accounts:delete_organization": P.ORGANIZATION_MANAGE,
     "accounts:team": P.MEMBER_VIEW,
+    "accounts:who_may": P.MEMBER_VIEW,
+    "accounts:member": P.MEMBER_VIEW,
+    "accounts:member_roles": P.MEMBER_MANAGE,
+    "accounts:member_remove": P.MEMBER_MANAGE,
+    "accounts:invite": P.MEMBER_MANAGE,
+    "accounts:invitation_resend": P.MEMBER_MANAGE,
+    "accounts:invitation_revoke": P.MEMBER_MANAGE,
+    "accounts:roles": P.MEMBER_VIEW,
+    "accounts:role_new": P.ROLE_MANAGE,
+    "accounts:role": P.ROLE_MANAGE,
+    "accounts:role_delete": P.ROLE_MANAGE,
     "accounts:audit": P.AUDIT_VIEW,
     "credentials:index": P.CREDENTIAL_VIEW,
     "credentials:new": P.CREDENTIAL_MANAGE,
@@ -143,8 +160,20 @@ def world(organization: Any, owner: Any) -> World:
         ("external_secrets:usage", "access"): access.name,
         ("external_secrets:move", "access"): access.name,
         ("credentials", "credential"): credential.name,
+        ("accounts", "membership"): owner.memberships.get().pk,
+        ("accounts", "invitation"): factories.make_invitation(organization).pk,
+        ("accounts", "role"): factories.make_role(organization, clusters=["staging-*"]).pk,
     }
     return World(arguments)
+
+
+def prove(client: Client, user: Any) -> None:
+    """Sign a person in who has proven just now who it is, so that what is dangerous asks no more."""
+    client.force_login(user)
+    session = client.session
+    session["account_authentication_methods"] = [{"method": "password", "at": time.time()}]
+    session["account_authentication_methods_user"] = str(user.pk)
+    session.save()
 
 
 def ask(client: Client, name: str, url: str) -> int:
