@@ -133,7 +133,10 @@ class Authority:
     ) -> bool:
         """Tell whether an act is allowed without any limit: anywhere, in all of a cluster, or in all of a namespace."""
         return bool(self.layers) and all(
-            any(permission in grant.permissions and grant.scope.is_whole(cluster, namespace) for grant in layer)
+            any(
+                permission in grant.permissions and grant.scope.is_whole(cluster, namespace)
+                for grant in layer
+            )
             for layer in self.layers
         )
 

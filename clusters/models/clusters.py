@@ -5,8 +5,8 @@ from typing import Any
 
 from django.db import models
 
-from accounts.encryption import EncryptedTextField
 from accounts.authority import Paths
+from accounts.encryption import EncryptedTextField
 from accounts.models import Organization, OwnedQuerySet, User
 from accounts.naming import name_rule
 from credentials.models import CloudCredential

@@ -60,29 +60,30 @@ def test_the_database_keeps_the_rows_that_python_allows(world):
     clusters = list(Cluster.objects.all())
 
     for what in whats:
-        may = what.allows
 
         def kept(rows, model, inside, what=what):
             found = model.objects.within(world, what, P.SECRET_BROWSE)
             assert {row.pk for row in rows if inside(row)} == set(found.values_list("pk", flat=True)), what
 
-        kept(clusters, Cluster, lambda row: may(P.SECRET_BROWSE, cluster=row.name))
+        kept(clusters, Cluster, lambda row, may=what.allows: may(P.SECRET_BROWSE, cluster=row.name))
         kept(
             services,
             Service,
-            lambda row: may(P.SECRET_BROWSE, cluster=row.cluster.name, namespace=row.namespace),
+            lambda row, may=what.allows: may(
+                P.SECRET_BROWSE, cluster=row.cluster.name, namespace=row.namespace
+            ),
         )
         kept(
             links,
             ExternalSecret,
-            lambda row: may(
+            lambda row, may=what.allows: may(
                 P.SECRET_BROWSE, cluster=row.cluster.name, namespace=row.namespace, secret=row.key
             ),
         )
         kept(
             accesses,
             Access,
-            lambda row: any(
+            lambda row, may=what.allows: any(
                 may(P.SECRET_BROWSE, cluster=row.cluster.name, namespace=one) for one in row.namespaces
             ),
         )
@@ -94,9 +95,7 @@ def test_the_prefixes_of_an_access_are_the_names_that_are_allowed_in_one_of_its_
 
     for what in whats:
         for access in Access.objects.select_related("cluster"):
-            found = what.prefixes(
-                P.SECRET_BROWSE, cluster=access.cluster.name, namespaces=access.namespaces
-            )
+            found = what.prefixes(P.SECRET_BROWSE, cluster=access.cluster.name, namespaces=access.namespaces)
             for name in ("prod/shop/db", "prod/web", "axb/1", "a_b/1", "%"):
                 allowed = any(
                     what.allows(P.SECRET_BROWSE, cluster=access.cluster.name, namespace=one, secret=name)
@@ -109,7 +108,9 @@ def test_who_has_no_limit_pays_nothing(world):
     everything = authority([Scope(), Scope(clusters=("prod",))])
 
     assert everything.limit(P.SECRET_BROWSE, ExternalSecret.objects.all().paths) == Q()
-    assert "JOIN" not in str(Service.objects.filter(everything.limit(P.CLUSTER_VIEW, Paths(cluster="x"))).query)
+    assert "JOIN" not in str(
+        Service.objects.filter(everything.limit(P.CLUSTER_VIEW, Paths(cluster="x"))).query
+    )
 
 
 def test_a_count_of_what_is_inside_is_nought_for_whom_nothing_is(world):
