@@ -135,7 +135,7 @@ def write_down(request: HttpRequest, permission: Permission) -> None:
     audit.record(
         organization=request.organization,  # type: ignore[attr-defined]
         by=cast(User, request.user),
-        action="access.refused",
+        action="permission.refused",
         target=request.membership,  # type: ignore[attr-defined]
         details={
             "permission": permission.value,

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0003_people_and_tokens'),
+        ('accounts', '0040_outgoing'),
     ]
 
     operations = [
