@@ -2,9 +2,11 @@
 
 from accounts.audit import urls as audit
 from accounts.organizations import urls as organizations
+from accounts.tokens import urls as tokens
 
 app_name = "accounts"
 urlpatterns = [
     *organizations.paths,
     *audit.paths,
+    *tokens.paths,
 ]
