@@ -6,6 +6,7 @@ from accounts.invitations import urls as invitations
 from accounts.members import urls as members
 from accounts.organizations import urls as organizations
 from accounts.single_sign_on import urls as single_sign_on
+from accounts.tokens import urls as tokens
 
 app_name = "accounts"
 urlpatterns = [
@@ -15,4 +16,5 @@ urlpatterns = [
     *custom_roles.paths,
     *audit.paths,
     *single_sign_on.paths,
+    *tokens.paths,
 ]

@@ -9,6 +9,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, reverse
 
 from accesses.models import AccessDraft
+from accounts.models import ApiToken
 from accounts.roles import Permission as P
 from clusters.models import ConnectDraft, Deploy
 from config.urls import organization_urls
@@ -36,6 +37,11 @@ PAGES: dict[str, P] = {
     "accounts:role": P.ROLE_MANAGE,
     "accounts:role_delete": P.ROLE_MANAGE,
     "accounts:audit": P.AUDIT_VIEW,
+    "accounts:tokens": P.ORGANIZATION_VIEW,
+    "accounts:new_token": P.ORGANIZATION_VIEW,
+    "accounts:token": P.ORGANIZATION_VIEW,
+    "accounts:rotate_token": P.ORGANIZATION_VIEW,
+    "accounts:revoke_token": P.ORGANIZATION_VIEW,
     "credentials:index": P.CREDENTIAL_VIEW,
     "credentials:new": P.CREDENTIAL_MANAGE,
     "credentials:detail": P.CREDENTIAL_VIEW,
@@ -109,7 +115,8 @@ def walk(patterns: list[URLPattern | URLResolver], namespace: str = "") -> dict[
 
 
 # Drafts hold what one person has just typed, and are nobody else's.
-PERSONAL = {"clusters:connect_draft", "accesses:wizard", "accesses:discard"}
+TOKENS = {"accounts:token", "accounts:rotate_token", "accounts:revoke_token"}
+PERSONAL = TOKENS | {"clusters:connect_draft", "accesses:wizard", "accesses:discard"}
 VIEWS = walk(organization_urls)
 
 
@@ -144,6 +151,7 @@ def world(organization: Any, owner: Any) -> World:
     connecting = ConnectDraft.objects.create(
         organization=organization, by=owner, kubeconfig=factories.KUBECONFIG, contexts=["one", "two"]
     )
+    factories.make_token(owner, organization, name="ci")
     everywhere = {"cluster": cluster.name}
     arguments: dict[tuple[str, str], Any] = {("clusters", "number"): deploy.number}
     arguments["clusters", "draft"] = connecting.pk
@@ -163,6 +171,7 @@ def world(organization: Any, owner: Any) -> World:
         ("accounts", "membership"): owner.memberships.get().pk,
         ("accounts", "invitation"): factories.make_invitation(organization).pk,
         ("accounts", "role"): factories.make_role(organization, clusters=["staging-*"]).pk,
+        ("accounts", "token"): ApiToken.objects.get(membership__user=owner).pk,
     }
     return World(arguments)
 
