@@ -125,11 +125,12 @@ def require(
         Permission.CLUSTER_VIEW, cluster=cluster, namespace=namespace
     ):
         raise Http404
-    _write_down(request, permission)
+    write_down(request, permission)
     raise Refused(permission)
 
 
-def _write_down(request: HttpRequest, permission: Permission) -> None:
+def write_down(request: HttpRequest, permission: Permission) -> None:
+    """Note in the audit log that a member was refused."""
     match = request.resolver_match
     audit.record(
         organization=request.organization,  # type: ignore[attr-defined]

@@ -3,8 +3,9 @@
 from accounts.audit.models import AuditDigest, AuditEvent, AuditHead, AuditKey, AuditMark
 from accounts.invitations.models import Invitation
 from accounts.organizations.models import CustomRole, Membership, Organization, User
+from accounts.outgoing.models import Delivery, Destination, Noted
 from accounts.querysets import OwnedQuerySet
-from accounts.tokens.models import ApiToken
+from accounts.tokens.models import ApiToken, IdempotencyKey
 
 __all__ = [
     "ApiToken",
@@ -14,8 +15,12 @@ __all__ = [
     "AuditKey",
     "AuditMark",
     "CustomRole",
+    "Delivery",
+    "Destination",
+    "IdempotencyKey",
     "Invitation",
     "Membership",
+    "Noted",
     "Organization",
     "OwnedQuerySet",
     "User",

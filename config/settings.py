@@ -67,6 +67,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "config.middleware.audit_context",
     "config.middleware.no_store",
+    "config.api.gate.gate",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -143,6 +144,11 @@ ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 MAILERS = {"default": env.mailer("EMAIL_URL", "smtp://localhost:25")}
 DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "keyhaven@localhost")
+
+# -- The API: requests a minute of a token and of an address, and attempts without a valid token ----
+API_PER_TOKEN = env.number("API_PER_TOKEN", default=600, least=1, most=1_000_000)
+API_PER_ADDRESS = env.number("API_PER_ADDRESS", default=3000, least=1, most=1_000_000)
+API_FAILURES = env.number("API_FAILURES", default=30, least=1, most=1_000_000)
 
 # -- Sessions, cookies, headers --------------------------------------------------------------------
 SESSION_ENGINE = "django.contrib.sessions.backends.db"

@@ -8,6 +8,7 @@ from accesses.views import setup
 from accounts.organizations import views as organizations
 from accounts.sign_in import urls as sign_in
 from config import health, palette, theme
+from config.api import root as api
 
 handler500 = "config.errors.server_error"
 
@@ -27,6 +28,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"setup/{google_script.FILE}", setup.script, name="setup_google_script"),
     path("theme/", theme.choose, name="theme"),
     path("accounts/", include(sign_in.urlpatterns)),
+    path("api/", include(api.urlpatterns)),
     path("o/<slug:org>/", include(organization_urls)),
 ]
 

@@ -133,7 +133,7 @@ def detail(request: OrgRequest, credential: str) -> HttpResponse:
 def check(request: OrgRequest, credential: str) -> HttpResponse:
     """Try a credential now; its page shows what was found."""
     found = _find(request, credential)
-    services.check(found)
+    services.check(found, by=request.user)
     return pages.go_to(request, _url(request, found))
 
 

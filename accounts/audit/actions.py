@@ -25,8 +25,8 @@ class Action:
 
     @property
     def words(self) -> str:
-        """The sentence without an object, for lists to choose from."""
-        text = " ".join(self.sentence.replace("{}", "").split())
+        """The sentence of any object, for lists to choose from."""
+        text = self.sentence.replace("{}", "…")
         return text[:1].upper() + text[1:]
 
 
@@ -168,6 +168,8 @@ _LOG = (
             _failed("destination.test_failed", "tested the destination {}, which failed"),
             _done("destination.paused", "paused the destination {}"),
             _done("destination.resumed", "resumed the destination {}"),
+            _done("destination.sent_again", "sent events again to the destination {}"),
+            _failed("destination.skipped", "skipped events of the destination {}"),
         ),
     ),
 )
@@ -180,7 +182,8 @@ _WORK = (
             _done("credential.created", "added the credential {}"),
             _done("credential.changed", "changed the credential {}"),
             _done("credential.deleted", "deleted the credential {}"),
-            _done("credential.expiring", "found that the credential {} expires soon"),
+            _done("credential.tested", "tested the credential {}"),
+            _failed("credential.test_failed", "tested the credential {}, which failed"),
         ),
     ),
     Group(
@@ -190,10 +193,13 @@ _WORK = (
             _done("cluster.connected", "connected the cluster {}"),
             _done("cluster.kubeconfig_replaced", "replaced the kubeconfig of {}"),
             _done("cluster.credential_changed", "changed the cloud account of {}"),
+            _done("cluster.tested", "tested the connection to {}"),
+            _failed("cluster.test_failed", "tested the connection to {}, which failed"),
             _done("cluster.disconnected", "disconnected the cluster {}"),
             _done("cluster.exported", "exported the configuration of {}"),
             _done("service.restarted", "restarted the service {}"),
-            _done("drift.found", "found that {} was changed in the cluster"),
+            _done("drift.found", "found that {} was changed by others"),
+            _done("drift.gone", "found that {} is again as it was deployed"),
         ),
     ),
     Group(
@@ -227,8 +233,12 @@ _WORK = (
             _done("access.created", "created the access {}"),
             _done("access.changed", "changed the access {}"),
             _done("access.deleted", "deleted the access {}"),
+            _done("access.tested", "tested the access {}"),
+            _failed("access.test_failed", "tested the access {}, which failed"),
             _failed("access.failing", "found that the access {} fails"),
             _done("access.recovered", "found that the access {} works again"),
+            _done("access.expiring", "found that the credential of the access {} ends soon"),
+            _failed("access.expired", "found that the credential of the access {} has ended"),
         ),
     ),
     Group(

@@ -76,7 +76,7 @@ def overview(request: OrgRequest, cluster: str) -> HttpResponse:
     """Show what is known of a cluster; POST tests the connection now."""
     found = find(request, cluster)
     if request.method == "POST":
-        services.check(found)
+        services.check(found, by=request.user)
         return pages.go_to(request, request.path)
     links = found.services.filter(external_secrets__isnull=False).exists()
     context = page_context(request, found, "overview") | {

@@ -124,7 +124,7 @@ def detail(request: OrgRequest, cluster: str, access: str) -> HttpResponse:
 def test(request: OrgRequest, cluster: str, access: str) -> HttpResponse:
     """Test an access now; the page shows what was found."""
     found = find(request, cluster, access)
-    services.verify(found)
+    services.verify(found, by=request.user)
     return pages.go_to(request, f"{url(request, found)}#states-h")
 
 
