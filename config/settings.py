@@ -100,6 +100,8 @@ DATABASES = {
     "default": env.database("DATABASE_URL")
     | {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True, "ATOMIC_REQUESTS": False}
 }
+# Who owns the tables and migrates, where that is not the application's role: docs/audit.md.
+OWNER_DATABASE = env.database("DATABASE_OWNER_URL") if env.text("DATABASE_OWNER_URL", "") else None
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = env.url("REDIS_URL", ("redis", "rediss", "unix"))
 CACHES = {
@@ -250,6 +252,11 @@ INVENTORY_EXPIRE = env.number("INVENTORY_EXPIRE", default=3600, least=60, most=3
 INVENTORY_REFRESH = env.number("INVENTORY_REFRESH", default=60, least=10, most=86_400)
 INVENTORY_PAGES_PER_SECOND = env.number("INVENTORY_PAGES_PER_SECOND", default=20, least=1, most=10_000)
 LEASE_SECONDS = env.number("LEASE_SECONDS", default=30, least=5, most=600)
+
+# What the audit log's digests are signed with; by default a key that is made of SECRET_KEY.
+AUDIT_SIGNING_KEY = env.text("AUDIT_SIGNING_KEY", "")
+if AUDIT_SIGNING_KEY and len(AUDIT_SIGNING_KEY) < 32:
+    raise ImproperlyConfigured("AUDIT_SIGNING_KEY is shorter than 32 characters.")
 
 # -- Logs: one line an event, no request body, no query of a form ------------------------------------
 LOG_LEVEL = env.text("LOG_LEVEL", "INFO")
