@@ -2,9 +2,11 @@
 
 from accounts.audit import urls as audit
 from accounts.organizations import urls as organizations
+from accounts.outgoing import urls as outgoing
 
 app_name = "accounts"
 urlpatterns = [
     *organizations.paths,
     *audit.paths,
+    *outgoing.paths,
 ]

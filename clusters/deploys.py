@@ -176,13 +176,16 @@ def cancel(*, deploy: Deploy, by: User) -> Deploy:
         return live
     live.cancel_asked_at, live.cancelled_by = timezone.now(), str(by)
     fields = ["cancel_asked_at", "cancelled_by"]
+    # The end of a running one is the worker's to tell.
+    action = "deploy.cancel_requested"
     if live.status != Deploy.Status.RUNNING:
+        action = "deploy.cancelled"
         live.status, live.finished_at = Deploy.Status.CANCELLED, timezone.now()
         live.steps.update(status=DeployStep.Status.SKIPPED)
         fields += ["status", "finished_at"]
     # Not the whole row: its lease is the worker's.
     live.save(update_fields=fields)
-    audit.record(organization=live.cluster.organization, by=by, action="deploy.cancel_requested", target=live)
+    audit.record(organization=live.cluster.organization, by=by, action=action, target=live)
     return live
 
 

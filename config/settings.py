@@ -115,6 +115,7 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {
+    "accounts.tasks.deliver": {"queue": "default"},
     "clusters.tasks.run_deploys": {"queue": "deploys"},
     "clusters.tasks.look": {"queue": "default"},
     "external_secrets.tasks.read_again": {"queue": "default"},
@@ -214,6 +215,8 @@ INVENTORY_MAX = env.number("INVENTORY_MAX", default=250_000, least=100, most=5_0
 INVENTORY_EXPIRE = env.number("INVENTORY_EXPIRE", default=3600, least=60, most=30 * 86_400)
 INVENTORY_REFRESH = env.number("INVENTORY_REFRESH", default=60, least=10, most=86_400)
 INVENTORY_PAGES_PER_SECOND = env.number("INVENTORY_PAGES_PER_SECOND", default=20, least=1, most=10_000)
+# Where organizations may have their audit log written to; empty is nowhere.
+AUDIT_FILES_DIR = env.text("AUDIT_FILES_DIR", "")
 LEASE_SECONDS = env.number("LEASE_SECONDS", default=30, least=5, most=600)
 
 # -- Logs: one line an event, no request body, no query of a form ------------------------------------

@@ -6,7 +6,7 @@ from typing import Any
 from django.utils import timezone
 
 from accesses.models import Access
-from accounts.models import Membership, Organization, User
+from accounts.models import Destination, Membership, Organization, User
 from clusters.models import Cluster, Service
 from credentials.models import CloudCredential
 from external_secrets.models import ExternalSecret, InventoryEntry
@@ -66,6 +66,20 @@ def make_cloud_credential(**fields: Any) -> CloudCredential:
     if "organization" not in fields:
         fields["organization"] = make_organization()
     return CloudCredential.objects.create(**fields)
+
+
+def make_destination(**fields: Any) -> Destination:
+    """Make a webhook of deploys that nobody listens to, unless another kind and address are given."""
+    fields.setdefault("name", f"destination-{next(_number)}")
+    fields.setdefault("kind", "webhook")
+    fields.setdefault("address", "http://127.0.0.1:1/hook")
+    fields.setdefault("place", fields["address"][:300])
+    fields.setdefault("secret", "khs_test")
+    fields.setdefault("actions", ["deploy.succeeded", "deploy.failed", "deploy.cancelled"])
+    fields.setdefault("created_by", "Person 0")
+    if "organization" not in fields:
+        fields["organization"] = make_organization()
+    return Destination.objects.create(**fields)
 
 
 def make_service(**fields: Any) -> Service:

@@ -8,6 +8,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, reverse
 
 from accesses.models import AccessDraft
+from accounts.models import Delivery
 from accounts.roles import Permission as P
 from clusters.models import ConnectDraft, Deploy
 from config.urls import organization_urls
@@ -19,6 +20,16 @@ PAGES: dict[str, P] = {
     "accounts:organization": P.ORGANIZATION_VIEW,
     "accounts:team": P.MEMBER_VIEW,
     "accounts:audit": P.AUDIT_VIEW,
+    "accounts:notifications": P.CLUSTER_VIEW,
+    "accounts:notification_new": P.NOTIFICATION_MANAGE,
+    "accounts:notification": P.NOTIFICATION_MANAGE,
+    "accounts:notification_edit": P.NOTIFICATION_MANAGE,
+    "accounts:notification_delete": P.NOTIFICATION_MANAGE,
+    "accounts:notification_test": P.NOTIFICATION_MANAGE,
+    "accounts:notification_pause": P.NOTIFICATION_MANAGE,
+    "accounts:notification_secret": P.NOTIFICATION_MANAGE,
+    "accounts:notification_replay": P.NOTIFICATION_MANAGE,
+    "accounts:notification_send_again": P.NOTIFICATION_MANAGE,
     "credentials:index": P.CREDENTIAL_VIEW,
     "credentials:new": P.CREDENTIAL_MANAGE,
     "credentials:detail": P.CREDENTIAL_VIEW,
@@ -127,6 +138,10 @@ def world(organization: Any, owner: Any) -> World:
     connecting = ConnectDraft.objects.create(
         organization=organization, by=owner, kubeconfig=factories.KUBECONFIG, contexts=["one", "two"]
     )
+    destination = factories.make_destination(organization=organization, name="on-call")
+    delivery = Delivery.objects.create(
+        destination=destination, first=1, last=1, events=1, milliseconds=1, outcome="delivered"
+    )
     everywhere = {"cluster": cluster.name}
     arguments: dict[tuple[str, str], Any] = {("clusters", "number"): deploy.number}
     arguments["clusters", "draft"] = connecting.pk
@@ -143,6 +158,8 @@ def world(organization: Any, owner: Any) -> World:
         ("external_secrets:usage", "access"): access.name,
         ("external_secrets:move", "access"): access.name,
         ("credentials", "credential"): credential.name,
+        ("accounts", "destination"): destination.pk,
+        ("accounts", "delivery"): delivery.pk,
     }
     return World(arguments)
 

@@ -13,6 +13,7 @@ from kombu.exceptions import OperationalError as BrokerAway
 from accesses import releases
 from accesses.models import Access
 from accesses.steps.operator import OLDEST
+from accounts.audit import origin
 from accounts.audit import services as audit
 from accounts.models import User
 from clusters import addons, kubernetes, mistakes, recording, waiting
@@ -125,7 +126,9 @@ def run(link_ids: list[str]) -> None:
         "cluster", "service", "access", "variant", "alias_of"
     )
     for _, group in groupby(found.order_by("cluster_id"), key=lambda link: link.cluster_id):
-        _of_cluster(list(group))
+        of_one = list(group)
+        with origin.of_worker(str(of_one[0].cluster_id)):
+            _of_cluster(of_one)
 
 
 def _of_cluster(links: list[ExternalSecret]) -> None:

@@ -2,8 +2,8 @@
 
 import smtplib
 
-from django.core.mail import EmailMessage
 from django.conf import settings
+from django.core.mail import EmailMessage
 
 from accounts.outgoing import links
 from accounts.outgoing.causes import NotSent
@@ -59,7 +59,9 @@ def _body(parcel: Parcel) -> str:
     home = f"{settings.BASE_URL}/o/{parcel.slug}"
     parts = [_paragraph(event) for event in shown]
     parts += [f"And {left} more: {home}/audit/"] if left else []
-    parts.append(f"-- \nKeyhaven, {parcel.organization}. Choose what you are told: {home}/settings/notifications/")
+    parts.append(
+        f"-- \nKeyhaven, {parcel.organization}. Choose what you are told: {home}/settings/notifications/"
+    )
     return "\n\n".join(parts)
 
 
@@ -70,6 +72,10 @@ def _paragraph(event: Event) -> str:
     if where and where not in event["target"]["name"]:
         words.append(f"  Cluster: {where}")
     # Of the details only what is from our own tables: a cause, a number of days.
-    words += [f"  {label}: {event['details'][name]}" for name, label in links.TOLD.items() if event["details"].get(name)]
+    words += [
+        f"  {label}: {event['details'][name]}"
+        for name, label in links.TOLD.items()
+        if event["details"].get(name)
+    ]
     page = links.page_of(event)
     return "\n".join([*words, *([f"  {settings.BASE_URL}{page}"] if page else [])])
