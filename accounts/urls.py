@@ -7,6 +7,7 @@ from accounts.members import urls as members
 from accounts.organizations import urls as organizations
 from accounts.single_sign_on import urls as single_sign_on
 from accounts.tokens import urls as tokens
+from accounts.outgoing import urls as outgoing
 
 app_name = "accounts"
 urlpatterns = [
@@ -17,4 +18,5 @@ urlpatterns = [
     *audit.paths,
     *single_sign_on.paths,
     *tokens.paths,
+    *outgoing.paths,
 ]
