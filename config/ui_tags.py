@@ -126,6 +126,8 @@ def _kind(widget: forms.Widget) -> str:
         (forms.Textarea, "textarea"),
         (forms.FileInput, "file"),
     )
+    if getattr(widget, "cards", False):
+        return "choices"
     return next((kind for of, kind in kinds if isinstance(widget, of)), "input")
 
 
