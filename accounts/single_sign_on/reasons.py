@@ -14,7 +14,7 @@ class Reason(StrEnum):
     PROVIDER_ERROR = "provider_error"
     ATTEMPT = "unknown_attempt"
     CODE = "code_refused"
-    TOKEN = "malformed_token"  # noqa: S105  a word, not a token
+    TOKEN = "malformed_token"
     ALGORITHM = "algorithm_not_allowed"
     SIGNATURE = "bad_signature"
     AUDIENCE = "wrong_audience"

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
@@ -12,7 +12,7 @@ from accounts.organizations.models import Membership
 from accounts.roles import Permission
 from accounts.sign_in import rules
 from accounts.single_sign_on import flows, services, sessions, views
-from accounts.single_sign_on.forms import ProviderForm, RulesForm
+from accounts.single_sign_on.forms import ProviderForm, RulesForm, UnlinkForm
 from accounts.single_sign_on.models import Identity, IdentityProvider
 from config import pages
 
@@ -57,7 +57,9 @@ def _page(
         "rules_form": rules_form or RulesForm(organization=request.organization),
         "problem": problem,
         "redirect_uri": flows.redirect_uri(request.organization),
-        "direct": request.build_absolute_uri(reverse("sso_enter", kwargs={"slug": request.organization.slug})),
+        "direct": request.build_absolute_uri(
+            reverse("sso_enter", kwargs={"slug": request.organization.slug})
+        ),
         "identities": Identity.objects.filter(organization=request.organization)
         .select_related("user")
         .order_by("user__name", "pk"),
@@ -148,9 +150,12 @@ def remove_identity_provider(request: OrgRequest) -> HttpResponse:
 
 
 @org_view(_OWN, methods=("POST",), dangerous=True)
-def unlink_identity(request: OrgRequest, identity: str) -> HttpResponse:
+def unlink_identity(request: OrgRequest) -> HttpResponse:
     """Forget whom the provider means by a subject."""
+    form = UnlinkForm(request.POST)
+    if not form.is_valid():
+        raise Http404
     owned = Identity.objects.filter(organization=request.organization).select_related("user", "organization")
-    services.forget(identity=get_object_or_404(owned, pk=identity), by=request.user)
+    services.forget(identity=get_object_or_404(owned, pk=form.cleaned_data["identity"]), by=request.user)
     pages.toast(request, "Link removed.")
     return pages.go_to(request, _url(request))
