@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
@@ -21,7 +21,8 @@ STILL_REQUIRED = "Members must sign in through this provider. Turn that rule off
 
 
 def _found(request: OrgRequest) -> IdentityProvider | None:
-    return IdentityProvider.objects.filter(organization=request.organization).first()
+    owned = IdentityProvider.objects.select_related("organization")
+    return owned.filter(organization=request.organization).first()
 
 
 def _url(request: OrgRequest) -> str:
@@ -131,9 +132,9 @@ def _factor_missing(request: OrgRequest) -> str:
 @org_view(_OWN, methods=("POST",), dangerous=True)
 def test_sign_in(request: OrgRequest) -> HttpResponse:
     """Go to the provider and come back here; nobody is signed in by it."""
-    provider = get_object_or_404(
-        IdentityProvider.objects.select_related("organization"), organization=request.organization
-    )
+    provider = _found(request)
+    if provider is None:
+        return _page(request, provider, problem="Set an identity provider first.")
     return views.going(request, provider, back=_url(request), purpose="test")
 
 
@@ -154,7 +155,7 @@ def unlink_identity(request: OrgRequest) -> HttpResponse:
     """Forget whom the provider means by a subject."""
     form = UnlinkForm(request.POST)
     if not form.is_valid():
-        raise Http404
+        return _page(request, _found(request), problem="Choose whose link to remove.")
     owned = Identity.objects.filter(organization=request.organization).select_related("user", "organization")
     services.forget(identity=get_object_or_404(owned, pk=form.cleaned_data["identity"]), by=request.user)
     pages.toast(request, "Link removed.")
