@@ -3,15 +3,20 @@
 from accounts.audit.models import AuditEvent
 from accounts.invitations.models import Invitation
 from accounts.organizations.models import CustomRole, Membership, Organization, User
+from accounts.outgoing.models import Delivery, Destination, Noted
 from accounts.querysets import OwnedQuerySet
-from accounts.tokens.models import ApiToken
+from accounts.tokens.models import ApiToken, IdempotencyKey
 
 __all__ = [
     "ApiToken",
     "AuditEvent",
     "CustomRole",
+    "Delivery",
+    "Destination",
+    "IdempotencyKey",
     "Invitation",
     "Membership",
+    "Noted",
     "Organization",
     "OwnedQuerySet",
     "User",

@@ -7,14 +7,18 @@ import re
 _WHATEVER = "\x00"
 
 
-def expression(pattern: str) -> str:
-    """Return a pattern as a regular expression, which Python and PostgreSQL read alike."""
-    return f"^{'.*'.join(re.escape(piece) for piece in pattern.split('*'))}$"
+def expression(patterns: tuple[str, ...]) -> str:
+    """Return patterns as one regular expression for whole names, which Python and PostgreSQL read alike."""
+    return f"\\A({'|'.join(map(_expression, patterns))})\\Z"
+
+
+def _expression(pattern: str) -> str:
+    return ".*".join(re.escape(piece) for piece in pattern.split("*"))
 
 
 @functools.lru_cache(maxsize=4096)
 def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(".*".join(re.escape(piece) for piece in pattern.split("*")), re.DOTALL)
+    return re.compile(_expression(pattern), re.DOTALL)
 
 
 def matches(pattern: str, name: str) -> bool:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from clusters.kubernetes import addresses
+from config import egress
 
 LARGEST = 256 * 1024
 _FILES = {
@@ -118,8 +118,8 @@ def _cluster(entry: dict[str, Any]) -> dict[str, str]:
     if urlsplit(address).scheme != "https" or not urlsplit(address).hostname:
         raise KubeconfigRefused("The server's address must begin with https://.")
     try:
-        addresses.check(address)
-    except addresses.Forbidden as error:
+        egress.check(address)
+    except egress.Forbidden as error:
         raise KubeconfigRefused(str(error)) from error
     authority = entry.get("certificate-authority-data")
     if not authority:

@@ -17,6 +17,12 @@ logger = logging.getLogger(__name__)
 
 # The database is away: let go, and whoever comes back first goes on when the lease has run out.
 _AWAY = (OperationalError, InterfaceError)
+# What the audit log calls the end of a deploy.
+_ENDED = {
+    Deploy.Status.SUCCEEDED: "deploy.succeeded",
+    Deploy.Status.FAILED: "deploy.failed",
+    Deploy.Status.CANCELLED: "deploy.cancelled",
+}
 
 
 def run_next() -> bool:
@@ -215,7 +221,7 @@ def _finish(deploy: Deploy, status: Deploy.Status, failure: addons.StepFailed | 
     audit.record(
         organization=deploy.cluster.organization,
         by=deploy.by,
-        action=f"deploy.{status}",
+        action=_ENDED[status],
         target=deploy,
         details={"error": failure.cause} if failure else None,
     )

@@ -9,6 +9,7 @@ from django.utils.functional import SimpleLazyObject
 
 from accounts.models import Organization
 from accounts.roles import Permission
+from accounts.sign_in import sudo
 from config import theme
 
 # (label, icon, url name, permission, group, the url names' prefixes that make it current)
@@ -99,6 +100,8 @@ def _navigation(request: HttpRequest, organization: Organization) -> list[dict[s
 def shell(request: HttpRequest) -> dict[str, Any]:
     """Return the context that base.html needs; outside an organization there is no navigation."""
     context: dict[str, Any] = {"theme": theme.chosen(request), "version": settings.VERSION}
+    user = getattr(request, "user", None)
+    context["sudo_until"] = sudo.until(request) if user is not None and user.is_authenticated else None
     organization = getattr(request, "organization", None)
     if organization is not None:
         context |= {

@@ -45,6 +45,8 @@ INSTALLED_APPS = [
     "django_htmx",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
     "accounts",
     "credentials",
     "clusters",
@@ -66,7 +68,9 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "config.middleware.audit_context",
+    "accounts.sign_in.sessions.kept_within_limits",
     "config.middleware.no_store",
+    "config.api.gate.gate",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -115,6 +119,8 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {
+    "accounts.sign_in.tasks.mail_reset": {"queue": "default"},
+    "accounts.sign_in.tasks.mail_notice": {"queue": "default"},
     "clusters.tasks.run_deploys": {"queue": "deploys"},
     "clusters.tasks.look": {"queue": "default"},
     "external_secrets.tasks.read_again": {"queue": "default"},
@@ -125,7 +131,7 @@ CELERY_TASK_ROUTES = {
 
 # -- People ----------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["accounts.sign_in.backend.Backend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "CommonPasswordValidator", "MinimumLengthValidator")
@@ -141,8 +147,34 @@ ACCOUNT_ADAPTER = "accounts.sign_in.adapter.Adapter"
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+ACCOUNT_FORMS = {
+    "login": "accounts.sign_in.forms.SignInForm",
+    "reset_password": "accounts.sign_in.forms.ResetForm",
+}
+ACCOUNT_USER_DISPLAY = str
+# What accounts/sign_in/limits.py counts is not counted twice.
+ACCOUNT_RATE_LIMITS = {"login": "", "login_failed": "", "reset_password": "", "reauthenticate": ""}
+PASSWORD_RESET_TIMEOUT = 60 * 60
+# How many passwords from browsers that are not known are looked at, all in all: each costs a third of a second.
+SIGN_IN_HASHES_PER_MINUTE = env.number("SIGN_IN_HASHES_PER_MINUTE", default=60, least=6, most=6000)
+MFA_ADAPTER = "accounts.sign_in.factors.Adapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_FORMS = {
+    "authenticate": "accounts.sign_in.forms.CodeForm",
+    "authenticate_webauthn": "accounts.sign_in.forms.PasskeyForm",
+}
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_TOLERANCE = 1
+MFA_RECOVERY_CODE_DIGITS = 10
+MFA_WEBAUTHN_USER_VERIFICATION = "required"
+MFA_ALLOW_UNVERIFIED_EMAIL = True
 MAILERS = {"default": env.mailer("EMAIL_URL", "smtp://localhost:25")}
 DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "keyhaven@localhost")
+
+# -- The API: requests a minute of a token and of an address, and attempts without a valid token ----
+API_PER_TOKEN = env.number("API_PER_TOKEN", default=600, least=1, most=1_000_000)
+API_PER_ADDRESS = env.number("API_PER_ADDRESS", default=3000, least=1, most=1_000_000)
+API_FAILURES = env.number("API_FAILURES", default=30, least=1, most=1_000_000)
 
 # -- Sessions, cookies, headers --------------------------------------------------------------------
 SESSION_ENGINE = "django.contrib.sessions.backends.db"

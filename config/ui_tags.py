@@ -214,6 +214,19 @@ def toast(message: Message) -> dict[str, Any]:
 
 
 @register.simple_tag
+def device(agent: str) -> str:
+    """Return what a browser says of itself in two words, such as “Firefox on Linux”."""
+    # Those that call themselves others come first.
+    browsers = ("Edg", "OPR", "Firefox", "Chrome", "Safari", "curl", "python")
+    systems = ("iPhone", "iPad", "Android", "Windows", "Mac OS X", "CrOS", "Linux")
+    names = {"Edg": "Edge", "OPR": "Opera", "Mac OS X": "macOS", "CrOS": "ChromeOS", "python": "Python"}
+    browser = next((word for word in browsers if word in agent), "")
+    system = next((word for word in systems if word in agent), "")
+    words = [names.get(word, word) for word in (browser, system) if word]
+    return " on ".join(words) or "Unknown browser"
+
+
+@register.simple_tag
 def unique(prefix: str) -> str:
     """Return an id that no other element has, for a component that must point at itself."""
     return f"{prefix}-{next(_numbers)}"

@@ -70,7 +70,7 @@ def index(request: OrgRequest) -> HttpResponse:
     return pages.render_page(request, "credentials/index.html", context)
 
 
-@org_view(Permission.CREDENTIAL_MANAGE, methods=("GET", "POST"))
+@org_view(Permission.CREDENTIAL_MANAGE, methods=("GET", "POST"), dangerous=True)
 @sensitive_variables()
 def new(request: OrgRequest) -> HttpResponse:
     """Choose a kind of credential, then enter it; it is tried before it is stored."""
@@ -133,11 +133,11 @@ def detail(request: OrgRequest, credential: str) -> HttpResponse:
 def check(request: OrgRequest, credential: str) -> HttpResponse:
     """Try a credential now; its page shows what was found."""
     found = _find(request, credential)
-    services.check(found)
+    services.check(found, by=request.user)
     return pages.go_to(request, _url(request, found))
 
 
-@org_view(Permission.CREDENTIAL_MANAGE, methods=("GET", "POST"))
+@org_view(Permission.CREDENTIAL_MANAGE, methods=("GET", "POST"), dangerous=True)
 @sensitive_variables()
 def edit(request: OrgRequest, credential: str) -> HttpResponse:
     """Rename a credential or replace its secret; new values are tried before they replace the old ones."""
@@ -183,7 +183,7 @@ def _change(request: OrgRequest, credential: CloudCredential, form: SecretForm) 
     return False
 
 
-@org_view(Permission.CREDENTIAL_MANAGE, methods=("GET", "POST"))
+@org_view(Permission.CREDENTIAL_MANAGE, methods=("GET", "POST"), dangerous=True)
 def delete(request: OrgRequest, credential: str) -> HttpResponse:
     """Delete a credential that nothing uses; what uses it is listed."""
     found = _find(request, credential)

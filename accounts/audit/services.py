@@ -8,7 +8,9 @@ from typing import Any
 from django.db import models, transaction
 from django.utils import timezone
 
-from accounts.audit import origin
+from accounts.audit import actions, origin
+from accounts.audit.diff import changes as changes
+from accounts.audit.diff import facts as facts
 from accounts.audit.models import AuditEvent
 from accounts.organizations.models import Membership, Organization, User
 
@@ -42,6 +44,7 @@ def record(
 
     `by` None is the console itself. `details` holds plain values from an allow-list, never a secret's.
     """
+    actions.check(action)
     # The row lock makes the chain a chain; FOR NO KEY UPDATE leaves foreign keys to it free.
     Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
     last = AuditEvent.objects.owned_by(organization).order_by("-sequence").first()

@@ -60,3 +60,24 @@ class ApiToken(models.Model):
             return self.membership.authority
         own = [built_in(role) for role in self.roles] + [role.grant for role in self.custom_roles.all()]
         return self.membership.authority.narrowed_by(own)
+
+
+class IdempotencyKey(models.Model):
+    """A call that a token sent with a key: what it answered, kept for a day so that it is not carried out twice.
+
+    `digest` is an HMAC of the call and its body, which may hold a credential; `answer` is None where it held one.
+    """
+
+    token = models.ForeignKey(ApiToken, models.CASCADE, related_name="idempotency_keys")
+    key = models.CharField(max_length=200)
+    call = models.CharField(max_length=200)
+    digest = models.CharField(max_length=64)
+    status = models.PositiveSmallIntegerField()
+    answer = models.TextField(null=True)  # noqa: DJ001 no answer is kept, which an empty one does not say
+    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["token", "key"], name="idempotency_key_is_used_once")]
+
+    def __str__(self) -> str:
+        return self.call

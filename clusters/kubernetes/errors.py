@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from clusters.kubernetes import addresses
+from config import egress
 
 _MANAGER = re.compile(r'conflicts? with "(?P<manager>[^"]+)"')
 _ONE = re.compile(r'conflict with "(?P<manager>[^"]+)"[^:]*: (?P<field>\S+)')
@@ -203,7 +203,7 @@ def translated(host: str) -> Iterator[None]:
 
     try:
         yield
-    except addresses.Forbidden as error:
+    except egress.Forbidden as error:
         raise Untrusted(str(error)) from None
     except urllib3.exceptions.HTTPError as error:
         raise _no_answer(host, error) from None

@@ -13,7 +13,8 @@ import tenacity
 import yaml
 from django.conf import settings
 
-from clusters.kubernetes import addresses, errors
+from clusters.kubernetes import errors
+from config import egress
 
 # Of Secrets the API server is asked for nothing but metadata: no value ever reaches the console.
 METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
@@ -55,8 +56,8 @@ class Wire:
             raise errors.Unauthorized("The stored kubeconfig cannot be used.") from None
         try:
             # Checked at each connection: a name may point elsewhere by now.
-            addresses.check(self.host)
-        except addresses.Forbidden as error:
+            egress.check(self.host)
+        except egress.Forbidden as error:
             raise errors.Untrusted(str(error)) from None
         self._token = str(user.get("token", ""))
         self._pool = self._connections(authority, cluster.get("tls-server-name"), user)
@@ -64,7 +65,7 @@ class Wire:
     def _connections(self, authority: str, server_name: str | None, user: dict[str, str]) -> Any:
         from kubernetes.client import ApiClient, Configuration
 
-        from clusters.kubernetes import sockets
+        from config import sockets
 
         configuration = Configuration(host=self.host)
         configuration.ca_cert_data = authority
@@ -126,7 +127,7 @@ class Wire:
                 timeout=urllib3.Timeout(
                     connect=min(3, settings.CLUSTER_TIMEOUT), read=settings.CLUSTER_TIMEOUT
                 ),
-                # A redirect could lead where `addresses` would not let us go.
+                # A redirect could lead where `egress` would not let us go.
                 redirect=False,
                 retries=False,
             )

@@ -12,7 +12,7 @@ from config import pages
 from credentials.models import CloudCredential
 
 
-@org_view(Permission.CLUSTER_MANAGE, methods=("GET", "POST"))
+@org_view(Permission.CLUSTER_MANAGE, methods=("GET", "POST"), dangerous=True)
 def cloud(request: OrgRequest, cluster: str) -> HttpResponse:
     """Choose the cluster's cloud credential; the card stands on the settings page."""
     found = clusters.find(request, cluster)

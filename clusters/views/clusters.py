@@ -76,7 +76,7 @@ def overview(request: OrgRequest, cluster: str) -> HttpResponse:
     """Show what is known of a cluster; POST tests the connection now."""
     found = find(request, cluster)
     if request.method == "POST":
-        services.check(found)
+        services.check(found, by=request.user)
         return pages.go_to(request, request.path)
     links = found.services.filter(external_secrets__isnull=False).exists()
     context = page_context(request, found, "overview") | {
@@ -90,7 +90,7 @@ def overview(request: OrgRequest, cluster: str) -> HttpResponse:
     return pages.render_page(request, "clusters/overview.html", context)
 
 
-@org_view(Permission.CLUSTER_MANAGE, methods=("GET", "POST"))
+@org_view(Permission.CLUSTER_MANAGE, methods=("GET", "POST"), dangerous=True)
 def settings(request: OrgRequest, cluster: str) -> HttpResponse:
     """Replace the kubeconfig, tested before it is stored."""
     found = find(request, cluster)
@@ -119,7 +119,7 @@ def settings(request: OrgRequest, cluster: str) -> HttpResponse:
     return settings_page(request, found, form=form)
 
 
-@org_view(Permission.CLUSTER_MANAGE, methods=("POST",))
+@org_view(Permission.CLUSTER_MANAGE, methods=("POST",), dangerous=True)
 def disconnect(request: OrgRequest, cluster: str) -> HttpResponse:
     """Forget a cluster whose name was typed."""
     found = find(request, cluster)

@@ -18,7 +18,7 @@ from clusters.models import Cluster, ConnectDraft
 from config import pages
 
 
-@org_view(Permission.CLUSTER_MANAGE, methods=("GET", "POST"))
+@org_view(Permission.CLUSTER_MANAGE, methods=("GET", "POST"), dangerous=True)
 def start(request: OrgRequest) -> HttpResponse:
     """Take a kubeconfig, keep it encrypted in a draft, go on to its test."""
     form = KubeconfigForm(request.POST, request.FILES) if request.method == "POST" else KubeconfigForm()
@@ -44,7 +44,7 @@ def start(request: OrgRequest) -> HttpResponse:
     return pages.render_page(request, "clusters/connect.html", {"form": form}, status=status)
 
 
-@org_view(Permission.CLUSTER_MANAGE, methods=("GET", "POST"))
+@org_view(Permission.CLUSTER_MANAGE, methods=("GET", "POST"), dangerous=True)
 def go_on(request: OrgRequest, draft: uuid.UUID) -> HttpResponse:
     """Ask for the context if there are several, then show the test's result and ask for a name."""
     drafts = ConnectDraft.objects.owned_by(request.organization).filter(by=request.user)

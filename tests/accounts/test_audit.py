@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 def record(organization, by, **fields):
     return services.record(
-        organization=organization, by=by, action="test.done", target=organization, **fields
+        organization=organization, by=by, action="organization.renamed", target=organization, **fields
     )
 
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from clusters import kubeconfig, kubernetes
-from clusters.kubernetes import addresses, errors
+from clusters.kubernetes import errors
+from config import egress
 from sandbox.kubernetes import Cluster
 
 pytestmark = pytest.mark.sandbox
@@ -50,7 +51,7 @@ def test_it_says_who_and_what(door):
 
 def test_a_name_that_leads_elsewhere_after_the_check_is_refused_at_the_socket(door, monkeypatch):
     here = ipaddress.ip_address("127.0.0.1")
-    monkeypatch.setattr(addresses, "METADATA", addresses.METADATA | {here})
+    monkeypatch.setattr(egress, "METADATA", egress.METADATA | {here})
 
     with pytest.raises(kubernetes.Unreachable, match="metadata address"):
         door.version()

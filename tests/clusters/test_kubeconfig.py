@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from clusters import kubeconfig
-from clusters.kubernetes import addresses
+from config import egress
 
 CA = base64.b64encode(b"-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n").decode()
 
@@ -132,7 +132,7 @@ def test_several_contexts_need_a_choice():
     "url", ["https://10.0.0.1", "https://127.0.0.1:6443", "https://192.168.1.1", "https://8.8.8.8"]
 )
 def test_private_and_public_addresses_are_fine(url):
-    addresses.check(url)
+    egress.check(url)
 
 
 def test_a_name_that_resolves_to_the_metadata_service_is_refused(monkeypatch):
@@ -141,5 +141,5 @@ def test_a_name_that_resolves_to_the_metadata_service_is_refused(monkeypatch):
 
     monkeypatch.setattr("socket.getaddrinfo", resolve)
 
-    with pytest.raises(addresses.Forbidden, match=r"rebound\.example"):
-        addresses.check("https://rebound.example")
+    with pytest.raises(egress.Forbidden, match=r"rebound\.example"):
+        egress.check("https://rebound.example")

@@ -106,7 +106,7 @@ def main() -> None:
     import boto3  # noqa: F401
     import kubernetes.client  # noqa: F401
 
-    import clusters.kubernetes.sockets  # noqa: F401
+    import config.sockets  # noqa: F401
     from clusters import addons, looks, tasks
 
     addons.steps()

@@ -124,11 +124,11 @@ def detail(request: OrgRequest, cluster: str, access: str) -> HttpResponse:
 def test(request: OrgRequest, cluster: str, access: str) -> HttpResponse:
     """Test an access now; the page shows what was found."""
     found = find(request, cluster, access)
-    services.verify(found)
+    services.verify(found, by=request.user)
     return pages.go_to(request, f"{url(request, found)}#states-h")
 
 
-@org_view(Permission.ACCESS_MANAGE, methods=("GET", "POST"))
+@org_view(Permission.ACCESS_MANAGE, methods=("GET", "POST"), dangerous=True)
 def delete(request: OrgRequest, cluster: str, access: str) -> HttpResponse:
     """Delete an access that nothing uses; what uses it is listed."""
     found = find(request, cluster, access)

@@ -15,7 +15,7 @@ from accounts.roles import Permission
 from config import pages
 
 
-@org_view(Permission.ACCESS_MANAGE, methods=("GET", "POST"))
+@org_view(Permission.ACCESS_MANAGE, methods=("GET", "POST"), dangerous=True)
 @sensitive_variables()
 def edit(request: OrgRequest, cluster: str, access: str) -> HttpResponse:
     """Change an access, with `?method=` to another way to sign in; new values are tested first."""

@@ -133,7 +133,7 @@ def prove(request: OrgRequest, cluster: str) -> HttpResponse:
     )
 
 
-@org_view(Permission.CLUSTER_MANAGE, methods=("GET", "POST"))
+@org_view(Permission.CLUSTER_MANAGE, methods=("GET", "POST"), dangerous=True)
 def uninstall(request: OrgRequest, cluster: str) -> HttpResponse:
     """Show what would stop without the operator; with the cluster's name typed, uninstall it."""
     found = clusters.find(request, cluster)

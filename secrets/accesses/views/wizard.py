@@ -22,7 +22,7 @@ STEPS = {"provider": "Provider", "authentication": "Authentication", "details": 
 ORDER = list(STEPS)
 
 
-@org_view(Permission.ACCESS_MANAGE, methods=("GET", "POST"))
+@org_view(Permission.ACCESS_MANAGE, methods=("GET", "POST"), dangerous=True)
 def new(request: OrgRequest, cluster: str) -> HttpResponse:
     """Begin a draft and go to its first step; whoever comes by a link is shown where it begins."""
     found = get_object_or_404(Cluster.objects.owned_by(request.organization), name=cluster)
@@ -40,7 +40,7 @@ def discard(request: OrgRequest, cluster: str, draft: uuid.UUID) -> HttpResponse
     return _to_add_ons(request, cluster)
 
 
-@org_view(Permission.ACCESS_MANAGE, methods=("GET", "POST"))
+@org_view(Permission.ACCESS_MANAGE, methods=("GET", "POST"), dangerous=True)
 def step(request: OrgRequest, cluster: str, draft: uuid.UUID, step: str) -> HttpResponse:
     """Show or take one step; a step that comes too early leads to the one that is missing."""
     if step not in STEPS:

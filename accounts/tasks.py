@@ -1,0 +1,5 @@
+"""Where Celery looks for the app's tasks; each is beside its resource."""
+
+from accounts.sign_in.tasks import mail_notice, mail_reset
+
+__all__ = ["mail_notice", "mail_reset"]
