@@ -1,6 +1,5 @@
 """One object of each kind in one organization, and the pages that show them."""
 
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -195,15 +194,6 @@ def world(organization: Any, owner: Any) -> World:
         ("accounts", "delivery"): delivery.pk,
     }
     return World(arguments)
-
-
-def prove(client: Client, user: Any) -> None:
-    """Sign a person in who has proven just now who it is, so that what is dangerous asks no more."""
-    client.force_login(user)
-    session = client.session
-    session["account_authentication_methods"] = [{"method": "password", "at": time.time()}]
-    session["account_authentication_methods_user"] = str(user.pk)
-    session.save()
 
 
 def ask(client: Client, name: str, url: str) -> int:
