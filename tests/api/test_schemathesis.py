@@ -5,7 +5,8 @@ from typing import Any
 import hypothesis
 import pytest
 import schemathesis
-from django.db import transaction
+from django.core import signals
+from django.db import close_old_connections, transaction
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
@@ -44,6 +45,18 @@ def schema() -> Any:
     return schemathesis.openapi.from_dict(document())
 
 
+@pytest.fixture
+def one_connection() -> Any:
+    """The application does not close the connection whose transaction the test undoes."""
+    ends = (signals.request_started, signals.request_finished)
+    for end in ends:
+        end.disconnect(close_old_connections)
+    yield
+    for end in ends:
+        end.connect(close_old_connections)
+
+
+@pytest.mark.usefixtures("one_connection")
 @pytest.mark.parametrize("mode", list(GenerationMode))
 @pytest.mark.parametrize("name", sorted(operations()))
 def test_whatever_is_sent_is_answered_as_documented(name, mode, schema, things, organization, owner):
