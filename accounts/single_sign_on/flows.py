@@ -39,7 +39,12 @@ def redirect_uri(organization: Organization) -> str:
 
 
 def begin(
-    request: HttpRequest, provider: IdentityProvider, *, purpose: str = "enter", back: str = "", hint: str = ""
+    request: HttpRequest,
+    provider: IdentityProvider,
+    *,
+    purpose: str = "enter",
+    back: str = "",
+    hint: str = "",
 ) -> str:
     """Note an attempt in the session and return where the browser is sent.
 

@@ -40,7 +40,12 @@ class WhereForm(forms.Form):
         help_text="For example jo@acme.example, or acme.",
         error_messages={"required": "Enter your e-mail address, or the organization."},
         widget=forms.TextInput(
-            attrs={"autocomplete": "username", "spellcheck": "false", "autocapitalize": "none", "autofocus": True}
+            attrs={
+                "autocomplete": "username",
+                "spellcheck": "false",
+                "autocapitalize": "none",
+                "autofocus": True,
+            }
         ),
     )
 
@@ -49,7 +54,11 @@ class WhereForm(forms.Form):
         where = self.cleaned_data["where"].lower()
         providers = IdentityProvider.objects.select_related("organization")
         domain = where.rpartition("@")[2]
-        found = providers.filter(domains__name=domain) if "@" in where else providers.filter(organization__slug=where)
+        found = (
+            providers.filter(domains__name=domain)
+            if "@" in where
+            else providers.filter(organization__slug=where)
+        )
         self.provider = found.first()
         if self.provider is None:
             raise ValidationError(
@@ -117,7 +126,9 @@ class ProviderForm(forms.Form):
 
     def clean_issuer(self) -> str:
         """Ask the issuer for its description, and return the issuer as it writes itself."""
-        issuer = str(self.cleaned_data["issuer"]).rstrip("/").removesuffix("/.well-known/openid-configuration")
+        issuer = (
+            str(self.cleaned_data["issuer"]).rstrip("/").removesuffix("/.well-known/openid-configuration")
+        )
         if not oidc.allowed(issuer) or "?" in issuer or "#" in issuer:
             raise ValidationError("The issuer's address begins with https:// and has no “?” or “#”.")
         try:

@@ -57,7 +57,9 @@ def _page(
         "rules_form": rules_form or RulesForm(organization=request.organization),
         "problem": problem,
         "redirect_uri": flows.redirect_uri(request.organization),
-        "direct": request.build_absolute_uri(reverse("sso_enter", kwargs={"slug": request.organization.slug})),
+        "direct": request.build_absolute_uri(
+            reverse("sso_enter", kwargs={"slug": request.organization.slug})
+        ),
         "identities": Identity.objects.filter(organization=request.organization)
         .select_related("user")
         .order_by("user__name", "pk"),

@@ -148,9 +148,7 @@ def _tester(request: HttpRequest, provider: IdentityProvider, flow: flows.Flow) 
     )
 
 
-def _tested(
-    request: HttpRequest, provider: IdentityProvider, flow: flows.Flow, claims: Any
-) -> HttpResponse:
+def _tested(request: HttpRequest, provider: IdentityProvider, flow: flows.Flow, claims: Any) -> HttpResponse:
     """Note that a sign-in would have worked. Nobody is signed in, and nobody is linked."""
     if not _tester(request, provider, flow):
         raise Refused(Reason.ATTEMPT)
