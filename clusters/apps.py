@@ -7,12 +7,15 @@ class ClustersConfig(AppConfig):
     name = "clusters"
 
     def ready(self) -> None:
-        from clusters import addons
+        from accounts.audit import objects
+        from clusters import addons, history
         from clusters.steps import Connect
         from credentials import signals
 
         addons.register(Connect())
         addons.register(Connect(), "uninstall")
+        for kind in history.KINDS:
+            objects.register(kind)
         signals.credential_replaced.connect(_follow, dispatch_uid="clusters.follow")
 
 
