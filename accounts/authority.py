@@ -80,6 +80,18 @@ def built_in(role: str) -> Grant:
     return Grant(str(Role(role).label), PERMISSIONS[Role(role)])
 
 
+def custom(
+    name: str,
+    permissions: Iterable[str],
+    clusters: Iterable[str] = (),
+    namespaces: Iterable[str] = (),
+    prefixes: Iterable[str] = (),
+) -> Grant:
+    """Return the grant of a custom role; whoever has one sees the organization, by its name at least."""
+    scope = Scope(tuple(clusters), tuple(namespaces), tuple(prefixes))
+    return Grant(name, frozenset(permissions) | {Permission.ORGANIZATION_VIEW}, scope)
+
+
 @dataclass(frozen=True, slots=True)
 class Paths:
     """A model's look-ups to what roles are limited by; empty where it has no such thing.

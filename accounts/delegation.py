@@ -62,3 +62,23 @@ def _covers(held: Scope, cluster: str, namespace: str, prefix: str) -> bool:
 
 def _inside(held: tuple[str, ...], pattern: str) -> bool:
     return not held or any(patterns.contains(outer, pattern) for outer in held)
+
+
+class MoreThanHeld(Exception):
+    """Somebody gives, changes or takes away a role that is more than they hold themselves."""
+
+    def __init__(self, excess: list[TooMuch]) -> None:
+        self.excess = excess
+        roles = list(dict.fromkeys(one.role for one in excess))
+        first = excess[0].permission.sentence
+        words = " and ".join(roles)
+        super().__init__(f"{words}: more than your own roles allow, for example “{first}”.")
+
+
+def check(authority: Authority, grants: Iterable[Grant]) -> None:
+    """Refuse what `may_give` finds too much.
+
+    :raises MoreThanHeld: some of it is
+    """
+    if excess := may_give(authority, grants):
+        raise MoreThanHeld(excess)

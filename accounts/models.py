@@ -6,6 +6,7 @@ from accounts.invitations.models import Invitation
 from accounts.organizations.models import CustomRole, Membership, Organization, User
 from accounts.outgoing.models import Delivery, Destination, Noted
 from accounts.querysets import OwnedQuerySet
+from accounts.single_sign_on.models import Domain, Identity, IdentityProvider
 from accounts.tokens.models import ApiToken, IdempotencyKey
 
 __all__ = [
@@ -19,7 +20,10 @@ __all__ = [
     "CustomRole",
     "Delivery",
     "Destination",
+    "Domain",
     "IdempotencyKey",
+    "Identity",
+    "IdentityProvider",
     "Invitation",
     "Membership",
     "Noted",

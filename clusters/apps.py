@@ -8,7 +8,10 @@ class ClustersConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts.audit import objects
-        from clusters import addons, history
+        from accounts.custom_roles import preview
+        from accounts.organizations import closing
+        from clusters import addons, history, reach
+        from clusters.models import Cluster
         from clusters.steps import Connect
         from credentials import signals
 
@@ -16,6 +19,8 @@ class ClustersConfig(AppConfig):
         addons.register(Connect(), "uninstall")
         for kind in history.KINDS:
             objects.register(kind)
+        preview.register(reach.count)
+        closing.register(closing.Blocker("cluster", Cluster.objects.owned_by, "clusters:settings", "cluster"))
         signals.credential_replaced.connect(_follow, dispatch_uid="clusters.follow")
 
 

@@ -1,5 +1,7 @@
 """Plain builders: each makes one row, with what is not given filled in."""
 
+import datetime
+import hashlib
 import itertools
 from datetime import timedelta
 from typing import Any
@@ -7,7 +9,7 @@ from typing import Any
 from django.utils import timezone
 
 from accesses.models import Access
-from accounts.models import ApiToken, Membership, Organization, User
+from accounts.models import ApiToken, CustomRole, Destination, Invitation, Membership, Organization, User
 from accounts.tokens import services as tokens
 from clusters.models import Cluster, Service
 from credentials.models import CloudCredential
@@ -95,6 +97,20 @@ def make_cloud_credential(**fields: Any) -> CloudCredential:
     return CloudCredential.objects.create(**fields)
 
 
+def make_destination(**fields: Any) -> Destination:
+    """Make a webhook of deploys that nobody listens to, unless another kind and address are given."""
+    fields.setdefault("name", f"destination-{next(_number)}")
+    fields.setdefault("kind", "webhook")
+    fields.setdefault("address", "http://127.0.0.1:1/hook")
+    fields.setdefault("place", fields["address"][:300])
+    fields.setdefault("secret", "khs_test")
+    fields.setdefault("actions", ["deploy.succeeded", "deploy.failed", "deploy.cancelled"])
+    fields.setdefault("created_by", "Person 0")
+    if "organization" not in fields:
+        fields["organization"] = make_organization()
+    return Destination.objects.create(**fields)
+
+
 def make_service(**fields: Any) -> Service:
     fields.setdefault("namespace", "shop")
     fields.setdefault("kind", "Deployment")
@@ -137,3 +153,21 @@ def make_entry(access: Access, name: str, **fields: Any) -> InventoryEntry:
     fields.setdefault("reference", name)
     organization = access.cluster.organization_id
     return InventoryEntry.objects.create(access=access, organization_id=organization, name=name, **fields)
+
+
+def make_role(organization: Organization, **fields: Any) -> CustomRole:
+    """Make a custom role; it lets see clusters if nothing is given."""
+    fields.setdefault("name", f"Role {next(_number)}")
+    fields.setdefault("permissions", ["cluster:view"])
+    return CustomRole.objects.create(organization=organization, **fields)
+
+
+def make_invitation(organization: Organization, token: str = "", **fields: Any) -> Invitation:
+    """Make an open invitation to a token's holder, of a viewer if nothing is given."""
+    number = next(_number)
+    fields.setdefault("email", f"guest-{number}@example.com")
+    fields.setdefault("roles", ["viewer"])
+    fields.setdefault("invited_by", "Marie Rey")
+    fields.setdefault("expires_at", timezone.now() + datetime.timedelta(days=7))
+    fields.setdefault("digest", hashlib.sha256((token or f"token-{number}").encode()).hexdigest())
+    return Invitation.objects.create(organization=organization, **fields)

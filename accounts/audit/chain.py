@@ -71,6 +71,24 @@ class Walk:
             )
         self.sequence, self.hash, self.checked = sequence, own, self.checked + 1
 
+    def meet(self) -> None:
+        """See that the place where the check begins is the one that was signed.
+
+        :raises Broken: it does not
+        """
+        if self.known.get(self.sequence, self.hash) != self.hash:
+            problem = f"Event {self.sequence}, after which the check begins, is not the one that was signed."
+            raise Broken(self.sequence + 1, problem)
+
+    def end(self) -> None:
+        """See that nothing that was signed is still to come.
+
+        :raises Broken: the end of the chain is cut
+        """
+        if (signed := max(self.known, default=0)) > self.sequence:
+            missing = _missing(self.sequence + 1, signed)
+            raise Broken(self.sequence + 1, f"The end is cut: event {signed} was signed. {missing}")
+
     def _does_not_follow(self, sequence: int) -> str:
         if self.checked == 0:
             return f"Event {sequence} does not follow from what is before it, where the check began."
@@ -107,7 +125,9 @@ def verify(
     try:
         walk = _begin(organization, _start(organization, newest, since))
         walk.known = known or {}
+        walk.meet()
         _walk(organization, walk)
+        walk.end()
     except Broken as found:
         return Chain(walk.checked, found.sequence, str(found))
     return Chain(walk.checked, None)

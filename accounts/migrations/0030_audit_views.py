@@ -10,7 +10,6 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ("accounts", "0020_the_audit_chain"),
-        ("accounts", "0050_idempotency_keys"),
     ]
 
     operations = [

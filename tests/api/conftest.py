@@ -46,3 +46,10 @@ def call_as(organization: Any) -> Callable[..., Caller]:
         return Caller(factories.make_token(user, organization, **fields))
 
     return make
+
+
+@pytest.fixture
+def things(organization: Any, owner: Any) -> dict[str, Any]:
+    """One object of each kind in Acme, by the names that tests/api/world.py uses."""
+    cluster = factories.make_cluster(organization=organization, name="prod")
+    return {"organization": organization, "owner": owner, "cluster": cluster}
