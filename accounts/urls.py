@@ -5,6 +5,7 @@ from accounts.custom_roles import urls as custom_roles
 from accounts.invitations import urls as invitations
 from accounts.members import urls as members
 from accounts.organizations import urls as organizations
+from accounts.outgoing import urls as outgoing
 from accounts.single_sign_on import urls as single_sign_on
 from accounts.tokens import urls as tokens
 
@@ -17,4 +18,5 @@ urlpatterns = [
     *audit.paths,
     *single_sign_on.paths,
     *tokens.paths,
+    *outgoing.paths,
 ]

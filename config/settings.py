@@ -124,6 +124,7 @@ CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {
     "accounts.sign_in.tasks.mail_reset": {"queue": "default"},
     "accounts.sign_in.tasks.mail_notice": {"queue": "default"},
+    "accounts.outgoing.tasks.deliver": {"queue": "default"},
     "clusters.tasks.run_deploys": {"queue": "deploys"},
     "clusters.tasks.look": {"queue": "default"},
     "external_secrets.tasks.read_again": {"queue": "default"},
@@ -251,6 +252,8 @@ INVENTORY_MAX = env.number("INVENTORY_MAX", default=250_000, least=100, most=5_0
 INVENTORY_EXPIRE = env.number("INVENTORY_EXPIRE", default=3600, least=60, most=30 * 86_400)
 INVENTORY_REFRESH = env.number("INVENTORY_REFRESH", default=60, least=10, most=86_400)
 INVENTORY_PAGES_PER_SECOND = env.number("INVENTORY_PAGES_PER_SECOND", default=20, least=1, most=10_000)
+# Where organizations may have their audit log written to; empty is nowhere.
+AUDIT_FILES_DIR = env.text("AUDIT_FILES_DIR", "")
 LEASE_SECONDS = env.number("LEASE_SECONDS", default=30, least=5, most=600)
 
 # What the audit log's digests are signed with; by default a key that is made of SECRET_KEY.

@@ -9,7 +9,7 @@ from typing import Any
 from django.utils import timezone
 
 from accesses.models import Access
-from accounts.models import ApiToken, CustomRole, Invitation, Membership, Organization, User
+from accounts.models import ApiToken, CustomRole, Destination, Invitation, Membership, Organization, User
 from accounts.tokens import services as tokens
 from clusters.models import Cluster, Service
 from credentials.models import CloudCredential
@@ -95,6 +95,20 @@ def make_cloud_credential(**fields: Any) -> CloudCredential:
     if "organization" not in fields:
         fields["organization"] = make_organization()
     return CloudCredential.objects.create(**fields)
+
+
+def make_destination(**fields: Any) -> Destination:
+    """Make a webhook of deploys that nobody listens to, unless another kind and address are given."""
+    fields.setdefault("name", f"destination-{next(_number)}")
+    fields.setdefault("kind", "webhook")
+    fields.setdefault("address", "http://127.0.0.1:1/hook")
+    fields.setdefault("place", fields["address"][:300])
+    fields.setdefault("secret", "khs_test")
+    fields.setdefault("actions", ["deploy.succeeded", "deploy.failed", "deploy.cancelled"])
+    fields.setdefault("created_by", "Person 0")
+    if "organization" not in fields:
+        fields["organization"] = make_organization()
+    return Destination.objects.create(**fields)
 
 
 def make_service(**fields: Any) -> Service:

@@ -152,7 +152,7 @@ END $$;
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0003_people_and_tokens'),
+        ('accounts', '0060_people'),
     ]
 
     operations = [

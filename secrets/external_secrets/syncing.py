@@ -13,6 +13,7 @@ from kombu.exceptions import OperationalError as BrokerAway
 from accesses import releases
 from accesses.models import Access
 from accesses.steps.operator import OLDEST
+from accounts.audit import origin
 from accounts.audit import services as audit
 from accounts.models import User
 from accounts.roles import Permission
@@ -129,7 +130,9 @@ def run(link_ids: list[str], by: object = None) -> None:
         "cluster", "service", "access", "variant", "alias_of"
     )
     for _, group in groupby(found.order_by("cluster_id"), key=lambda link: link.cluster_id):
-        _of_cluster(_permitted(list(group), by))
+        of_one = list(group)
+        with origin.of_worker(str(of_one[0].cluster_id)):
+            _of_cluster(_permitted(of_one, by))
 
 
 def _permitted(links: list[ExternalSecret], by: object) -> list[ExternalSecret]:
