@@ -45,7 +45,7 @@ class Refused(PermissionDenied):
         super().__init__(f"{permission.sentence}: needs the role {' or '.join(who_may(permission))}.")
 
 
-def _way_back(request: HttpRequest) -> str:
+def way_back(request: HttpRequest) -> str:
     """Return the page that the person was on: a form's own address may not be one that can be visited."""
     if request.htmx:  # type: ignore[attr-defined]
         return request.htmx.current_url_abs_path or "/"  # type: ignore[attr-defined]
@@ -60,7 +60,7 @@ def _way_back(request: HttpRequest) -> str:
 
 def sign_in_again(request: HttpRequest) -> HttpResponse:
     """Answer an expired session: to htmx 401 with the way to the login page, else a redirect; both lead back."""
-    back = _way_back(request)
+    back = way_back(request)
     url = f"{reverse('account_login')}?{urlencode({'next': back})}"
     if request.htmx:  # type: ignore[attr-defined]
         return HttpResponse(status=401, headers={"HX-Redirect": url})
@@ -125,11 +125,12 @@ def require(
         Permission.CLUSTER_VIEW, cluster=cluster, namespace=namespace
     ):
         raise Http404
-    _write_down(request, permission)
+    write_down(request, permission)
     raise Refused(permission)
 
 
-def _write_down(request: HttpRequest, permission: Permission) -> None:
+def write_down(request: HttpRequest, permission: Permission) -> None:
+    """Note in the audit log that a member was refused."""
     match = request.resolver_match
     audit.record(
         organization=request.organization,  # type: ignore[attr-defined]
@@ -164,7 +165,7 @@ def org_view[**P](
             if request.method not in methods:
                 return HttpResponseNotAllowed(methods)
             if dangerous and not sudo.is_on(request):
-                return sudo.ask(request, _way_back(request))
+                return sudo.ask(request, way_back(request))
             return view(request, *args, **kwargs)
 
         door.required_permission = permission  # type: ignore[attr-defined]

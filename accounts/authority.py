@@ -1,15 +1,16 @@
 """What somebody may do, and where: the roles of a member, each perhaps limited to clusters, namespaces and names."""
 
 import functools
+import itertools
 import operator
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 
 from django.db.models import Q
 
-from accounts.roles import PERMISSIONS, Permission, Role
+from accounts import patterns
+from accounts.limits import shared, whole
+from accounts.roles import OF_A_CLUSTER, OF_A_NAMESPACE, PERMISSIONS, Permission, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,14 @@ class Scope:
             and (not self.prefixes or secret is None or secret.startswith(self.prefixes))
         )
 
+    def is_whole(self, cluster: str | None, namespace: str | None) -> bool:
+        """Tell whether everything of a place is inside: what is left out must not be limited, and names never."""
+        return (
+            not self.prefixes
+            and (not self.clusters or (cluster is not None and _matches(self.clusters, cluster)))
+            and (not self.namespaces or (namespace is not None and _matches(self.namespaces, namespace)))
+        )
+
     def __str__(self) -> str:
         parts = (("cluster", self.clusters), ("namespace", self.namespaces), ("secrets", self.prefixes))
         return ", ".join(f"{word} {' or '.join(names)}" for word, names in parts if names) or "everywhere"
@@ -41,17 +50,27 @@ class Scope:
 EVERYWHERE = Scope()
 
 
-def _matches(patterns: tuple[str, ...], name: str | None) -> bool:
-    return not patterns or name is None or any(fnmatchcase(name, pattern) for pattern in patterns)
+def _matches(allowed: tuple[str, ...], name: str | None) -> bool:
+    return not allowed or name is None or any(patterns.matches(pattern, name) for pattern in allowed)
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """One role that somebody has: its name in words, what it allows, and where."""
+    """One role that somebody has: its name in words, what it allows, and where.
+
+    With a limit it allows only what can be limited so. Whoever may do anything may see that the organization is there.
+    """
 
     role: str
     permissions: frozenset[str]
     scope: Scope = EVERYWHERE
+
+    def __post_init__(self) -> None:
+        kept = self.permissions
+        if not self.scope.unlimited:
+            kept &= OF_A_NAMESPACE if self.scope.namespaces or self.scope.prefixes else OF_A_CLUSTER
+        seen = {Permission.ORGANIZATION_VIEW} if kept else set()
+        object.__setattr__(self, "permissions", frozenset(kept | seen))
 
 
 def built_in(role: str) -> Grant:
@@ -61,13 +80,29 @@ def built_in(role: str) -> Grant:
     return Grant(str(Role(role).label), PERMISSIONS[Role(role)])
 
 
+def custom(
+    name: str,
+    permissions: Iterable[str],
+    clusters: Iterable[str] = (),
+    namespaces: Iterable[str] = (),
+    prefixes: Iterable[str] = (),
+) -> Grant:
+    """Return the grant of a custom role; whoever has one sees the organization, by its name at least."""
+    scope = Scope(tuple(clusters), tuple(namespaces), tuple(prefixes))
+    return Grant(name, frozenset(permissions) | {Permission.ORGANIZATION_VIEW}, scope)
+
+
 @dataclass(frozen=True, slots=True)
 class Paths:
-    """A model's look-ups to what roles are limited by; empty where it has no such thing."""
+    """A model's look-ups to what roles are limited by; empty where it has no such thing.
+
+    `namespaces` leads to an array of them: one that is inside is enough.
+    """
 
     cluster: str = ""
     namespace: str = ""
     secret: str = ""
+    namespaces: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,22 +128,53 @@ class Authority:
             for layer in self.layers
         )
 
-    def everywhere(self, permission: Permission) -> bool:
-        """Tell whether an act is allowed without any limit."""
+    def everywhere(
+        self, permission: Permission, *, cluster: str | None = None, namespace: str | None = None
+    ) -> bool:
+        """Tell whether an act is allowed without any limit: anywhere, in all of a cluster, or in all of a namespace."""
         return bool(self.layers) and all(
-            any(permission in grant.permissions and grant.scope.unlimited for grant in layer)
+            any(
+                permission in grant.permissions and grant.scope.is_whole(cluster, namespace)
+                for grant in layer
+            )
             for layer in self.layers
         )
 
     def limit(self, permission: Permission, paths: Paths) -> Q:
         """Return the filter that keeps the rows on which an act is allowed; none when it is allowed nowhere."""
-        rule = Q() if self.layers else Q(pk__in=[])
-        for layer in self.layers:
-            held = [grant.scope for grant in layer if permission in grant.permissions]
-            if any(scope.unlimited for scope in held):
-                continue
-            rule &= _any_of([_inside(scope, paths) for scope in held])
-        return rule
+        if not self.layers:
+            return Q(pk__in=[])
+        held = [[grant.scope for grant in layer if permission in grant.permissions] for layer in self.layers]
+        limited = [scopes for scopes in held if not any(scope.unlimited for scope in scopes)]
+        if not limited:
+            return Q()
+        # A row is inside when one scope of each layer has it, so that layers cannot allow a part each.
+        return _any_of([_inside(scopes, paths) for scopes in itertools.product(*limited)])
+
+    def prefixes(
+        self, permission: Permission, *, cluster: str, namespaces: Iterable[str] | None = None
+    ) -> tuple[str, ...]:
+        """Return beginnings of the names of secrets on which an act is allowed in a cluster, in order, none in another.
+
+        With `namespaces` it is allowed in at least one of them. `("",)` is every name, `()` is none.
+        """
+        if self.everywhere(permission):
+            return whole
+        found: set[str] = set()
+        if not self.layers:
+            return ()
+        for namespace in [None] if namespaces is None else namespaces:
+            layers = [self._prefixes(layer, permission, cluster, namespace) for layer in self.layers]
+            found |= set(functools.reduce(shared, layers, whole))
+        return shared(tuple(found), whole)
+
+    @staticmethod
+    def _prefixes(
+        layer: tuple[Grant, ...], permission: Permission, cluster: str, namespace: str | None
+    ) -> tuple[str, ...]:
+        scopes = [grant.scope for grant in layer if permission in grant.permissions]
+        inside = [scope for scope in scopes if scope.covers(cluster, namespace, None)]
+        return tuple(prefix for scope in inside for prefix in scope.prefixes or whole)
 
     def narrowed_by(self, grants: Iterable[Grant]) -> "Authority":
         """Return what is allowed by this and also by one of `grants`."""
@@ -138,19 +204,22 @@ def _any_of(rules: list[Q]) -> Q:
     return functools.reduce(operator.or_, rules) if all(rules) else Q()
 
 
-def _inside(scope: Scope, paths: Paths) -> Q:
-    rule = Q()
-    if scope.clusters and paths.cluster:
-        rule &= _any_of([_glob(paths.cluster, pattern) for pattern in scope.clusters])
-    if scope.namespaces and paths.namespace:
-        rule &= _any_of([_glob(paths.namespace, pattern) for pattern in scope.namespaces])
-    if scope.prefixes and paths.secret:
-        rule &= _any_of([Q(**{f"{paths.secret}__startswith": prefix}) for prefix in scope.prefixes])
-    return rule
+def _inside(scopes: tuple[Scope, ...], paths: Paths) -> Q:
+    """Return the rule for rows that are inside all of these scopes."""
+    rule, open_to = Q(), []
+    for scope in scopes:
+        if scope.clusters and paths.cluster:
+            rule &= _named(paths.cluster, scope.clusters)
+        if scope.namespaces and paths.namespace:
+            rule &= _named(paths.namespace, scope.namespaces)
+        if scope.namespaces and paths.namespaces:
+            open_to.append(patterns.expression(scope.namespaces))
+        if scope.prefixes and paths.secret:
+            rule &= _any_of([Q(**{f"{paths.secret}__startswith": prefix}) for prefix in scope.prefixes])
+    return rule & Q(**{f"{paths.namespaces}__some_match": open_to}) if open_to else rule
 
 
-def _glob(path: str, pattern: str) -> Q:
-    if "*" not in pattern:
-        return Q(**{path: pattern})
-    pieces = [re.escape(piece) for piece in pattern.split("*")]
-    return Q(**{f"{path}__regex": f"^{'.*'.join(pieces)}$"})
+def _named(path: str, names: tuple[str, ...]) -> Q:
+    if not any("*" in name for name in names):
+        return Q(**{f"{path}__in": list(names)})
+    return Q(**{f"{path}__regex": patterns.expression(names)})

@@ -1,5 +1,6 @@
 """Permissions and the built-in roles that hold them."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 from django.db import models
@@ -84,6 +85,66 @@ OF_A_NAMESPACE = frozenset(
 )
 
 
+# How permissions are grouped where people read or choose them.
+GROUPS: tuple[tuple[str, tuple[Permission, ...]], ...] = (
+    (
+        "Clusters and deploys",
+        (
+            Permission.CLUSTER_VIEW,
+            Permission.CLUSTER_MANAGE,
+            Permission.DEPLOY_VIEW,
+            Permission.DEPLOY_RUN,
+        ),
+    ),
+    (
+        "Secrets",
+        (
+            Permission.ACCESS_VIEW,
+            Permission.ACCESS_MANAGE,
+            Permission.SECRET_BROWSE,
+            Permission.EXTERNAL_SECRET_VIEW,
+            Permission.EXTERNAL_SECRET_MANAGE,
+        ),
+    ),
+    ("Cloud credentials", (Permission.CREDENTIAL_VIEW, Permission.CREDENTIAL_MANAGE)),
+    (
+        "People and API tokens",
+        (
+            Permission.MEMBER_VIEW,
+            Permission.MEMBER_MANAGE,
+            Permission.ROLE_MANAGE,
+            Permission.TOKEN_MANAGE,
+        ),
+    ),
+    (
+        "Organization",
+        (
+            Permission.ORGANIZATION_VIEW,
+            Permission.AUDIT_VIEW,
+            Permission.AUDIT_MANAGE,
+            Permission.NOTIFICATION_MANAGE,
+            Permission.ORGANIZATION_MANAGE,
+        ),
+    ),
+)
+
+# What a custom role that holds one permission holds too: nobody changes what they cannot see.
+INCLUDES: dict[Permission, frozenset[Permission]] = {
+    Permission.CLUSTER_MANAGE: frozenset({Permission.CLUSTER_VIEW}),
+    Permission.DEPLOY_VIEW: frozenset({Permission.CLUSTER_VIEW}),
+    Permission.DEPLOY_RUN: frozenset({Permission.CLUSTER_VIEW, Permission.DEPLOY_VIEW}),
+    Permission.ACCESS_VIEW: frozenset({Permission.CLUSTER_VIEW}),
+    Permission.ACCESS_MANAGE: frozenset({Permission.CLUSTER_VIEW, Permission.ACCESS_VIEW}),
+    Permission.SECRET_BROWSE: frozenset({Permission.CLUSTER_VIEW}),
+    Permission.EXTERNAL_SECRET_VIEW: frozenset({Permission.CLUSTER_VIEW}),
+    Permission.EXTERNAL_SECRET_MANAGE: frozenset({Permission.CLUSTER_VIEW, Permission.EXTERNAL_SECRET_VIEW}),
+    Permission.CREDENTIAL_MANAGE: frozenset({Permission.CREDENTIAL_VIEW}),
+    Permission.MEMBER_MANAGE: frozenset({Permission.MEMBER_VIEW}),
+    Permission.ROLE_MANAGE: frozenset({Permission.MEMBER_VIEW}),
+    Permission.AUDIT_MANAGE: frozenset({Permission.AUDIT_VIEW}),
+}
+
+
 class Role(models.TextChoices):
     """The built-in roles. The stored value is the short word, so that a label can change."""
 
@@ -121,6 +182,22 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.AUDITOR: _VIEW | {Permission.AUDIT_VIEW},
     Role.VIEWER: _VIEW,
 }
+
+
+# What follows from having a role, in a line.
+CONSEQUENCES: dict[Role, str] = {
+    Role.OWNER: "Everything, also handing over and deleting the organization",
+    Role.ADMIN: "Everything but handing over and deleting the organization",
+    Role.DEVOPS: "Connects clusters, links secrets and deploys; sees the team",
+    Role.AUDITOR: "Sees everything but names of secrets, and reviews the audit log",
+    Role.VIEWER: "Sees clusters, accesses, links and deploys; changes nothing",
+}
+
+
+def in_order(roles: Iterable[str]) -> list[Role]:
+    """Return the built-in roles among some words, strongest first, each once."""
+    given = set(roles)
+    return [role for role in Role if role in given]
 
 
 def allows(role: str, permission: Permission) -> bool:

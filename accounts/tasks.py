@@ -1,11 +1,6 @@
-"""The app's Celery tasks: no logic. Their queues are in CELERY_TASK_ROUTES."""
+"""Where Celery looks for the app's tasks; each is beside its resource."""
 
-from celery import shared_task
+from accounts.outgoing.tasks import deliver
+from accounts.sign_in.tasks import mail_notice, mail_reset
 
-from accounts.outgoing import engine
-
-
-@shared_task  # type: ignore[untyped-decorator]
-def deliver(*, destination_id: str, **_: object) -> None:
-    """Send what waits for a destination."""
-    engine.run(destination_id)
+__all__ = ["deliver", "mail_notice", "mail_reset"]

@@ -72,6 +72,16 @@ def request(*, cluster: Cluster, by: User, reason: str = "", overwrite: list[str
     return deploy
 
 
+# What a request that joins a queued deploy may change of it.
+_JOINED = {
+    "reason": "reason",
+    "overwrite": "overwrite",
+    "by_name": "asked for by",
+    "first_step": "first step",
+    "not_after": "not after",
+}
+
+
 def _join(queued: Deploy, by: User, reason: str, overwrite: list[str]) -> None:
     """Add a request to a queued deploy: its reason, and what is to be overwritten.
 
@@ -82,17 +92,18 @@ def _join(queued: Deploy, by: User, reason: str, overwrite: list[str]) -> None:
     if same and not queued.first_step and not queued.not_after:
         return
     reasons = [word for word in (*queued.reason.split("; "), reason) if word]
+    before = {name: getattr(queued, name) for name in _JOINED}
     queued.overwrite = sorted({*queued.overwrite, *overwrite})
     queued.reason = "; ".join(dict.fromkeys(reasons))[:200]
     queued.by, queued.by_name, queued.first_step, queued.not_after = by, str(by), "", None
     queued.save(update_fields=["overwrite", "reason", "by", "by_name", "first_step", "not_after"])
-    details = {"reason": queued.reason, "overwrite": queued.overwrite}
+    details = audit.changes(before, vars(queued), _JOINED)
     audit.record(
         organization=queued.cluster.organization,
         by=by,
         action="deploy.joined",
         target=queued,
-        details=details,
+        details=details | {"reason": queued.reason},
     )
 
 
@@ -174,6 +185,7 @@ def cancel(*, deploy: Deploy, by: User) -> Deploy:
         raise CannotBe(f"Deploy {live.number} is over.")
     if live.cancel_asked_at is not None:
         return live
+    was = str(live.status)
     live.cancel_asked_at, live.cancelled_by = timezone.now(), str(by)
     fields = ["cancel_asked_at", "cancelled_by"]
     # The end of a running one is the worker's to tell.
@@ -185,7 +197,13 @@ def cancel(*, deploy: Deploy, by: User) -> Deploy:
         fields += ["status", "finished_at"]
     # Not the whole row: its lease is the worker's.
     live.save(update_fields=fields)
-    audit.record(organization=live.cluster.organization, by=by, action=action, target=live)
+    audit.record(
+        organization=live.cluster.organization,
+        by=by,
+        action=action,
+        target=live,
+        details=audit.changes({"status": was}, {"status": str(live.status)}, {"status": "status"}),
+    )
     return live
 
 

@@ -1,7 +1,7 @@
 """Connecting clusters, testing them, discovering their services."""
 
 import contextlib
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from django.conf import settings
@@ -10,7 +10,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from accounts.audit import services as audit
-from accounts.models import Organization, User
+from accounts.models import User
 from clusters import kubernetes, permissions, places
 from clusters.models import Cluster, ConnectDraft, Deploy, Service
 from credentials.models import CloudCredential
@@ -99,13 +99,8 @@ def connect(*, draft: ConnectDraft, name: str, by: User) -> Cluster:
             cluster.save()
     except IntegrityError as error:
         raise NameTaken(f"There is a cluster named {name} already.") from error
-    audit.record(
-        organization=cluster.organization,
-        by=by,
-        action="cluster.connected",
-        target=cluster,
-        details={"server": found.server, "version": found.version, "identity": found.identity},
-    )
+    about = {"server": found.server, "version": found.version, "identity": found.identity}
+    _record(cluster, "cluster.connected", by, about)
     # Said on the page among the permissions; the cluster is connected all the same.
     with contextlib.suppress(kubernetes.Forbidden):
         refresh_services(cluster)
@@ -114,11 +109,17 @@ def connect(*, draft: ConnectDraft, name: str, by: User) -> Cluster:
     return cluster
 
 
+def _record(cluster: Cluster, action: str, by: User, details: dict[str, Any]) -> None:
+    audit.record(organization=cluster.organization, by=by, action=action, target=cluster, details=details)
+
+
 def changed(cluster: Cluster) -> None:
     """Note that the configuration changed: the cluster is out of date until its next deploy."""
     Cluster.objects.filter(pk=cluster.pk).update(generation=F("generation") + 1)
 
 
+# What a kubeconfig decides, as the audit log tells it.
+_OF_A_KUBECONFIG = {"server": "server", "identity": "identity", "version": "version"}
 # What a test of the connection finds.
 _FOUND = (
     "status", "status_reason", "seen_at", "version", "identity", "permissions",
@@ -126,8 +127,11 @@ _FOUND = (
 )  # fmt: skip
 
 
-def check(cluster: Cluster, door: kubernetes.Door | None = None) -> Cluster:
-    """Test the connection now and keep what was found, or why it failed; by the door of a deploy, which is patient."""
+def check(cluster: Cluster, door: kubernetes.Door | None = None, *, by: User | None = None) -> Cluster:
+    """Test the connection now and keep what was found, or why it failed; by the door of a deploy, which is patient.
+
+    Where a person asked for it, the audit log tells what came of it.
+    """
     try:
         found = look_around(door or kubernetes.connect(cluster), cluster.operator_namespace)
     except kubernetes.ClusterError as error:
@@ -143,8 +147,18 @@ def check(cluster: Cluster, door: kubernetes.Door | None = None) -> Cluster:
         )
         for name, value in found.place.fields().items():
             setattr(cluster, name, value)
-    Cluster.objects.filter(pk=cluster.pk).update(**{name: getattr(cluster, name) for name in _FOUND})
+    with transaction.atomic():
+        Cluster.objects.filter(pk=cluster.pk).update(**{name: getattr(cluster, name) for name in _FOUND})
+        if by is not None:
+            _tell_of_a_test(cluster, by)
     return cluster
+
+
+def _tell_of_a_test(cluster: Cluster, by: User) -> None:
+    if cluster.status == Cluster.Status.READY:
+        _record(cluster, "cluster.tested", by, {"version": cluster.version})
+    else:
+        _record(cluster, "cluster.test_failed", by, {"error": cluster.status_reason})
 
 
 @transaction.atomic
@@ -189,6 +203,7 @@ def replace_kubeconfig(*, cluster: Cluster, reduced: str, seen_version: str, by:
             "Somebody changed this cluster while you were here. Look at it again, then send the form once more."
         )
     found = try_connection(reduced, live.operator_namespace)
+    told = {"kubeconfig": "changed"} | audit.changes(vars(live), asdict(found), _OF_A_KUBECONFIG)
     live.kubeconfig, live.server = reduced, found.server
     live.version, live.identity, live.permissions = found.version, found.identity, found.permissions
     live.status, live.status_reason, live.seen_at = Cluster.Status.READY, "", timezone.now()
@@ -196,12 +211,8 @@ def replace_kubeconfig(*, cluster: Cluster, reduced: str, seen_version: str, by:
         setattr(live, name, value)
     live.save()
     changed(live)
-    audit.record(
-        organization=live.organization,
-        by=by,
-        action="cluster.kubeconfig_replaced",
-        target=live,
-        details={"kubeconfig": "changed", "server": found.server, "identity": found.identity},
+    _record(
+        live, "cluster.kubeconfig_replaced", by, told | {"server": found.server, "identity": found.identity}
     )
     return live
 
@@ -226,15 +237,11 @@ def use_credential(
     if (known, credential) == (live.account, live.credential):
         return False
     _keep_account_in_use(live, known)
-    before = {"credential before": str(live.credential or ""), "account before": live.account}
+    before = {"credential": str(live.credential or ""), "account": live.account}
     Cluster.objects.filter(pk=live.pk).update(credential=credential, account=known)
-    details = {"credential": str(credential or ""), "account": known} | before
-    audit.record(
-        organization=live.organization,
-        by=by,
-        action="cluster.credential_changed",
-        target=live,
-        details=details,
+    after = {"credential": str(credential or ""), "account": known}
+    _record(
+        live, "cluster.credential_changed", by, audit.changes(before, after, {name: name for name in after})
     )
     # What a deploy makes in the account is made with it.
     if live.accesses.filter(method="automatic").exists():
@@ -279,14 +286,9 @@ def disconnect(*, cluster: Cluster, by: User) -> None:
     live = Cluster.objects.select_for_update().get(pk=cluster.pk)
     if live.deploys.filter(status__in=(Deploy.Status.QUEUED, Deploy.Status.RUNNING)).exists():
         raise Busy("A deploy runs on this cluster. Wait until it is over.")
-    organization: Organization = live.organization
-    audit.record(
-        organization=organization,
-        by=by,
-        action="cluster.disconnected",
-        target=live,
-        details={"server": live.server},
-    )
+    accesses = ", ".join(live.accesses.order_by("name").values_list("name", flat=True))
+    about = {"server": live.server, "accesses": accesses, "external secrets": live.external_secrets.count()}
+    _record(live, "cluster.disconnected", by, about)
     # Links keep their accesses from being deleted, and go with the cluster all the same.
     live.external_secrets.all().delete()
     live.delete()

@@ -9,6 +9,8 @@ from django.utils.functional import SimpleLazyObject
 
 from accounts.models import Organization
 from accounts.roles import Permission
+from accounts.sign_in import sudo
+from accounts.single_sign_on import sessions
 from config import theme
 
 # (label, icon, url name, permission, group, the url names' prefixes that make it current)
@@ -31,7 +33,14 @@ NAVIGATION = (
         "",
         ("credentials:",),
     ),
-    ("Team and roles", "users", "accounts:team", Permission.MEMBER_VIEW, "Organization", ("accounts:team",)),
+    (
+        "Team and roles",
+        "users",
+        "accounts:team",
+        Permission.MEMBER_VIEW,
+        "Organization",
+        ("accounts:team", "accounts:member", "accounts:who_may", "accounts:invit", "accounts:role"),
+    ),
     (
         "Audit log",
         "scroll-text",
@@ -39,6 +48,23 @@ NAVIGATION = (
         Permission.AUDIT_VIEW,
         "Organization",
         ("accounts:audit",),
+    ),
+    (
+        "Settings",
+        "settings",
+        "accounts:settings",
+        Permission.ORGANIZATION_VIEW,
+        "Organization",
+        (
+            "accounts:settings",
+            "accounts:rename",
+            "accounts:transfer",
+            "accounts:leave",
+            "accounts:delete_organization",
+            "accounts:sign_in_rules",
+            "accounts:token",
+            "accounts:notification",
+        ),
     ),
 )
 
@@ -75,11 +101,14 @@ def _navigation(request: HttpRequest, organization: Organization) -> list[dict[s
 def shell(request: HttpRequest) -> dict[str, Any]:
     """Return the context that base.html needs; outside an organization there is no navigation."""
     context: dict[str, Any] = {"theme": theme.chosen(request), "version": settings.VERSION}
+    user = getattr(request, "user", None)
+    context["sudo_until"] = sudo.until(request) if user is not None and user.is_authenticated else None
     organization = getattr(request, "organization", None)
     if organization is not None:
         context |= {
             "organization": organization,
-            "organizations": Organization.objects.of(request.user),  # type: ignore[arg-type]
+            "organizations": sessions.within(request, Organization.objects.of(request.user)),  # type: ignore[arg-type]
+            "may_create": settings.ORGANIZATIONS_BY_ANYONE,
             "membership": request.membership,  # type: ignore[attr-defined]
             # Parts of pages show no navigation.
             "nav": SimpleLazyObject(lambda: _navigation(request, organization)),

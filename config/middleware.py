@@ -55,8 +55,8 @@ def audit_context(get_response: Next) -> Next:
     def middleware(request: HttpRequest) -> HttpResponse:
         request_id = uuid.uuid4().hex
         with origin.of_request(
-            address=request.META.get("REMOTE_ADDR", ""),
-            user_agent=request.headers.get("User-Agent", "")[:200],
+            address=request.META.get("REMOTE_ADDR", "")[:45],
+            user_agent=request.headers.get("User-Agent", "").replace("\x00", "")[:200],
             request_id=request_id,
         ):
             response = get_response(request)

@@ -45,6 +45,8 @@ INSTALLED_APPS = [
     "django_htmx",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
     "accounts",
     "credentials",
     "clusters",
@@ -66,7 +68,10 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "config.middleware.audit_context",
+    "accounts.sign_in.sessions.kept_within_limits",
+    "accounts.single_sign_on.middleware.Confine",
     "config.middleware.no_store",
+    "config.api.gate.gate",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -95,6 +100,8 @@ DATABASES = {
     "default": env.database("DATABASE_URL")
     | {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True, "ATOMIC_REQUESTS": False}
 }
+# Who owns the tables and migrates, where that is not the application's role: docs/audit.md.
+OWNER_DATABASE = env.database("DATABASE_OWNER_URL") if env.text("DATABASE_OWNER_URL", "") else None
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = env.url("REDIS_URL", ("redis", "rediss", "unix"))
 CACHES = {
@@ -115,7 +122,9 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {
-    "accounts.tasks.deliver": {"queue": "default"},
+    "accounts.sign_in.tasks.mail_reset": {"queue": "default"},
+    "accounts.sign_in.tasks.mail_notice": {"queue": "default"},
+    "accounts.outgoing.tasks.deliver": {"queue": "default"},
     "clusters.tasks.run_deploys": {"queue": "deploys"},
     "clusters.tasks.look": {"queue": "default"},
     "external_secrets.tasks.read_again": {"queue": "default"},
@@ -126,11 +135,13 @@ CELERY_TASK_ROUTES = {
 
 # -- People ----------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["accounts.sign_in.backend.Backend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "CommonPasswordValidator", "MinimumLengthValidator")
 ]
+# Whether everybody who is signed in may make an organization; otherwise `manage.py create_organization` does.
+ORGANIZATIONS_BY_ANYONE = env.flag("ORGANIZATIONS_BY_ANYONE", default=True)
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
@@ -140,8 +151,34 @@ ACCOUNT_ADAPTER = "accounts.sign_in.adapter.Adapter"
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+ACCOUNT_FORMS = {
+    "login": "accounts.sign_in.forms.SignInForm",
+    "reset_password": "accounts.sign_in.forms.ResetForm",
+}
+ACCOUNT_USER_DISPLAY = str
+# What accounts/sign_in/limits.py counts is not counted twice.
+ACCOUNT_RATE_LIMITS = {"login": "", "login_failed": "", "reset_password": "", "reauthenticate": ""}
+PASSWORD_RESET_TIMEOUT = 60 * 60
+# How many passwords from browsers that are not known are looked at, all in all: each costs a third of a second.
+SIGN_IN_HASHES_PER_MINUTE = env.number("SIGN_IN_HASHES_PER_MINUTE", default=60, least=6, most=6000)
+MFA_ADAPTER = "accounts.sign_in.factors.Adapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_FORMS = {
+    "authenticate": "accounts.sign_in.forms.CodeForm",
+    "authenticate_webauthn": "accounts.sign_in.forms.PasskeyForm",
+}
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_TOLERANCE = 1
+MFA_RECOVERY_CODE_DIGITS = 10
+MFA_WEBAUTHN_USER_VERIFICATION = "required"
+MFA_ALLOW_UNVERIFIED_EMAIL = True
 MAILERS = {"default": env.mailer("EMAIL_URL", "smtp://localhost:25")}
 DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "keyhaven@localhost")
+
+# -- The API: requests a minute of a token and of an address, and attempts without a valid token ----
+API_PER_TOKEN = env.number("API_PER_TOKEN", default=600, least=1, most=1_000_000)
+API_PER_ADDRESS = env.number("API_PER_ADDRESS", default=3000, least=1, most=1_000_000)
+API_FAILURES = env.number("API_FAILURES", default=30, least=1, most=1_000_000)
 
 # -- Sessions, cookies, headers --------------------------------------------------------------------
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
@@ -218,6 +255,11 @@ INVENTORY_PAGES_PER_SECOND = env.number("INVENTORY_PAGES_PER_SECOND", default=20
 # Where organizations may have their audit log written to; empty is nowhere.
 AUDIT_FILES_DIR = env.text("AUDIT_FILES_DIR", "")
 LEASE_SECONDS = env.number("LEASE_SECONDS", default=30, least=5, most=600)
+
+# What the audit log's digests are signed with; by default a key that is made of SECRET_KEY.
+AUDIT_SIGNING_KEY = env.text("AUDIT_SIGNING_KEY", "")
+if AUDIT_SIGNING_KEY and len(AUDIT_SIGNING_KEY) < 32:
+    raise ImproperlyConfigured("AUDIT_SIGNING_KEY is shorter than 32 characters.")
 
 # -- Logs: one line an event, no request body, no query of a form ------------------------------------
 LOG_LEVEL = env.text("LOG_LEVEL", "INFO")

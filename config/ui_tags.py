@@ -126,6 +126,8 @@ def _kind(widget: forms.Widget) -> str:
         (forms.Textarea, "textarea"),
         (forms.FileInput, "file"),
     )
+    if getattr(widget, "cards", False):
+        return "choices"
     return next((kind for of, kind in kinds if isinstance(widget, of)), "input")
 
 
@@ -209,6 +211,19 @@ def code(text: Any, label: str) -> dict[str, Any]:
 def toast(message: Message) -> dict[str, Any]:
     """Render a message of django.contrib.messages as a toast."""
     return {"title": message.message, "tone": TOAST_TONES.get(message.level_tag, "ok")}
+
+
+@register.simple_tag
+def device(agent: str) -> str:
+    """Return what a browser says of itself in two words, such as “Firefox on Linux”."""
+    # Those that call themselves others come first.
+    browsers = ("Edg", "OPR", "Firefox", "Chrome", "Safari", "curl", "python")
+    systems = ("iPhone", "iPad", "Android", "Windows", "Mac OS X", "CrOS", "Linux")
+    names = {"Edg": "Edge", "OPR": "Opera", "Mac OS X": "macOS", "CrOS": "ChromeOS", "python": "Python"}
+    browser = next((word for word in browsers if word in agent), "")
+    system = next((word for word in systems if word in agent), "")
+    words = [names.get(word, word) for word in (browser, system) if word]
+    return " on ".join(words) or "Unknown browser"
 
 
 @register.simple_tag

@@ -5,9 +5,14 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from accesses.setup import cloudformation, google_script
 from accesses.views import setup
+from accounts.invitations import urls as invitations
+from accounts.organizations import urls as organization_pages
 from accounts.organizations import views as organizations
+from accounts.profile import urls as profile
 from accounts.sign_in import urls as sign_in
+from accounts.single_sign_on import urls as single_sign_on
 from config import health, palette, theme
+from config.api import root as api
 
 handler500 = "config.errors.server_error"
 
@@ -27,6 +32,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"setup/{google_script.FILE}", setup.script, name="setup_google_script"),
     path("theme/", theme.choose, name="theme"),
     path("accounts/", include(sign_in.urlpatterns)),
+    path("account/", include(profile.urlpatterns)),
+    path("", include(single_sign_on.outside)),
+    path("api/", include(api.urlpatterns)),
+    *organization_pages.personal,
+    *invitations.personal,
     path("o/<slug:org>/", include(organization_urls)),
 ]
 

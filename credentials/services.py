@@ -83,15 +83,23 @@ def _record(credential: CloudCredential, action: str, by: User, more: dict[str, 
     )
 
 
-def check(credential: CloudCredential) -> None:
-    """Try a stored credential now and keep what was found, unless it was replaced meanwhile."""
+def check(credential: CloudCredential, *, by: User | None = None) -> None:
+    """Try a stored credential now and keep what was found, unless it was replaced meanwhile.
+
+    Where a person asked for it, the audit log tells what came of it.
+    """
     found: dict[str, Any] = {"check_error": "", "check_remedy": ""}
     try:
         found["facts"] = identify(credential.cloud, credential.method, credential.secret, credential.facts)
     except ProviderError as error:
         found = {"check_error": error.reason[:300], "check_remedy": error.remedy[:300]}
     same = CloudCredential.objects.filter(pk=credential.pk, version=credential.version)
-    same.update(checked_at=timezone.now(), **found)
+    with transaction.atomic():
+        same.update(checked_at=timezone.now(), **found)
+        if by is not None and found.get("check_error"):
+            _record(credential, "credential.test_failed", by, {"error": found["check_error"]})
+        elif by is not None:
+            _record(credential, "credential.tested", by, {})
 
 
 @sensitive_variables()
@@ -132,8 +140,8 @@ def _store(
     live.version += 1
     _save(live)
     after = {"name": live.name, **live.facts}
-    was = {f"{key} before": value for key, value in before.items() if after.get(key) != value}
-    _record(live, "credential.changed", by, was | {"secret": "changed" if new else "kept"})
+    told = audit.changes(before, after, {name: name for name in before | after})
+    _record(live, "credential.changed", by, told | {"secret": "changed" if new else "kept"})
     if new is not None:
         signals.credential_replaced.send(sender=CloudCredential, credential=live)
 

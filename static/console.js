@@ -269,6 +269,8 @@
   onHtmx("beforeRequest", (event) => {
     if (document.hidden && event.target.closest("[data-poll]")) event.preventDefault();
   });
+  // What a page asks for by itself does not keep a session alive.
+  onHtmx("configRequest", ({ detail }) => { if (detail.elt.closest("[data-poll]")) detail.headers["X-Poll"] = "1"; });
   onHtmx("sendError", () => banner("Connection lost, retrying"));
   onHtmx("timeout", () => banner("Connection lost, retrying"));
   onHtmx("responseError", ({ detail }) => {

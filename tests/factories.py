@@ -1,12 +1,16 @@
 """Plain builders: each makes one row, with what is not given filled in."""
 
+import datetime
+import hashlib
 import itertools
+from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
 
 from accesses.models import Access
-from accounts.models import Destination, Membership, Organization, User
+from accounts.models import ApiToken, CustomRole, Destination, Invitation, Membership, Organization, User
+from accounts.tokens import services as tokens
 from clusters.models import Cluster, Service
 from credentials.models import CloudCredential
 from external_secrets.models import ExternalSecret, InventoryEntry
@@ -35,6 +39,31 @@ def make_member(organization: Organization, role: str, **fields: Any) -> User:
     user = make_user(**fields)
     Membership.objects.create(organization=organization, user=user, roles=[role])
     return user
+
+
+def make_token(user: User, organization: Organization, **fields: Any) -> str:
+    """Make a token of a member, with the member's own roles unless `roles` says less, and return its value."""
+    membership = Membership.objects.get(user=user, organization=organization)
+    value = tokens.new_value(tokens.MACHINE if user.is_machine else tokens.PERSONAL)
+    custom = fields.pop("custom_roles", [])
+    fields.setdefault("roles", membership.roles)
+    fields.setdefault("name", f"token-{next(_number)}")
+    fields.setdefault("expires_at", timezone.now() + timedelta(days=1))
+    token = ApiToken.objects.create(
+        membership=membership,
+        prefix=value[: tokens.SHOWN],
+        digest=tokens.digest_of(value),
+        created_by=str(user),
+        **fields,
+    )
+    token.custom_roles.set(custom)
+    return value
+
+
+def make_machine(organization: Organization, role: str, **fields: Any) -> str:
+    """Make an organization's token and the machine that it acts as, and return its value."""
+    user = make_member(organization, role, is_machine=True)
+    return make_token(user, organization, **fields)
 
 
 def make_cluster(**fields: Any) -> Cluster:
@@ -124,3 +153,21 @@ def make_entry(access: Access, name: str, **fields: Any) -> InventoryEntry:
     fields.setdefault("reference", name)
     organization = access.cluster.organization_id
     return InventoryEntry.objects.create(access=access, organization_id=organization, name=name, **fields)
+
+
+def make_role(organization: Organization, **fields: Any) -> CustomRole:
+    """Make a custom role; it lets see clusters if nothing is given."""
+    fields.setdefault("name", f"Role {next(_number)}")
+    fields.setdefault("permissions", ["cluster:view"])
+    return CustomRole.objects.create(organization=organization, **fields)
+
+
+def make_invitation(organization: Organization, token: str = "", **fields: Any) -> Invitation:
+    """Make an open invitation to a token's holder, of a viewer if nothing is given."""
+    number = next(_number)
+    fields.setdefault("email", f"guest-{number}@example.com")
+    fields.setdefault("roles", ["viewer"])
+    fields.setdefault("invited_by", "Marie Rey")
+    fields.setdefault("expires_at", timezone.now() + datetime.timedelta(days=7))
+    fields.setdefault("digest", hashlib.sha256((token or f"token-{number}").encode()).hexdigest())
+    return Invitation.objects.create(organization=organization, **fields)

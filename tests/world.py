@@ -1,5 +1,6 @@
 """One object of each kind in one organization, and the pages that show them."""
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +9,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, reverse
 
 from accesses.models import AccessDraft
-from accounts.models import Delivery
+from accounts.models import ApiToken, Delivery
 from accounts.roles import Permission as P
 from clusters.models import ConnectDraft, Deploy
 from config.urls import organization_urls
@@ -18,8 +19,29 @@ from tests import factories
 PAGES: dict[str, P] = {
     "palette": P.ORGANIZATION_VIEW,
     "accounts:organization": P.ORGANIZATION_VIEW,
+    "accounts:settings": P.ORGANIZATION_VIEW,
+    "accounts:rename": P.ORGANIZATION_MANAGE,
+    "accounts:transfer": P.ORGANIZATION_MANAGE,
+    "accounts:leave": P.ORGANIZATION_VIEW,
+    "accounts:delete_organization": P.ORGANIZATION_MANAGE,
     "accounts:team": P.MEMBER_VIEW,
+    "accounts:who_may": P.MEMBER_VIEW,
+    "accounts:member": P.MEMBER_VIEW,
+    "accounts:member_roles": P.MEMBER_MANAGE,
+    "accounts:member_remove": P.MEMBER_MANAGE,
+    "accounts:invite": P.MEMBER_MANAGE,
+    "accounts:invitation_resend": P.MEMBER_MANAGE,
+    "accounts:invitation_revoke": P.MEMBER_MANAGE,
+    "accounts:roles": P.MEMBER_VIEW,
+    "accounts:role_new": P.ROLE_MANAGE,
+    "accounts:role": P.ROLE_MANAGE,
+    "accounts:role_delete": P.ROLE_MANAGE,
     "accounts:audit": P.AUDIT_VIEW,
+    "accounts:tokens": P.ORGANIZATION_VIEW,
+    "accounts:new_token": P.ORGANIZATION_VIEW,
+    "accounts:token": P.ORGANIZATION_VIEW,
+    "accounts:rotate_token": P.ORGANIZATION_VIEW,
+    "accounts:revoke_token": P.ORGANIZATION_VIEW,
     "accounts:notifications": P.CLUSTER_VIEW,
     "accounts:notification_new": P.NOTIFICATION_MANAGE,
     "accounts:notification": P.NOTIFICATION_MANAGE,
@@ -103,7 +125,8 @@ def walk(patterns: list[URLPattern | URLResolver], namespace: str = "") -> dict[
 
 
 # Drafts hold what one person has just typed, and are nobody else's.
-PERSONAL = {"clusters:connect_draft", "accesses:wizard", "accesses:discard"}
+TOKENS = {"accounts:token", "accounts:rotate_token", "accounts:revoke_token"}
+PERSONAL = TOKENS | {"clusters:connect_draft", "accesses:wizard", "accesses:discard"}
 VIEWS = walk(organization_urls)
 
 
@@ -138,6 +161,7 @@ def world(organization: Any, owner: Any) -> World:
     connecting = ConnectDraft.objects.create(
         organization=organization, by=owner, kubeconfig=factories.KUBECONFIG, contexts=["one", "two"]
     )
+    factories.make_token(owner, organization, name="ci")
     destination = factories.make_destination(organization=organization, name="on-call")
     delivery = Delivery.objects.create(
         destination=destination, first=1, last=1, events=1, milliseconds=1, outcome="delivered"
@@ -158,10 +182,23 @@ def world(organization: Any, owner: Any) -> World:
         ("external_secrets:usage", "access"): access.name,
         ("external_secrets:move", "access"): access.name,
         ("credentials", "credential"): credential.name,
+        ("accounts", "membership"): owner.memberships.get().pk,
+        ("accounts", "invitation"): factories.make_invitation(organization).pk,
+        ("accounts", "role"): factories.make_role(organization, clusters=["staging-*"]).pk,
+        ("accounts", "token"): ApiToken.objects.get(membership__user=owner).pk,
         ("accounts", "destination"): destination.pk,
         ("accounts", "delivery"): delivery.pk,
     }
     return World(arguments)
+
+
+def prove(client: Client, user: Any) -> None:
+    """Sign a person in who has proven just now who it is, so that what is dangerous asks no more."""
+    client.force_login(user)
+    session = client.session
+    session["account_authentication_methods"] = [{"method": "password", "at": time.time()}]
+    session["account_authentication_methods_user"] = str(user.pk)
+    session.save()
 
 
 def ask(client: Client, name: str, url: str) -> int:

@@ -25,8 +25,8 @@ class Action:
 
     @property
     def words(self) -> str:
-        """The sentence without an object, for lists to choose from."""
-        text = " ".join(self.sentence.replace("{}", "").split())
+        """The sentence of any object, for lists to choose from."""
+        text = self.sentence.replace("{}", "…")
         return text[:1].upper() + text[1:]
 
 
@@ -57,8 +57,8 @@ _PEOPLE = (
         "Signing in and out",
         (
             _done("sign_in.succeeded", "signed in"),
-            _failed("sign_in.failed", "failed to sign in"),
-            _refused("sign_in.limited", "tried to sign in too often"),
+            _failed("sign_in.failed", "refused a sign-in as {}"),
+            _refused("sign_in.limited", "held up tries to sign in as {}"),
             _refused("sign_in.refused", "was not let in"),
             _done("signed_out", "signed out"),
             _done("session.ended", "ended a session of {}"),
@@ -70,11 +70,13 @@ _PEOPLE = (
         "password",
         "Passwords and second factors",
         (
+            _done("profile.changed", "changed the profile of {}"),
             _done("password.changed", "changed the password of {}"),
             _done("password.reset", "reset the password of {}"),
             _done("second_factor.added", "added a second factor to {}"),
             _done("second_factor.removed", "removed a second factor from {}"),
             _done("passkey.added", "added a passkey to {}"),
+            _done("passkey.renamed", "renamed a passkey of {}"),
             _done("passkey.removed", "removed a passkey from {}"),
             _done("recovery_codes.made", "made new recovery codes for {}"),
             _done("recovery_codes.used", "used a recovery code of {}"),
@@ -88,6 +90,7 @@ _PEOPLE = (
             _done("identity_provider.removed", "removed the identity provider of {}"),
             _done("identity_provider.tested", "tested the identity provider of {}"),
             _failed("identity_provider.test_failed", "tested the identity provider of {}, which failed"),
+            _done("identity_provider.unlinked", "removed the link of {} to the identity provider"),
             _done("sign_in_rules.changed", "changed how members of {} sign in"),
         ),
     ),
@@ -182,6 +185,8 @@ _WORK = (
             _done("credential.created", "added the credential {}"),
             _done("credential.changed", "changed the credential {}"),
             _done("credential.deleted", "deleted the credential {}"),
+            _done("credential.tested", "tested the credential {}"),
+            _failed("credential.test_failed", "tested the credential {}, which failed"),
         ),
     ),
     Group(
@@ -191,6 +196,8 @@ _WORK = (
             _done("cluster.connected", "connected the cluster {}"),
             _done("cluster.kubeconfig_replaced", "replaced the kubeconfig of {}"),
             _done("cluster.credential_changed", "changed the cloud account of {}"),
+            _done("cluster.tested", "tested the connection to {}"),
+            _failed("cluster.test_failed", "tested the connection to {}, which failed"),
             _done("cluster.disconnected", "disconnected the cluster {}"),
             _done("cluster.exported", "exported the configuration of {}"),
             _done("service.restarted", "restarted the service {}"),
@@ -229,6 +236,8 @@ _WORK = (
             _done("access.created", "created the access {}"),
             _done("access.changed", "changed the access {}"),
             _done("access.deleted", "deleted the access {}"),
+            _done("access.tested", "tested the access {}"),
+            _failed("access.test_failed", "tested the access {}, which failed"),
             _failed("access.failing", "found that the access {} fails"),
             _done("access.recovered", "found that the access {} works again"),
             _done("access.expiring", "found that the credential of the access {} ends soon"),

@@ -6,8 +6,9 @@ from typing import Any
 from django.db import connection, models
 from django.utils import timezone
 
-from accounts.authority import Authority, Grant, Scope, built_in
+from accounts.authority import Authority, built_in, custom
 from accounts.organizations.models import Membership, Organization, User
+from accounts.roles import in_order
 
 ACTIVE_SECONDS = 300
 
@@ -24,7 +25,7 @@ def _query() -> str:
     return (
         f"SELECT {_columns(Membership, 'm')}, {_columns(Organization, 'o')}, {_ROLES}"  # noqa: S608 our own names
         " FROM accounts_membership m JOIN accounts_organization o ON o.id = m.organization_id"
-        " WHERE o.slug = %s AND m.user_id = %s"
+        " WHERE o.slug = %s AND m.user_id = %s AND o.deleted_at IS NULL"
     )
 
 
@@ -39,18 +40,14 @@ def find(user: User, slug: str) -> Membership | None:
     membership = _made(Membership, row[:width])
     membership.organization = _made(Organization, row[width:-1])
     membership.user = user
-    custom = [_grant(*role) for role in json.loads(row[-1] or "[]")]
-    membership.authority = Authority(((*(built_in(role) for role in membership.roles), *custom),))
+    own = [custom(*role) for role in json.loads(row[-1] or "[]")]
+    membership.authority = Authority(((*(built_in(role) for role in in_order(membership.roles)), *own),))
     return membership
 
 
 def _made[M: models.Model](model: type[M], row: tuple[Any, ...]) -> M:
     made: M = model.from_db("default", [field.attname for field in model._meta.concrete_fields], row)
     return made
-
-
-def _grant(name: str, permissions: list[str], *limits: list[str]) -> Grant:
-    return Grant(name, frozenset(permissions), Scope(*(tuple(limit) for limit in limits)))
 
 
 def seen(membership: Membership) -> None:

@@ -11,8 +11,8 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils.functional import cached_property
 
-from accounts.authority import Authority, Grant, Scope, built_in
-from accounts.roles import Permission, Role
+from accounts.authority import Authority, Grant, built_in, custom
+from accounts.roles import Permission, Role, in_order
 
 slug_rule = RegexValidator(
     r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z", "Use lower-case letters, digits and hyphens, at most 63."
@@ -57,9 +57,13 @@ class User(AbstractBaseUser):
 
 
 class OrganizationQuerySet(models.QuerySet["Organization"]):
+    def open(self) -> Self:
+        """Keep those that were not deleted."""
+        return self.filter(deleted_at=None)
+
     def of(self, user: User) -> Self:
         """Keep the organizations that a person is a member of, by name."""
-        return self.filter(memberships__user=user).order_by("name")
+        return self.open().filter(memberships__user=user).order_by("name", "pk")
 
 
 class Organization(models.Model):
@@ -74,6 +78,8 @@ class Organization(models.Model):
     # How many days audit events are kept; None is for ever.
     audit_days = models.PositiveIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    # Once deleted it is nobody's any more; the row stays, because its audit log does.
+    deleted_at = models.DateTimeField(null=True, editable=False)
 
     objects = OrganizationQuerySet.as_manager()
 
@@ -84,6 +90,11 @@ class Organization(models.Model):
     def initials(self) -> str:
         """One or two letters for the switcher."""
         return "".join(word[0] for word in self.name.split()[:2]).upper()
+
+
+class CustomRoleQuerySet(models.QuerySet["CustomRole"]):
+    def owned_by(self, organization: Organization) -> Self:
+        return self.filter(organization=organization)
 
 
 class CustomRole(models.Model):
@@ -104,6 +115,8 @@ class CustomRole(models.Model):
     version = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField(auto_now_add=True)
 
+    objects = CustomRoleQuerySet.as_manager()
+
     class Meta:
         ordering = ["name"]
         constraints = [
@@ -116,12 +129,23 @@ class CustomRole(models.Model):
     @property
     def grant(self) -> Grant:
         """What this role allows, and where."""
-        scope = Scope(tuple(self.clusters), tuple(self.namespaces), tuple(self.prefixes))
-        return Grant(self.name, frozenset(self.permissions), scope)
+        return custom(self.name, self.permissions, self.clusters, self.namespaces, self.prefixes)
+
+
+class MembershipQuerySet(models.QuerySet["Membership"]):
+    def owned_by(self, organization: Organization) -> Self:
+        return self.filter(organization=organization)
+
+    def owners(self) -> Self:
+        """Keep the owners who can sign in."""
+        return self.filter(roles__contains=[Role.OWNER], user__is_active=True, user__is_machine=False)
 
 
 class Membership(models.Model):
-    """A person in an organization, with one or several roles: built-in ones by their word, and custom ones."""
+    """A person in an organization, with one or several roles: built-in ones by their word, and custom ones.
+
+    The database keeps an active owner in every organization that is not deleted (migration 0060).
+    """
 
     organization = models.ForeignKey(Organization, models.CASCADE, related_name="memberships")
     user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
@@ -130,6 +154,8 @@ class Membership(models.Model):
     # When the person last asked for anything here, to within five minutes.
     last_active_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = MembershipQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -145,13 +171,18 @@ class Membership(models.Model):
     @cached_property
     def authority(self) -> Authority:
         """What this member may do, and where."""
-        custom = [role.grant for role in self.custom_roles.all()]
-        return Authority(((*(built_in(role) for role in self.roles), *custom),))
+        own = [role.grant for role in self.custom_roles.all()]
+        return Authority(((*(built_in(role) for role in in_order(self.roles)), *own),))
 
     @property
     def role_names(self) -> str:
         """The roles in words, strongest first."""
-        return ", ".join(grant.role for grant in self.authority.layers[0]) or "No role"
+        return ", ".join(self.role_list) or "No role"
+
+    @property
+    def role_list(self) -> list[str]:
+        """Each role in words, strongest first."""
+        return [grant.role for grant in self.authority.layers[0]]
 
     @property
     def is_owner(self) -> bool:

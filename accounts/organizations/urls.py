@@ -1,4 +1,4 @@
-"""The pages of an organization and of the people in it."""
+"""The pages of an organization, and of those who have none."""
 
 from django.urls import path
 
@@ -6,5 +6,12 @@ from accounts.organizations import views
 
 paths = [
     path("", views.organization, name="organization"),
-    path("team/", views.team, name="team"),
+    path("settings/", views.settings, name="settings"),
+    path("settings/rename/", views.rename, name="rename"),
+    path("settings/transfer/", views.transfer, name="transfer"),
+    path("settings/leave/", views.leave, name="leave"),
+    path("settings/delete/", views.delete, name="delete_organization"),
+]
+personal = [
+    path("organizations/new/", views.new, name="new_organization"),
 ]

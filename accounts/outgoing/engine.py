@@ -41,7 +41,7 @@ KEPT = 200
 
 def sweep() -> int:
     """Tell the workers of each destination that has something to send; return how many."""
-    from accounts import tasks  # noqa: PLC0415  the tasks call this module
+    from accounts.outgoing import tasks  # noqa: PLC0415  the tasks call this module
 
     found = [pk for pk in reading.due() if cache.add(f"outgoing-sent:{pk}", 1, timeout=10)]
     for pk in found:

@@ -1,18 +1,30 @@
-"""The pages of django-allauth that are offered; the others, such as changing one's address, are not routed."""
+"""The pages of signing in. Those of django-allauth that are not here, such as changing one's address, are not routed."""
 
-from allauth.account import urls as account
+from allauth.account import views as account
+from allauth.mfa.base import views as mfa
+from django.urls import path, re_path
 
-OFFERED = {
-    "account_login",
-    "account_logout",
-    "account_signup",  # closed; the login page refers to it
-    "account_inactive",
-    "account_reauthenticate",
-    "account_change_password",
-    "account_reset_password",
-    "account_reset_password_done",
-    "account_reset_password_from_key",
-    "account_reset_password_from_key_done",
-}
+from accounts.sign_in import proof, views
 
-urlpatterns = [pattern for pattern in account.urlpatterns if getattr(pattern, "name", None) in OFFERED]
+urlpatterns = [
+    path("login/", views.SignInView.as_view(), name="account_login"),
+    path("logout/", views.SignOutView.as_view(), name="account_logout"),
+    path("signup/", account.signup, name="account_signup"),  # closed; allauth refers to it
+    path("inactive/", account.account_inactive, name="account_inactive"),
+    path("passkey/", views.passkey, name="sign_in_passkey"),
+    path("passkey/options/", views.passkey_options, name="passkey_options"),
+    path("second-factor/", mfa.authenticate, name="mfa_authenticate"),
+    path("reauthenticate/", proof.prove, name="account_reauthenticate"),
+    path("password/reset/", account.password_reset, name="account_reset_password"),
+    path("password/reset/done/", account.password_reset_done, name="account_reset_password_done"),
+    re_path(
+        r"^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",
+        views.ResetFromKeyView.as_view(),
+        name="account_reset_password_from_key",
+    ),
+    path(
+        "password/reset/key/done/",
+        account.password_reset_from_key_done,
+        name="account_reset_password_from_key_done",
+    ),
+]

@@ -5,10 +5,15 @@ from typing import Any
 
 from django.db import models
 
+from accounts.authority import Paths
 from accounts.encryption import EncryptedTextField
 from accounts.models import Organization, OwnedQuerySet, User
 from accounts.naming import name_rule
 from credentials.models import CloudCredential
+
+
+class ClusterQuerySet(OwnedQuerySet["Cluster"]):
+    paths = Paths(cluster="name")
 
 
 class Drift(models.TextChoices):
@@ -67,7 +72,7 @@ class Cluster(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
-    objects = OwnedQuerySet["Cluster"].as_manager()
+    objects = ClusterQuerySet.as_manager()
 
     class Meta:
         ordering = ["name"]
@@ -113,6 +118,7 @@ class ConnectDraft(models.Model):
 
 class ServiceQuerySet(OwnedQuerySet["Service"]):
     owner_path = "cluster__organization"
+    paths = Paths(cluster="cluster__name", namespace="namespace")
 
 
 class Service(models.Model):

@@ -5,12 +5,14 @@ import uuid
 from django.db import models
 from django.db.models import Q
 
+from accounts.authority import Paths
 from accounts.models import OwnedQuerySet, User
 from clusters.models.clusters import Cluster
 
 
 class DeployQuerySet(OwnedQuerySet["Deploy"]):
     owner_path = "cluster__organization"
+    paths = Paths(cluster="cluster__name")
 
 
 class Deploy(models.Model):

@@ -4,12 +4,14 @@ from typing import Any
 
 from django.db import models
 
+from accounts.authority import Paths
 from accounts.models import OwnedQuerySet
 from clusters.models.clusters import Cluster
 
 
 class LookQuerySet(OwnedQuerySet["Look"]):
     owner_path = "cluster__organization"
+    paths = Paths(cluster="cluster__name")
 
 
 class Look(models.Model):

@@ -12,14 +12,14 @@ from config import pages
 from credentials.models import CloudCredential
 
 
-@org_view(Permission.CLUSTER_MANAGE, methods=("GET", "POST"))
+@org_view(Permission.CLUSTER_MANAGE, methods=("GET", "POST"), dangerous=True)
 def cloud(request: OrgRequest, cluster: str) -> HttpResponse:
     """Choose the cluster's cloud credential; the card stands on the settings page."""
     found = clusters.find(request, cluster)
     url = reverse("clusters:settings", kwargs={"org": request.organization.slug, "cluster": found.name})
     if request.method != "POST":
         return pages.go_to(request, url)
-    form = CloudForm(found, request.POST)
+    form = CloudForm(found, request.POST, sees_credentials=request.allows(Permission.CREDENTIAL_VIEW))
     if form.is_valid():
         try:
             differs = services.use_credential(

@@ -6,6 +6,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
+from accounts.authority import Paths
 from accounts.encryption import EncryptedJSONField
 from accounts.models import OwnedQuerySet, User
 from accounts.naming import name_rule
@@ -20,6 +21,8 @@ def service_account_of(access_id: uuid.UUID) -> str:
 
 class AccessQuerySet(OwnedQuerySet["Access"]):
     owner_path = "cluster__organization"
+    # One that is open to a namespace of somebody's may be used there, and is seen.
+    paths = Paths(cluster="cluster__name", namespaces="namespaces")
 
 
 class Access(models.Model):
@@ -131,6 +134,7 @@ class StoreVariant(models.Model):
 
 class AccessDraftQuerySet(OwnedQuerySet["AccessDraft"]):
     owner_path = "cluster__organization"
+    paths = Paths(cluster="cluster__name")
 
 
 class AccessDraft(models.Model):

@@ -13,6 +13,8 @@ from clusters import kubernetes
 from clusters import services as clusters
 from clusters.models import Cluster, Service
 
+_WANTED = {"wanted": "version to upgrade to"}
+
 
 class NotPossible(ValueError):
     """It cannot be done with this operator. `str()` says why."""
@@ -55,9 +57,11 @@ def request_upgrade(*, cluster: Cluster, version: str, by: User) -> None:
     if following is None or following.chart != version:
         raise NotPossible(f"{version or 'This'} is not the version that follows {live.operator_version}.")
     if state.wanted != version:
+        told = audit.changes({"wanted": state.wanted}, {"wanted": version}, _WANTED)
         state.wanted = version
         state.save(update_fields=["wanted"])
-        _record(live, "operator.upgrade_requested", by, {"from": live.operator_version, "version": version})
+        details = {"from": live.operator_version, "version": version}
+        _record(live, "operator.upgrade_requested", by, told | details)
 
 
 @transaction.atomic
@@ -70,7 +74,8 @@ def withdraw_upgrade(*, cluster: Cluster, by: User) -> None:
     if state.wanted:
         version, state.wanted = state.wanted, ""
         state.save(update_fields=["wanted"])
-        _record(live, "operator.upgrade_withdrawn", by, {"version": version})
+        told = audit.changes({"wanted": version}, {"wanted": ""}, _WANTED)
+        _record(live, "operator.upgrade_withdrawn", by, told | {"version": version})
 
 
 @transaction.atomic

@@ -49,9 +49,16 @@ def connect(access: Access) -> providers.SecretManager:
     return trials.connect(access)
 
 
-def verify(access: Access) -> trials.Result:
-    """Test an access and keep on it what was found."""
-    return keep(access, trials.try_access(access, made=identities.are_made(access)))
+def verify(access: Access, *, by: User) -> trials.Result:
+    """Test an access, keep on it what was found, and tell the audit log who asked and how it ended."""
+    result = trials.try_access(access, made=identities.are_made(access))
+    with transaction.atomic():
+        keep(access, result)
+        if result.listed or result.untried:
+            _record(access, "access.tested", by, {"names": "listed" if result.listed else "not tried"})
+        else:
+            _record(access, "access.test_failed", by, {"error": result.reason})
+    return result
 
 
 def keep(access: Access, result: trials.Result) -> trials.Result:
@@ -185,9 +192,9 @@ def change(
     _keep_namespaces_in_use(live, values.namespaces)
     _keep_overrides_in_use(live, values)
     renewed = (values.credential or {}) != (live.credential or {})
-    before, after = _public_of(live), values.public()
-    same = live.expires_at == values.expires_at
-    if not renewed and same and after == before:
+    ends = {"expires": live.expires_at}, {"expires": values.expires_at}
+    before, after = _public_of(live) | ends[0], values.public() | ends[1]
+    if not renewed and after == before:
         return False
     moved = live.method != values.method
     values.put(live)
@@ -201,8 +208,8 @@ def change(
     live.version += 1
     live.save()
     clusters.changed(live.cluster)
-    was = {f"{name} before": value for name, value in before.items() if after.get(name) != value}
-    _record(live, "access.changed", by, was | {"credential": "changed" if renewed else "kept"})
+    told = audit.changes(before, after, {name: name for name in before | after})
+    _record(live, "access.changed", by, told | {"credential": "changed" if renewed else "kept"})
     _announce(live)
     return True
 

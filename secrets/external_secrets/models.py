@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 
 from accesses.models import Access, StoreVariant
+from accounts.authority import Paths
 from accounts.models import Organization, OwnedQuerySet
 from clusters.models import Cluster, Service
 
@@ -27,6 +28,7 @@ path_rule = RegexValidator(
 
 class InventoryQuerySet(OwnedQuerySet["InventoryEntry"]):
     owner_path = "organization"
+    paths = Paths(cluster="access__cluster__name", namespaces="access__namespaces", secret="name")
 
 
 class InventoryEntry(models.Model):
@@ -95,6 +97,8 @@ class InventoryState(models.Model):
 
 class ExternalSecretQuerySet(OwnedQuerySet["ExternalSecret"]):
     owner_path = "cluster__organization"
+    # What is taken by tags has no name, and is nobody's whose names are limited.
+    paths = Paths(cluster="cluster__name", namespace="namespace", secret="key")
 
 
 class ExternalSecret(models.Model):

@@ -184,9 +184,8 @@ def _moved(source: Access, target: Access, chosen: ExternalSecretQuerySet, by: U
         by=by,
         action="external_secret.moved",
         target=source,
-        details={
-            "from": source.name,
-            "to": target.name,
+        details=audit.changes({"access": source.name}, {"access": target.name}, {"access": "access"})
+        | {
             "count": len(ids),
             "services": ", ".join(services[:RECORDED]) + (" and more" if services[RECORDED:] else ""),
             "cluster": source.cluster.name,

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from accounts.audit import services as audit
 from external_secrets.models import ExternalSecret
 
 _ALWAYS = ("key", "variable", "container", "access", "cluster", "place")
@@ -42,8 +43,7 @@ def told(link: ExternalSecret) -> dict[str, Any]:
 
 
 def difference(link: ExternalSecret, before: dict[str, Any]) -> dict[str, Any]:
-    """Return what differs, as it is and as it was, and what tells which link it is."""
+    """Return what differs, as it was and as it is, and what tells which link it is."""
     after = everything(link)
-    was = {name: value for name, value in before.items() if after[name] != value}
-    now = {name: after[name] for name in after if name in was or name in ("cluster", "place")}
-    return now | {f"{name} before": value for name, value in was.items()}
+    which = {name: after[name] for name in ("cluster", "place")}
+    return which | audit.changes(before, after, {name: name for name in after})

@@ -378,12 +378,12 @@ class TestATroubleOfOneAccess:
         assert "It stays as the last deploy left it." in run.log.of("warning")
         assert said == "No access is automatic" or "identit" in said
 
-    def test_one_that_was_never_made_is_not_taken_for_made(self, cluster, access, iam):
+    def test_one_that_was_never_made_is_not_taken_for_made(self, cluster, access, iam, devops):
         iam.create_role(RoleName=f"keyhaven-{access.store_name}", AssumeRolePolicyDocument="{}")
         with pytest.raises(addons.StepFailed):
             apply(cluster)
 
-        result = services.verify(access)
+        result = services.verify(access, by=devops)
 
         assert Identity.objects.exists(), "what was begun is known"
         assert result.untried

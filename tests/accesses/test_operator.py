@@ -473,7 +473,9 @@ class TestUpgrade:
 
         cluster.refresh_from_db()
         event = AuditEvent.objects.get(action="operator.upgrade_requested")
-        assert event.details == {"from": "v2.8.0", "version": "2.9.0"}
+        assert event.details == {
+            "changes": {"version to upgrade to": ["", "2.9.0"]}, "from": "v2.8.0", "version": "2.9.0",
+        }  # fmt: skip
         assert event.target_name == "prod"
         assert cluster.generation == before + 1
 

@@ -80,7 +80,7 @@ def test_the_name_that_it_was_tried_on_is_not_kept_for_those_who_may_not_browse(
         cluster=cluster, credential=user("secretsmanager:ListSecrets", "secretsmanager:DescribeSecret")
     )
 
-    result = services.verify(access)
+    result = services.verify(access, by=viewer)
     page = sign_in(viewer).get(f"/o/acme/clusters/{cluster.name}/secret-managers/{access.name}/")
 
     (name,) = {fact.on for fact in result.facts if fact.on}

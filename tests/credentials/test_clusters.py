@@ -99,9 +99,7 @@ class TestUse:
         assert done.headers["Location"] == SETTINGS
         assert now(cluster) == ("aws-prod", ACCOUNT)
         event = AuditEvent.objects.get(action="cluster.credential_changed")
-        assert event.details == {
-            "credential": "aws-prod", "account": ACCOUNT, "credential before": "", "account before": "",
-        }  # fmt: skip
+        assert event.details == {"changes": {"credential": ["", "aws-prod"], "account": ["", ACCOUNT]}}
 
     def test_sent_twice_it_is_one_change(self, browser, cluster, aws):
         for _ in range(2):

@@ -323,8 +323,8 @@ class TestAudit:
             "credential.created", "credential.changed", "credential.deleted",
         ]  # fmt: skip
         assert events[0].details["arn"].endswith(":user/reader")
-        assert events[1].details["name before"] == "aws-prod"
-        assert events[1].details["arn before"].endswith(":user/reader")
+        assert events[1].details["changes"]["name"][0] == "aws-prod"
+        assert events[1].details["changes"]["arn"][0].endswith(":user/reader")
         assert events[1].details["secret"] == "changed"
         assert keys()["secret_access_key"] not in text
         assert keys("admin")["secret_access_key"] not in text

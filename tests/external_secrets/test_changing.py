@@ -53,8 +53,8 @@ class TestChanging:
         assert (link.variable, link.refresh_seconds, link.key) == ("PASSWORD", 300, "prod/db")
         event = AuditEvent.objects.get(action="external_secret.changed")
         assert event.details == {
-            "variable": "PASSWORD", "variable before": "DB", "refresh_seconds": 300,
-            "refresh_seconds before": 3600, "cluster": "prod", "place": "shop/api",
+            "changes": {"variable": ["DB", "PASSWORD"], "refresh_seconds": [3600, 300]},
+            "cluster": "prod", "place": "shop/api",
         }  # fmt: skip
         assert generation() == before + 1
 
@@ -258,7 +258,7 @@ class TestMoving:
         assert {link.service for link in ExternalSecret.objects.all()} == {other}
         assert {link.status for link in ExternalSecret.objects.all()} == {"waiting"}
         events = AuditEvent.objects.filter(action="external_secret.changed")
-        assert [event.details["place before"] for event in events] == ["shop/api", "shop/api"]
+        assert [event.details["changes"]["place"][0] for event in events] == ["shop/api", "shop/api"]
 
     def test_one_in_the_way_stops_all(self, service, access, other, devops):
         links = [factories.make_link(service=service, access=access, variable=name) for name in ("A", "B")]

@@ -238,7 +238,7 @@ class TestMove:
         event = AuditEvent.objects.get(action="external_secret.moved")
         assert event.target_name == "aws"
         assert event.details == {
-            "from": "aws", "to": "aws-2", "count": 2, "services": "shop/api (2)", "cluster": "prod",
+            "changes": {"access": ["aws", "aws-2"]}, "count": 2, "services": "shop/api (2)", "cluster": "prod",
         }  # fmt: skip
 
     @pytest.mark.parametrize("why", ["shut", "kind", "elsewhere", "itself", "deleted", "nothing"])

@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand
 from django.db import models, transaction
 
 from accounts.encryption import EncryptedTextField
+from accounts.sign_in import factors
 
 
 def encrypted_fields(model: type[models.Model]) -> list[str]:
@@ -22,6 +23,7 @@ class Command(BaseCommand):
             names = encrypted_fields(model)
             if names:
                 self.stdout.write(f"{model._meta.label}: {self._rewrite(model, names)} rows")
+        self.stdout.write(f"Second factors: {factors.reencrypt()} rows")
 
     def _rewrite(self, model: type[models.Model], names: list[str]) -> int:
         """Save each row in a transaction of its own, under its lock, so that nobody's change is lost."""

@@ -1,0 +1,1 @@
+"""Roles that an organization makes: a set of permissions, limited where wanted."""

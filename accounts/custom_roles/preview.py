@@ -1,0 +1,34 @@
+"""What a role would see. The apps above register how many of their things a grant reaches."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from accounts.authority import Authority, Grant
+from accounts.organizations.models import Organization
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How many things of a kind are seen, of how many, and the first few names."""
+
+    noun: str
+    seen: int
+    total: int
+    names: tuple[str, ...] = ()
+
+
+type Counter = Callable[[Organization, Authority], list[Reach]]
+
+_counters: list[Counter] = []
+
+
+def register(counter: Counter) -> None:
+    """Add a counter, once."""
+    if counter not in _counters:
+        _counters.append(counter)
+
+
+def of(organization: Organization, grant: Grant) -> list[Reach]:
+    """Return what a role alone reaches in an organization."""
+    authority = Authority(((grant,),))
+    return [reach for counter in _counters for reach in counter(organization, authority)]

@@ -1,0 +1,1 @@
+"""Your account: what a person sees and changes of itself, outside any organization."""

@@ -1,0 +1,19 @@
+"""Who a password belongs to."""
+
+from allauth.account.auth_backends import AuthenticationBackend
+
+from accounts.organizations.models import User
+
+
+class Backend(AuthenticationBackend):  # type: ignore[misc]
+    """Finds a person by e-mail address. Machines, the disabled and the unknown cost one hash, and get the same answer."""
+
+    def _authenticate_by_email(self, email: str, password: str) -> User | None:
+        user = User.objects.filter(email=email.strip().lower()).first()
+        if user is None or not self.user_can_authenticate(user):
+            return None  # allauth hashes once all the same
+        self._did_check_password = True
+        return user if user.check_password(password) else None
+
+    def user_can_authenticate(self, user: User) -> bool:
+        return user.is_active and not user.is_machine

@@ -1,0 +1,82 @@
+"""How often a password or a code may be tried. It is counted before anything is hashed: a flood costs next to nothing.
+
+A limit counts in windows of the clock in Redis, so any span of its length sees at most twice its amount. Nothing is
+keyed by the account alone: whoever attacks from elsewhere uses up places that are not the owner's, and each window
+ends by itself. A browser in which the person signed in before (`devices`) has a count of its own.
+"""
+
+import hashlib
+import ipaddress
+import time
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.core.cache import cache
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """So many tries in so many seconds."""
+
+    name: str
+    amount: int
+    seconds: int
+
+    def take(self, *parts: object) -> int:
+        """Count one try; return 0 if it is allowed, else in how many seconds the next one may be."""
+        now = time.time()
+        text = "\n".join(str(part) for part in parts)
+        who = hashlib.sha256(text.encode(errors="replace")).hexdigest()[:32]
+        key = f"limit:{self.name}:{int(now // self.seconds)}:{who}"
+        cache.add(key, 0, timeout=self.seconds + 5)
+        if int(cache.incr(key)) <= self.amount:
+            return 0
+        return self.seconds - int(now % self.seconds)
+
+
+# Of one person (address and account, or known browser and account), a minute and an hour.
+PAIR = Limit("pair", 5, 60)
+PAIR_HOUR = Limit("pair-hour", 30, 3600)
+RESET = Limit("reset", 5, 3600)
+RESET_ADDRESS = Limit("reset-address", 30, 3600)
+# Audit events of failed tries, for each person.
+WRITTEN = Limit("written", 20, 3600)
+SPAN = 10
+
+
+def place(address: str) -> str:
+    """Return what counts as one address: of IPv6, the 64 bits of a network."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return "unknown"
+    if parsed.version == 6:
+        return str(ipaddress.ip_network(f"{parsed}/64", strict=False).network_address)
+    return str(parsed)
+
+
+def of_password(*, address: str, account: str, device: str) -> int:
+    """Count a try of a password; return 0, or the seconds to wait.
+
+    `device` names a browser that is known for this account; it is not held up by what others try.
+    """
+    if device:
+        return PAIR.take("device", device, account) or PAIR_HOUR.take("device", device, account)
+    here = place(address)
+    of_all = settings.SIGN_IN_HASHES_PER_MINUTE
+    return (
+        PAIR.take(here, account)
+        or PAIR_HOUR.take(here, account)
+        or Limit("address", max(PAIR.amount, of_all // 2), 60).take(here)
+        or Limit("all", max(1, of_all * SPAN // 60), SPAN).take()
+    )
+
+
+def of_proof(*, address: str, person: int) -> int:
+    """Count a try of somebody who is signed in, or who has given the password and owes the second factor."""
+    return PAIR.take("proof", place(address), person) or PAIR_HOUR.take("proof", place(address), person)
+
+
+def of_reset(*, address: str, account: str) -> int:
+    """Count a request for a mail that resets a password."""
+    return RESET.take(place(address), account) or RESET_ADDRESS.take(place(address))

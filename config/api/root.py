@@ -1,0 +1,37 @@
+"""Where the API hangs: one line for the calls of each resource."""
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, URLResolver, path, re_path
+from django.views.decorators.csrf import csrf_exempt
+
+from clusters import api as clusters
+from config.api import problems
+from config.api.document import Api
+from config.api.reading import StrictParser
+
+api = Api(
+    title="Keyhaven",
+    version="1",
+    description="Everything that the console does, for programs. The guide is docs/api.md.",
+    urls_namespace="api",
+    openapi_url="/openapi.json",
+    docs_url=None,
+    parser=StrictParser(),
+)
+problems.install(api)
+
+for calls in (clusters.calls,):
+    api.add_router("", calls.router)
+
+
+@csrf_exempt
+def nothing_here(request: HttpRequest) -> HttpResponse:
+    """Answer 404 to whatever no call is at."""
+    return problems.respond(problems.Problem(404))
+
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("v1/", nothing_here),
+    path("v1/", api.urls),
+    re_path("", nothing_here),
+]

@@ -1,0 +1,55 @@
+"""Somebody who calls the API with a token."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from tests import factories
+
+
+class Caller:
+    """A client that shows a token with each call; paths begin after /api/v1/organizations/acme."""
+
+    def __init__(self, value: str, organization: str = "acme") -> None:
+        self.value = value
+        self.root = f"/api/v1/organizations/{organization}"
+        self.client = Client()
+
+    def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
+        if self.value:
+            headers["Authorization"] = f"Bearer {self.value}"
+        given = {} if body is None else {"data": body, "content_type": "application/json"}
+        return self.client.generic(method, f"{self.root}{path}", headers=headers, **_sent(given))
+
+    def get(self, path: str, **headers: str) -> Any:
+        return self("GET", path, **headers)
+
+    def post(self, path: str, body: Any = None, **headers: str) -> Any:
+        return self("POST", path, {} if body is None else body, **headers)
+
+
+def _sent(given: dict[str, Any]) -> dict[str, Any]:
+    import json
+
+    if "data" in given and not isinstance(given["data"], bytes | str):
+        given["data"] = json.dumps(given["data"])
+    return given
+
+
+@pytest.fixture
+def call_as(organization: Any) -> Callable[..., Caller]:
+    """Return a function that makes a token of a member of Acme and returns what calls with it."""
+
+    def make(user: Any, **fields: Any) -> Caller:
+        return Caller(factories.make_token(user, organization, **fields))
+
+    return make
+
+
+@pytest.fixture
+def things(organization: Any, owner: Any) -> dict[str, Any]:
+    """One object of each kind in Acme, by the names that tests/api/world.py uses."""
+    cluster = factories.make_cluster(organization=organization, name="prod")
+    return {"organization": organization, "owner": owner, "cluster": cluster}
