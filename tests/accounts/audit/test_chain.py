@@ -197,7 +197,8 @@ def test_a_person_sees_an_error_and_nothing_changed(sign_in, organization, owner
     refuse_events(cause)
 
     response = client.post(
-        reverse("credentials:delete", kwargs={"org": "acme", "credential": credential.name}), {"name": "aws-prod"}
+        reverse("credentials:delete", kwargs={"org": "acme", "credential": credential.name}),
+        {"name": "aws-prod"},
     )
 
     assert response.status_code == status
