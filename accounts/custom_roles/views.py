@@ -76,7 +76,7 @@ def _editor(
         "form": form,
         "role": role,
         "seen": role.version if role else 0,
-        "groups": form.groups(_held(request)),
+        "offered": form.groups(_held(request)),
         "reach": preview.of(request.organization, wanted.grant) if wanted else None,
         "previewed": request.POST.get("act") == "preview",
         "holders": services.holders(role) if role else None,
