@@ -23,7 +23,11 @@ class OwnedQuerySet[M: models.Model](models.QuerySet[M]):
 
     def within(self, organization: Organization, authority: Authority, permission: Permission) -> Self:
         """Keep the rows of one organization on which somebody may do something."""
-        return self.owned_by(organization).filter(authority.limit(permission, self.paths))
+        return self.owned_by(organization).inside(authority, permission)
+
+    def inside(self, authority: Authority, permission: Permission) -> Self:
+        """Keep the rows on which somebody may do something, of rows that are the organization's already."""
+        return self.filter(authority.limit(permission, self.paths))
 
     def update(self, **values: Any) -> int:
         """Update rows; fields that are encrypted to their row can only be written by `save()`."""

@@ -5,6 +5,9 @@ from accounts.custom_roles import urls as custom_roles
 from accounts.invitations import urls as invitations
 from accounts.members import urls as members
 from accounts.organizations import urls as organizations
+from accounts.outgoing import urls as outgoing
+from accounts.single_sign_on import urls as single_sign_on
+from accounts.tokens import urls as tokens
 
 app_name = "accounts"
 urlpatterns = [
@@ -13,4 +16,7 @@ urlpatterns = [
     *invitations.paths,
     *custom_roles.paths,
     *audit.paths,
+    *single_sign_on.paths,
+    *tokens.paths,
+    *outgoing.paths,
 ]

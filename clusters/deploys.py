@@ -188,7 +188,10 @@ def cancel(*, deploy: Deploy, by: User) -> Deploy:
     was = str(live.status)
     live.cancel_asked_at, live.cancelled_by = timezone.now(), str(by)
     fields = ["cancel_asked_at", "cancelled_by"]
+    # The end of a running one is the worker's to tell.
+    action = "deploy.cancel_requested"
     if live.status != Deploy.Status.RUNNING:
+        action = "deploy.cancelled"
         live.status, live.finished_at = Deploy.Status.CANCELLED, timezone.now()
         live.steps.update(status=DeployStep.Status.SKIPPED)
         fields += ["status", "finished_at"]
@@ -197,7 +200,7 @@ def cancel(*, deploy: Deploy, by: User) -> Deploy:
     audit.record(
         organization=live.cluster.organization,
         by=by,
-        action="deploy.cancel_requested",
+        action=action,
         target=live,
         details=audit.changes({"status": was}, {"status": str(live.status)}, {"status": "status"}),
     )

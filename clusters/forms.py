@@ -4,6 +4,7 @@ import datetime
 from typing import Any
 
 from django import forms
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import User
@@ -98,14 +99,16 @@ class CloudForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "inputmode": "numeric"}),
     )
 
-    def __init__(self, cluster: Cluster, data: Any = None) -> None:
+    def __init__(self, cluster: Cluster, data: Any = None, *, sees_credentials: bool = True) -> None:
         chosen = cluster.credential.name if cluster.credential else None
         super().__init__(data, initial={"credential": chosen, "account": cluster.account})
         self.cluster = cluster
         owned = CloudCredential.objects.owned_by(cluster.organization)
         clouds = [cluster.cloud] if cluster.cloud else CloudCredential.Cloud.values
         choice: Any = self.fields["credential"]
-        choice.queryset = owned.filter(cloud__in=clouds)
+        # Who may not see the organization's credentials keeps the cluster's own, or none.
+        seen = Q() if sees_credentials else Q(pk=cluster.credential_id)
+        choice.queryset = owned.filter(seen, cloud__in=clouds)
         choice.label_from_instance = lambda one: f"{one.name} · {one.identity}"
         # A Google project is discovered.
         if cluster.cloud == "gcp":

@@ -15,7 +15,8 @@ from django.db.models import F, Q
 from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerAway
 
-from clusters import addons, applying, kubernetes, mistakes, recording, tasks
+from accounts.audit import origin
+from clusters import addons, applying, drifting, kubernetes, mistakes, recording, tasks
 from clusters.addons import Change, Key, Manifest
 from clusters.kubernetes import comparing
 from clusters.models import Cluster, Deploy, Look
@@ -75,8 +76,11 @@ def take(cluster_id: str) -> None:
         "remedy": "",
     }
     try:
-        changes = list(_plan(cluster))
-        found["changes"] = _told(cluster, changes)
+        with origin.of_worker(str(cluster.pk)):
+            changes = list(_plan(cluster))
+            found["changes"] = _told(cluster, changes)
+            if cluster.deployed_generation is not None:
+                drifting.turned(cluster, found["changes"])
         found["unchanged"] = sum(change.action == "unchanged" for _, change in changes)
     except (kubernetes.ClusterError, addons.StepFailed) as error:
         found["error"] = getattr(error, "reason", None) or error.args[0]

@@ -1,22 +1,29 @@
-"""Whether the one who asked for a deploy may still have it when a worker takes it."""
+"""Whether the one who asked for something may still have it when a worker takes it."""
 
+from accounts.authority import Authority
 from accounts.models import Membership
 from accounts.roles import Permission
 from clusters import addons
-from clusters.models import Deploy
+from clusters.models import Cluster, Deploy
 
 NEEDED = {Deploy.Kind.DEPLOY: Permission.DEPLOY_RUN, Deploy.Kind.UNINSTALL: Permission.CLUSTER_MANAGE}
+NOBODY = Authority(())
+
+
+def of(cluster: Cluster, user_id: object) -> Authority:
+    """Return what a person may do in a cluster's organization now; of one who has left, or is barred, nothing."""
+    membership = Membership.objects.filter(
+        organization=cluster.organization_id, user=user_id, user__is_active=True
+    ).first()
+    return membership.authority if membership else NOBODY
 
 
 def why_not(deploy: Deploy) -> addons.StepFailed | None:
-    """Return why the deploy is no longer permitted, or None when it is."""
-    membership = Membership.objects.filter(
-        organization=deploy.cluster.organization_id, user=deploy.by_id, user__is_active=True
-    ).first()
-    if membership is not None and membership.allows(
-        NEEDED[Deploy.Kind(deploy.kind)], cluster=deploy.cluster.name
-    ):
+    """Return why the deploy is no longer permitted, or None when it is: the roles as they are now cover the cluster."""
+    needed = NEEDED[Deploy.Kind(deploy.kind)]
+    if of(deploy.cluster, deploy.by_id).allows(needed, cluster=deploy.cluster.name):
         return None
     return addons.StepFailed(
-        f"{deploy.by_name} may no longer deploy this cluster.", "Somebody who may has to ask for it anew."
+        f"No longer permitted: {deploy.by_name} may no longer deploy this cluster.",
+        "Somebody who may has to ask for it anew.",
     )

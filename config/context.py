@@ -10,6 +10,7 @@ from django.utils.functional import SimpleLazyObject
 from accounts.models import Organization
 from accounts.roles import Permission
 from accounts.sign_in import sudo
+from accounts.single_sign_on import sessions
 from config import theme
 
 # (label, icon, url name, permission, group, the url names' prefixes that make it current)
@@ -106,7 +107,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     if organization is not None:
         context |= {
             "organization": organization,
-            "organizations": Organization.objects.of(request.user),  # type: ignore[arg-type]
+            "organizations": sessions.within(request, Organization.objects.of(request.user)),  # type: ignore[arg-type]
             "may_create": settings.ORGANIZATIONS_BY_ANYONE,
             "membership": request.membership,  # type: ignore[attr-defined]
             # Parts of pages show no navigation.

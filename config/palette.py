@@ -24,13 +24,17 @@ def go_to(request: OrgRequest) -> HttpResponse:
         for entry in context.shell(request)["nav"]
         if typed in entry["label"].lower()
     ]
-    for cluster in Cluster.objects.owned_by(request.organization).filter(name__icontains=typed)[:LIMIT]:
+    clusters = Cluster.objects.within(request.organization, request.authority, Permission.CLUSTER_VIEW)
+    for cluster in clusters.filter(name__icontains=typed)[:LIMIT]:
         url = reverse("clusters:overview", kwargs={"org": org, "cluster": cluster.name})
         results.append({"label": cluster.name, "hint": "Cluster", "url": url, "icon": "server"})
     if request.allows(Permission.CREDENTIAL_VIEW):
         results += _credentials(request, typed)
-    services = Service.objects.owned_by(request.organization).filter(gone_at=None).select_related("cluster")
-    for service in services.filter(name__icontains=typed)[:LIMIT] if typed else ():
+    # A result leads to the page of a service, and that shows its links.
+    services = Service.objects.within(
+        request.organization, request.authority, Permission.EXTERNAL_SECRET_VIEW
+    ).select_related("cluster")
+    for service in services.filter(gone_at=None, name__icontains=typed)[:LIMIT] if typed else ():
         url = reverse(
             "external_secrets:service",
             kwargs={"org": org, "cluster": service.cluster.name, "service": service.pk},
@@ -41,7 +45,9 @@ def go_to(request: OrgRequest) -> HttpResponse:
 
 
 def _credentials(request: OrgRequest, typed: str) -> list[dict[str, Any]]:
-    owned = CloudCredential.objects.owned_by(request.organization)
+    owned = CloudCredential.objects.within(
+        request.organization, request.authority, Permission.CREDENTIAL_VIEW
+    )
     found = owned.filter(name__icontains=typed)[:LIMIT] if typed else ()
     return [
         {

@@ -69,6 +69,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "config.middleware.audit_context",
     "accounts.sign_in.sessions.kept_within_limits",
+    "accounts.single_sign_on.middleware.Confine",
     "config.middleware.no_store",
     "config.api.gate.gate",
 ]
@@ -99,6 +100,8 @@ DATABASES = {
     "default": env.database("DATABASE_URL")
     | {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True, "ATOMIC_REQUESTS": False}
 }
+# Who owns the tables and migrates, where that is not the application's role: docs/audit.md.
+OWNER_DATABASE = env.database("DATABASE_OWNER_URL") if env.text("DATABASE_OWNER_URL", "") else None
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = env.url("REDIS_URL", ("redis", "rediss", "unix"))
 CACHES = {
@@ -121,6 +124,7 @@ CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {
     "accounts.sign_in.tasks.mail_reset": {"queue": "default"},
     "accounts.sign_in.tasks.mail_notice": {"queue": "default"},
+    "accounts.outgoing.tasks.deliver": {"queue": "default"},
     "clusters.tasks.run_deploys": {"queue": "deploys"},
     "clusters.tasks.look": {"queue": "default"},
     "external_secrets.tasks.read_again": {"queue": "default"},
@@ -150,6 +154,7 @@ ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_FORMS = {
     "login": "accounts.sign_in.forms.SignInForm",
     "reset_password": "accounts.sign_in.forms.ResetForm",
+    "reset_password_from_key": "accounts.sign_in.forms.NewPasswordForm",
 }
 ACCOUNT_USER_DISPLAY = str
 # What accounts/sign_in/limits.py counts is not counted twice.
@@ -248,7 +253,14 @@ INVENTORY_MAX = env.number("INVENTORY_MAX", default=250_000, least=100, most=5_0
 INVENTORY_EXPIRE = env.number("INVENTORY_EXPIRE", default=3600, least=60, most=30 * 86_400)
 INVENTORY_REFRESH = env.number("INVENTORY_REFRESH", default=60, least=10, most=86_400)
 INVENTORY_PAGES_PER_SECOND = env.number("INVENTORY_PAGES_PER_SECOND", default=20, least=1, most=10_000)
+# Where organizations may have their audit log written to; empty is nowhere.
+AUDIT_FILES_DIR = env.text("AUDIT_FILES_DIR", "")
 LEASE_SECONDS = env.number("LEASE_SECONDS", default=30, least=5, most=600)
+
+# What the audit log's digests are signed with; by default a key that is made of SECRET_KEY.
+AUDIT_SIGNING_KEY = env.text("AUDIT_SIGNING_KEY", "")
+if AUDIT_SIGNING_KEY and len(AUDIT_SIGNING_KEY) < 32:
+    raise ImproperlyConfigured("AUDIT_SIGNING_KEY is shorter than 32 characters.")
 
 # -- Logs: one line an event, no request body, no query of a form ------------------------------------
 LOG_LEVEL = env.text("LOG_LEVEL", "INFO")

@@ -10,6 +10,7 @@ from accounts.organizations import urls as organization_pages
 from accounts.organizations import views as organizations
 from accounts.profile import urls as profile
 from accounts.sign_in import urls as sign_in
+from accounts.single_sign_on import urls as single_sign_on
 from config import health, palette, theme
 from config.api import root as api
 
@@ -32,6 +33,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("theme/", theme.choose, name="theme"),
     path("accounts/", include(sign_in.urlpatterns)),
     path("account/", include(profile.urlpatterns)),
+    path("", include(single_sign_on.outside)),
     path("api/", include(api.urlpatterns)),
     *organization_pages.personal,
     *invitations.personal,

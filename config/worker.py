@@ -13,18 +13,37 @@ _ended = threading.Event()
 
 
 def _beat() -> None:
+    from accesses import telling
+    from accounts.audit import digests
+    from accounts.audit import retention as audit_retention
+    from accounts.outgoing import engine, turning
     from clusters import deploys, looks, retention
     from config import health
     from external_secrets import inventory_schedule
 
-    sweeps = (health.worker_is_here, deploys.sweep, looks.sweep, retention.sweep, inventory_schedule.sweep)
+    sweeps = (
+        health.worker_is_here,
+        deploys.sweep,
+        looks.sweep,
+        retention.sweep,
+        inventory_schedule.sweep,
+        digests.sweep,
+        audit_retention.sweep,
+        engine.sweep,
+        turning.sweep,
+        telling.sweep,
+    )
     while not _ended.is_set():
         for act in sweeps:
             try:
                 act()
             # Whatever it is, the next beat comes; what an exception says may be anything.
             except Exception as error:
-                logger.warning("%s failed in the worker's beat: %s", act.__qualname__, type(error).__name__)
+                logger.warning(
+                    "%s failed in the worker's beat: %s",
+                    f"{act.__module__}.{act.__qualname__}",
+                    type(error).__name__,
+                )
         connection.close()
         _ended.wait(SECONDS)
 

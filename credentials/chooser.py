@@ -26,9 +26,10 @@ class CloudCredentialField(_Base):
             help_text="Or a cloud credential of the organization: when it is replaced, this access follows.",
         )
 
-    def offer(self, organization: Organization, cloud: str) -> None:
-        """Offer the credentials of one cloud that an organization has."""
-        self.queryset = CloudCredential.objects.owned_by(organization).filter(cloud=cloud)
+    def offer(self, organization: Organization, cloud: str, only: str | None = None) -> None:
+        """Offer the credentials of one cloud that an organization has; with `only` none but the one of that name."""
+        owned = CloudCredential.objects.owned_by(organization).filter(cloud=cloud)
+        self.queryset = owned if only is None else owned.filter(name=only)
 
     def label_from_instance(self, obj: CloudCredential) -> str:
         return f"{obj.name} · {obj.identity}"

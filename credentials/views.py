@@ -15,9 +15,17 @@ from credentials.clouds.errors import ProviderError
 from credentials.fields import SecretForm
 from credentials.models import CloudCredential
 
+# What is said where the users are not all for the one who asks to know.
+IN_USE = (
+    "The new values are of another account, and it is used in its own, partly where your roles do not reach."
+)
+
 
 def _find(request: OrgRequest, name: str) -> CloudCredential:
-    return get_object_or_404(CloudCredential.objects.owned_by(request.organization), name=name)
+    owned = CloudCredential.objects.within(
+        request.organization, request.authority, Permission.CREDENTIAL_VIEW
+    )
+    return get_object_or_404(owned, name=name)
 
 
 def _url(request: OrgRequest, credential: CloudCredential) -> str:
@@ -32,17 +40,27 @@ def _rights(request: OrgRequest) -> dict[str, Any]:
     }
 
 
-def _users(credential: CloudCredential) -> dict[str, Any]:
-    """Return what uses a credential, one query each."""
-    return {
+def _users(request: OrgRequest, credential: CloudCredential) -> dict[str, Any]:
+    """Return what uses a credential, one query each; what may not be seen is `hidden`, and only counted."""
+    accesses = credential.accesses.select_related("cluster").order_by("cluster__name", "name")
+    identities = credential.identities.select_related("cluster").order_by("cluster__name", "access_name")
+    found: dict[str, list[Any]] = {
         "clusters": list(credential.clusters.order_by("name")),
-        "accesses": list(
-            credential.accesses.select_related("cluster").order_by("cluster__name", "name").defer("result")
-        ),
-        "identities": list(
-            credential.identities.select_related("cluster").order_by("cluster__name", "access_name")
-        ),
+        "accesses": list(accesses.defer("result")),
+        "identities": list(identities),
     }
+    seen = {
+        "clusters": [
+            row for row in found["clusters"] if request.allows(Permission.CLUSTER_VIEW, cluster=row.name)
+        ],
+        **{
+            name: [
+                row for row in found[name] if request.allows(Permission.ACCESS_VIEW, cluster=row.cluster.name)
+            ]
+            for name in ("accesses", "identities")
+        },
+    }
+    return seen | {"hidden": sum(map(len, found.values())) - sum(map(len, seen.values()))}
 
 
 def _described(credential: CloudCredential) -> dict[str, Any]:
@@ -58,7 +76,10 @@ def _described(credential: CloudCredential) -> dict[str, Any]:
 @org_view(Permission.CREDENTIAL_VIEW)
 def index(request: OrgRequest) -> HttpResponse:
     """List the credentials, those in use first, the unused ones apart."""
-    rows = list(CloudCredential.objects.owned_by(request.organization).with_usage())
+    owned = CloudCredential.objects.within(
+        request.organization, request.authority, Permission.CREDENTIAL_VIEW
+    )
+    rows = list(owned.with_usage())
     described = [_described(row) for row in rows]
     context = _rights(request) | {
         "sections": [
@@ -123,7 +144,7 @@ def _create(request: OrgRequest, cloud: str, method: str, form: SecretForm) -> C
 def detail(request: OrgRequest, credential: str) -> HttpResponse:
     """Show whose credential it is, who uses it, and what it needs to be allowed."""
     found = _find(request, credential)
-    context = _described(found) | _users(found) | _rights(request)
+    context = _described(found) | _users(request, found) | _rights(request)
     if context["cloud"]:
         context["policy"] = context["cloud"].policy(found.facts)
     return pages.render_page(request, "credentials/detail.html", context)
@@ -173,7 +194,7 @@ def _change(request: OrgRequest, credential: CloudCredential, form: SecretForm) 
         credential.refresh_from_db()
         form.add_error(None, str(error))
     except services.InUse as error:
-        form.add_error(None, str(error))
+        form.add_error(None, str(error) if not _users(request, credential)["hidden"] else IN_USE)
     except services.NameTaken as error:
         form.add_error("name", str(error))
     else:
@@ -199,7 +220,7 @@ def delete(request: OrgRequest, credential: str) -> HttpResponse:
             return pages.go_to(
                 request, reverse("credentials:index", kwargs={"org": request.organization.slug})
             )
-    context = _described(found) | _users(found) | {"form": form}
+    context = _described(found) | _users(request, found) | {"form": form}
     return pages.render_page(
         request, "credentials/delete.html", context, status=422 if form.is_bound else 200
     )

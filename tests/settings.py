@@ -15,7 +15,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 else:
     _stack = ExitStack()
     os.environ.update(engines.keys())
-    os.environ.update(_stack.enter_context(engines.running()))
+    os.environ.update(_stack.enter_context(engines.running(two_roles=False)))
+    os.environ.pop("DATABASE_OWNER_URL", None)
     atexit.register(_stack.close)
     os.environ |= {"STYLEGUIDE": "true", "DEBUG": "false", "SYNC_TIMEOUT": "20"}
 

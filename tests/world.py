@@ -8,6 +8,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, reverse
 
 from accesses.models import AccessDraft
+from accounts.models import ApiToken, Delivery
 from accounts.roles import Permission as P
 from clusters.models import ConnectDraft, Deploy
 from config.urls import organization_urls
@@ -35,6 +36,26 @@ PAGES: dict[str, P] = {
     "accounts:role": P.ROLE_MANAGE,
     "accounts:role_delete": P.ROLE_MANAGE,
     "accounts:audit": P.AUDIT_VIEW,
+    "accounts:sign_in_rules": P.ORGANIZATION_MANAGE,
+    "accounts:change_sign_in_rules": P.ORGANIZATION_MANAGE,
+    "accounts:test_sign_in": P.ORGANIZATION_MANAGE,
+    "accounts:remove_identity_provider": P.ORGANIZATION_MANAGE,
+    "accounts:unlink_identity": P.ORGANIZATION_MANAGE,
+    "accounts:tokens": P.ORGANIZATION_VIEW,
+    "accounts:new_token": P.ORGANIZATION_VIEW,
+    "accounts:token": P.ORGANIZATION_VIEW,
+    "accounts:rotate_token": P.ORGANIZATION_VIEW,
+    "accounts:revoke_token": P.ORGANIZATION_VIEW,
+    "accounts:notifications": P.CLUSTER_VIEW,
+    "accounts:notification_new": P.NOTIFICATION_MANAGE,
+    "accounts:notification": P.NOTIFICATION_MANAGE,
+    "accounts:notification_edit": P.NOTIFICATION_MANAGE,
+    "accounts:notification_delete": P.NOTIFICATION_MANAGE,
+    "accounts:notification_test": P.NOTIFICATION_MANAGE,
+    "accounts:notification_pause": P.NOTIFICATION_MANAGE,
+    "accounts:notification_secret": P.NOTIFICATION_MANAGE,
+    "accounts:notification_replay": P.NOTIFICATION_MANAGE,
+    "accounts:notification_send_again": P.NOTIFICATION_MANAGE,
     "credentials:index": P.CREDENTIAL_VIEW,
     "credentials:new": P.CREDENTIAL_MANAGE,
     "credentials:detail": P.CREDENTIAL_VIEW,
@@ -108,7 +129,8 @@ def walk(patterns: list[URLPattern | URLResolver], namespace: str = "") -> dict[
 
 
 # Drafts hold what one person has just typed, and are nobody else's.
-PERSONAL = {"clusters:connect_draft", "accesses:wizard", "accesses:discard"}
+TOKENS = {"accounts:token", "accounts:rotate_token", "accounts:revoke_token"}
+PERSONAL = TOKENS | {"clusters:connect_draft", "accesses:wizard", "accesses:discard"}
 VIEWS = walk(organization_urls)
 
 
@@ -143,6 +165,11 @@ def world(organization: Any, owner: Any) -> World:
     connecting = ConnectDraft.objects.create(
         organization=organization, by=owner, kubeconfig=factories.KUBECONFIG, contexts=["one", "two"]
     )
+    factories.make_token(owner, organization, name="ci")
+    destination = factories.make_destination(organization=organization, name="on-call")
+    delivery = Delivery.objects.create(
+        destination=destination, first=1, last=1, events=1, milliseconds=1, outcome="delivered"
+    )
     everywhere = {"cluster": cluster.name}
     arguments: dict[tuple[str, str], Any] = {("clusters", "number"): deploy.number}
     arguments["clusters", "draft"] = connecting.pk
@@ -162,6 +189,9 @@ def world(organization: Any, owner: Any) -> World:
         ("accounts", "membership"): owner.memberships.get().pk,
         ("accounts", "invitation"): factories.make_invitation(organization).pk,
         ("accounts", "role"): factories.make_role(organization, clusters=["staging-*"]).pk,
+        ("accounts", "token"): ApiToken.objects.get(membership__user=owner).pk,
+        ("accounts", "destination"): destination.pk,
+        ("accounts", "delivery"): delivery.pk,
     }
     return World(arguments)
 

@@ -90,6 +90,7 @@ _PEOPLE = (
             _done("identity_provider.removed", "removed the identity provider of {}"),
             _done("identity_provider.tested", "tested the identity provider of {}"),
             _failed("identity_provider.test_failed", "tested the identity provider of {}, which failed"),
+            _done("identity_provider.unlinked", "removed the link of {} to the identity provider"),
             _done("sign_in_rules.changed", "changed how members of {} sign in"),
         ),
     ),

@@ -145,6 +145,12 @@ class Delivery(models.Model):
     def __str__(self) -> str:
         return f"{self.first}-{self.last} to {self.destination}: {self.outcome}"
 
+    @property
+    def words(self) -> str:
+        """Why it failed, or what was not quite well; empty when all was."""
+        found = causes.CAUSES.get(self.cause)
+        return found.reason if found else ""
+
 
 class Noted(models.Model):
     """Something that was seen and is told once: that a thing fails, has drifted, or ends at a time.

@@ -14,6 +14,7 @@ from django.utils.http import urlencode
 
 from accounts.organizations.models import User
 from accounts.sign_in import records
+from accounts.single_sign_on import sessions
 
 SECONDS = 15 * 60
 # Each returns the address at which a person proves who it is elsewhere, and comes back to `next`, or nothing.
@@ -28,9 +29,15 @@ def until(request: HttpRequest) -> int:
 
 
 def is_on(request: HttpRequest) -> bool:
-    """Tell whether the person proved who it is a short while ago; a token of the API never can."""
+    """Tell whether the person proved who it is a short while ago; a token of the API never can.
+
+    Where an identity provider made the session, a fresh sign-in there is the proof.
+    """
     if getattr(request, "token", None) is not None:
         return False
+    if sessions.is_confined(request):
+        organization = getattr(request, "organization", None)
+        return organization is not None and sessions.is_fresh(request, organization)
     return time.time() < until(request)
 
 
@@ -47,6 +54,8 @@ def elsewhere(request: HttpRequest, back: str) -> str:
 
 def ask(request: HttpRequest, back: str) -> HttpResponse:
     """Lead to the page that asks for a proof, and from there to `back`."""
+    if sessions.is_confined(request):
+        return sessions.lead(request, "sso_again", back, slug=request.organization.slug)  # type: ignore[attr-defined]
     url = f"{reverse('account_reauthenticate')}?{urlencode({'next': back})}"
     if request.htmx:  # type: ignore[attr-defined]
         return HttpResponse(status=401, headers={"HX-Redirect": url})

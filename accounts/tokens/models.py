@@ -7,7 +7,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
 
-from accounts.authority import Authority, built_in
+from accounts.authority import Authority, Grant, built_in
 from accounts.organizations.models import CustomRole, Membership, Organization
 from accounts.roles import Role
 
@@ -19,6 +19,17 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
     def usable(self) -> Self:
         """Keep what is neither revoked nor expired."""
         return self.filter(revoked_at=None).exclude(expires_at__lte=timezone.now())
+
+    def with_roles(self) -> Self:
+        """Read what the properties need: the member and both kinds of roles."""
+        return self.select_related("membership__user").prefetch_related(
+            "custom_roles", "membership__custom_roles"
+        )
+
+    def seen_by(self, membership: Membership, *, all_of_them: bool) -> Self:
+        """Keep a member's own, or the whole organization's."""
+        owned = self.owned_by(membership.organization)
+        return owned if all_of_them else owned.filter(membership=membership)
 
 
 class ApiToken(models.Model):
@@ -54,12 +65,36 @@ class ApiToken(models.Model):
         return self.name
 
     @property
+    def is_of_the_organization(self) -> bool:
+        """Whether it acts as a machine, and not as the person who made it."""
+        return self.membership.user.is_machine
+
+    @property
+    def grants(self) -> tuple[Grant, ...]:
+        """The token's own roles: those of its machine, or those that a person's token is narrowed to."""
+        if self.is_of_the_organization:
+            return self.membership.authority.layers[0]
+        return (*map(built_in, self.roles), *(role.grant for role in self.custom_roles.all()))
+
+    @property
+    def role_names(self) -> str:
+        """The token's roles in words."""
+        return ", ".join(grant.role for grant in self.grants) or "No role"
+
+    @property
     def authority(self) -> Authority:
         """What the member may do, as far as one of the token's roles allows it too."""
-        if self.membership.user.is_machine:
+        if self.is_of_the_organization:
             return self.membership.authority
-        own = [built_in(role) for role in self.roles] + [role.grant for role in self.custom_roles.all()]
-        return self.membership.authority.narrowed_by(own)
+        return self.membership.authority.narrowed_by(self.grants)
+
+    @property
+    def state(self) -> str:
+        """`active`, `expired` or `revoked`."""
+        if self.revoked_at is not None:
+            return "revoked"
+        over = self.expires_at is not None and self.expires_at <= timezone.now()
+        return "expired" if over else "active"
 
 
 class IdempotencyKey(models.Model):

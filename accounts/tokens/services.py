@@ -3,14 +3,21 @@
 import hashlib
 import logging
 import secrets
-from datetime import timedelta
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.core.cache import cache
 from django.db import transaction
 from django.utils import timezone
 from redis import RedisError
 
+from accounts import delegation
 from accounts.audit import services as audit
+from accounts.authority import Authority, Grant, built_in
+from accounts.organizations.models import CustomRole, Membership, Organization, User
 from accounts.tokens.models import ApiToken
 
 PERSONAL, MACHINE = "khp_", "kho_"
@@ -29,6 +36,143 @@ def digest_of(value: str) -> str:
 def new_value(prefix: str) -> str:
     """Return a value that nobody can guess: 256 bits, 43 characters after its prefix."""
     return prefix + secrets.token_urlsafe(32)
+
+
+class TooMuch(ValueError):
+    """A token would hold a role that its maker does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a token is to be: its name, its roles, and when it ends."""
+
+    name: str
+    roles: tuple[str, ...]
+    custom_roles: tuple[CustomRole, ...] = ()
+    expires_at: datetime | None = None
+
+    @property
+    def grants(self) -> list[Grant]:
+        return [*map(built_in, self.roles), *(role.grant for role in self.custom_roles)]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A token and its value, which is shown once and kept nowhere."""
+
+    token: ApiToken
+    value: str = field(repr=False)
+
+
+@transaction.atomic
+def create(*, membership: Membership, wish: Wish, authority: Authority, by: User) -> Made:
+    """Make a token of a person, which acts as that member within the token's roles.
+
+    :raises TooMuch: a role is more than `authority` holds
+    """
+    _may_give(authority, wish.grants)
+    made = _made(membership, wish, by, PERSONAL)
+    made.token.roles = list(wish.roles)
+    made.token.save(update_fields=["roles"])
+    made.token.custom_roles.set(wish.custom_roles)
+    _record("token.created", made.token, by, _facts(made.token, wish))
+    return made
+
+
+@transaction.atomic
+def create_for_organization(
+    *, organization: Organization, wish: Wish, authority: Authority, by: User
+) -> Made:
+    """Make a token of the organization: a machine becomes a member, with the token's roles.
+
+    :raises TooMuch: a role is more than `authority` holds
+    """
+    _may_give(authority, wish.grants)
+    machine = User.objects.create_user(
+        email=f"{uuid.uuid4().hex}@machine.invalid", name=wish.name, is_machine=True
+    )
+    membership = Membership.objects.create(organization=organization, user=machine, roles=list(wish.roles))
+    membership.custom_roles.set(wish.custom_roles)
+    made = _made(membership, wish, by, MACHINE)
+    _record("token.created", made.token, by, _facts(made.token, wish))
+    return made
+
+
+@transaction.atomic
+def rename(*, token: ApiToken, name: str, by: User) -> None:
+    """Give a token another name, and its machine."""
+    before, token.name = token.name, name
+    token.save(update_fields=["name"])
+    if token.is_of_the_organization:
+        User.objects.filter(pk=token.membership.user_id).update(name=name)
+    if name != before:
+        _record("token.changed", token, by, {"changes": {"name": [before, name]}})
+
+
+@transaction.atomic
+def rotate(*, token: ApiToken, expires_at: datetime | None, authority: Authority, by: User) -> Made:
+    """Give a token a new value and a new end; the old value is refused from now on.
+
+    :raises TooMuch: the token may more than `authority`
+    """
+    _may_give(authority, token.grants)
+    value = new_value(MACHINE if token.is_of_the_organization else PERSONAL)
+    before = {"prefix": token.prefix, "expires": token.expires_at}
+    token.prefix, token.digest, token.expires_at = value[:SHOWN], digest_of(value), expires_at
+    token.save(update_fields=["prefix", "digest", "expires_at"])
+    after = {"prefix": token.prefix, "expires": token.expires_at}
+    _record(
+        "token.changed", token, by, audit.changes(before, after, {"prefix": "prefix", "expires": "expires"})
+    )
+    return Made(token, value)
+
+
+@transaction.atomic
+def revoke(*, token: ApiToken, by: User) -> None:
+    """End a token for good; revoked twice, it was revoked once."""
+    token = (
+        ApiToken.objects.select_for_update(of=("self",)).select_related("membership__user").get(pk=token.pk)
+    )
+    if token.revoked_at is not None:
+        return
+    token.revoked_at, token.revoked_by = timezone.now(), str(by)
+    token.save(update_fields=["revoked_at", "revoked_by"])
+    if token.is_of_the_organization:
+        User.objects.filter(pk=token.membership.user_id).update(is_active=False)
+    _record("token.revoked", token, by, {"prefix": token.prefix})
+
+
+def _may_give(authority: Authority, grants: Iterable[Grant]) -> None:
+    if more := delegation.may_give(authority, grants):
+        raise TooMuch(f"You can't give what you don't have: {more[0]}.")
+
+
+def _made(membership: Membership, wish: Wish, by: User, prefix: str) -> Made:
+    value = new_value(prefix)
+    token = ApiToken.objects.create(
+        membership=membership,
+        name=wish.name,
+        prefix=value[:SHOWN],
+        digest=digest_of(value),
+        expires_at=wish.expires_at,
+        created_by=str(by),
+    )
+    return Made(token, value)
+
+
+def _facts(token: ApiToken, wish: Wish) -> dict[str, Any]:
+    return {
+        "prefix": token.prefix,
+        "kind": "organization" if token.is_of_the_organization else "personal",
+        "roles": [grant.role for grant in wish.grants],
+        "expires": wish.expires_at.isoformat() if wish.expires_at else "never",
+    }
+
+
+def _record(action: str, token: ApiToken, by: User, details: dict[str, Any]) -> None:
+    audit.record(
+        organization=token.membership.organization, by=by, action=action, target=token, details=details
+    )
 
 
 def find(value: str) -> ApiToken | None:

@@ -19,7 +19,7 @@ def cloud(request: OrgRequest, cluster: str) -> HttpResponse:
     url = reverse("clusters:settings", kwargs={"org": request.organization.slug, "cluster": found.name})
     if request.method != "POST":
         return pages.go_to(request, url)
-    form = CloudForm(found, request.POST)
+    form = CloudForm(found, request.POST, sees_credentials=request.allows(Permission.CREDENTIAL_VIEW))
     if form.is_valid():
         try:
             differs = services.use_credential(

@@ -8,16 +8,29 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
 from accounts.access import OrgRequest, org_view
+from accounts.authority import Paths
 from accounts.roles import Permission, who_may
 from clusters import kubeconfig, kubernetes, services
 from clusters.forms import CloudForm, DisconnectForm, ReplaceForm
 from clusters.models import Cluster, Deploy, Drift, Look
 from config import pages
 
+# The pages of a cluster: tab, label, url name, and what whoever sees it may do.
+TABS = (
+    ("overview", "Overview", "clusters:overview", Permission.CLUSTER_VIEW),
+    ("services", "Services", "clusters:services", Permission.CLUSTER_VIEW),
+    ("add-ons", "Add-ons", "accesses:add_ons", Permission.ACCESS_VIEW),
+    ("found", "Found in the cluster", "external_secrets:found", Permission.EXTERNAL_SECRET_VIEW),
+    ("changes", "Changes", "clusters:changes", Permission.DEPLOY_VIEW),
+    ("deploys", "Deploys", "clusters:deploys", Permission.DEPLOY_VIEW),
+    ("settings", "Settings", "clusters:settings", Permission.CLUSTER_MANAGE),
+)
+
 
 def find(request: OrgRequest, name: str) -> Cluster:
-    """Return a cluster of the organization by its name, or 404."""
-    return get_object_or_404(Cluster.objects.owned_by(request.organization), name=name)
+    """Return a cluster of which something may be seen by its name, or 404; the door asked for what the page does."""
+    owned = Cluster.objects.within(request.organization, request.authority, Permission.CLUSTER_VIEW)
+    return get_object_or_404(owned, name=name)
 
 
 def page_context(request: OrgRequest, cluster: Cluster, tab: str) -> dict[str, Any]:
@@ -26,15 +39,31 @@ def page_context(request: OrgRequest, cluster: Cluster, tab: str) -> dict[str, A
         "cluster": cluster,
         "tab": tab,
         "drift": cluster.drift,
-        "banner": banner(cluster),
-        "can_deploy": request.allows(Permission.DEPLOY_RUN),
-        "can_manage": request.allows(Permission.CLUSTER_MANAGE),
+        "banner": banner(request, cluster),
+        "tabs": _tabs(request, cluster),
+        "can_deploy": request.allows(Permission.DEPLOY_RUN, cluster=cluster.name),
+        "can_manage": request.allows(Permission.CLUSTER_MANAGE, cluster=cluster.name),
         "who_may_deploy": who_may(Permission.DEPLOY_RUN),
     }
 
 
-def banner(cluster: Cluster) -> dict[str, Any] | None:
-    """Return what the banner of a cluster's pages says, or None when everything is deployed and as it should be."""
+def _tabs(request: OrgRequest, cluster: Cluster) -> list[tuple[str, str, str]]:
+    """Return the pages of a cluster that may be seen, as (tab, label, address)."""
+    kwargs = {"org": request.organization.slug, "cluster": cluster.name}
+    return [
+        (tab, label, reverse(name, kwargs=kwargs))
+        for tab, label, name, permission in TABS
+        if request.allows(permission, cluster=cluster.name)
+    ]
+
+
+def banner(request: OrgRequest, cluster: Cluster) -> dict[str, Any] | None:
+    """Return what the banner of a cluster's pages says, or None when everything is deployed and as it should be.
+
+    Deploys, and what they would change, are of every namespace: who may not see deploys sees no banner.
+    """
+    if not request.allows(Permission.DEPLOY_VIEW, cluster=cluster.name):
+        return None
     coming = (Deploy.Status.SCHEDULED, Deploy.Status.QUEUED, Deploy.Status.RUNNING)
     # Running before queued before scheduled.
     under_way = (
@@ -49,20 +78,36 @@ def banner(cluster: Cluster) -> dict[str, Any] | None:
     return {"deploy": found[0] if found else None, "foreign": foreign, "changed": changed, "look": look}
 
 
+_ACCESSES = Paths(cluster="name", namespaces="accesses__namespaces")
+_SERVICES = Paths(cluster="name", namespace="services__namespace")
+
+
+def _reach(request: OrgRequest, paths: Paths) -> Q:
+    """Return what is counted of a cluster: what lies in the namespaces that may be seen."""
+    return request.authority.limit(Permission.CLUSTER_VIEW, paths)
+
+
+def _last(request: OrgRequest, cluster: Any) -> Deploy | None:
+    may = request.allows(Permission.DEPLOY_VIEW, cluster=cluster.name)
+    return next(iter(cluster.newest_first), None) if may else None
+
+
 @org_view(Permission.CLUSTER_VIEW)
 def index(request: OrgRequest) -> HttpResponse:
     """List the clusters, filtered by the text in the URL."""
-    owned = Cluster.objects.owned_by(request.organization)
+    owned = Cluster.objects.within(request.organization, request.authority, Permission.CLUSTER_VIEW)
     wanted = request.GET.get("q", "").replace("\x00", "").strip()
     newest = Deploy.objects.filter(cluster=OuterRef("cluster")).order_by("-number").values("pk")[:1]
     deploys = Deploy.objects.filter(pk=Subquery(newest)).defer("snapshot")
     found = owned.filter(name__icontains=wanted).annotate(
-        access_count=Count("accesses", distinct=True),
-        service_count=Count("services", filter=Q(services__gone_at=None), distinct=True),
+        access_count=Count("accesses", filter=_reach(request, _ACCESSES), distinct=True),
+        service_count=Count(
+            "services", filter=Q(services__gone_at=None) & _reach(request, _SERVICES), distinct=True
+        ),
     )
     rows = list(found.prefetch_related(Prefetch("deploys", deploys, to_attr="newest_first")))
     context = {
-        "rows": [{"cluster": row, "last": next(iter(row.newest_first), None)} for row in rows],
+        "rows": [{"cluster": row, "last": _last(request, row)} for row in rows],
         "q": wanted,
         "total": owned.count(),
         "can_manage": request.allows(Permission.CLUSTER_MANAGE),
@@ -78,14 +123,18 @@ def overview(request: OrgRequest, cluster: str) -> HttpResponse:
     if request.method == "POST":
         services.check(found, by=request.user)
         return pages.go_to(request, request.path)
-    links = found.services.filter(external_secrets__isnull=False).exists()
+    may = (request.authority, Permission.CLUSTER_VIEW)
+    there, accesses = found.services.inside(*may), found.accesses.inside(*may)
+    deploys = request.allows(Permission.DEPLOY_VIEW, cluster=found.name)
     context = page_context(request, found, "overview") | {
         "denied": [entry for entry in found.permissions if not entry["allowed"]],
-        "access_count": found.accesses.count(),
-        "service_count": found.services.filter(gone_at=None).count(),
-        "has_links": links,
-        "last_deploy": found.deploys.defer("snapshot").first(),
-        "look": Look.objects.filter(cluster=found).first(),
+        "access_count": accesses.count(),
+        "service_count": there.filter(gone_at=None).count(),
+        "has_links": there.filter(external_secrets__isnull=False).exists(),
+        "sees_accesses": request.allows(Permission.ACCESS_VIEW, cluster=found.name),
+        "sees_deploys": deploys,
+        "last_deploy": found.deploys.defer("snapshot").first() if deploys else None,
+        "look": Look.objects.filter(cluster=found).first() if deploys else None,
     }
     return pages.render_page(request, "clusters/overview.html", context)
 
@@ -146,13 +195,15 @@ def settings_page(
     """Show the settings, each card with its own form; 422 when one of them was sent and is here again."""
     shown: dict[str, Any] = {
         "form": form or ReplaceForm(),
-        "cloud_form": cloud_form or CloudForm(cluster),
+        "cloud_form": cloud_form
+        or CloudForm(cluster, sees_credentials=request.allows(Permission.CREDENTIAL_VIEW)),
         "disconnect_form": disconnect_form or DisconnectForm(cluster.name),
     }
     wrong = any(one.is_bound for one in shown.values())
     context = page_context(request, cluster, "settings") | shown
     context |= {
         "accesses": cluster.accesses.order_by("name"),
+        "sees_accesses": request.allows(Permission.ACCESS_VIEW, cluster=cluster.name),
         "identities": cluster.identities.order_by("made_at"),
         "linked": cluster.services.aggregate(count=Count("external_secrets"))["count"],
         "seen": cluster.updated_at.isoformat(),

@@ -47,8 +47,8 @@ def start(request: OrgRequest) -> HttpResponse:
 @org_view(Permission.CLUSTER_MANAGE, methods=("GET", "POST"), dangerous=True)
 def go_on(request: OrgRequest, draft: uuid.UUID) -> HttpResponse:
     """Ask for the context if there are several, then show the test's result and ask for a name."""
-    drafts = ConnectDraft.objects.owned_by(request.organization).filter(by=request.user)
-    found = get_object_or_404(drafts, pk=draft)
+    drafts = ConnectDraft.objects.within(request.organization, request.authority, Permission.CLUSTER_MANAGE)
+    found = get_object_or_404(drafts, pk=draft, by=request.user)
     if found.cluster is not None:
         return _connected(request, found.cluster)
     return _choose(request, found) if found.contexts else _test(request, found)
@@ -75,12 +75,21 @@ def _choose(request: OrgRequest, draft: ConnectDraft) -> HttpResponse:
     return pages.render_page(request, "clusters/connect.html", {"context_form": form}, status=status)
 
 
+def _may_be_called(request: OrgRequest, form: NameForm) -> bool:
+    """Tell whether the roles of the one who connects it cover a cluster of that name; else the form says so."""
+    name = form.cleaned_data["name"]
+    if request.allows(Permission.CLUSTER_MANAGE, cluster=name):
+        return True
+    form.add_error("name", f"Your roles do not cover a cluster named {name}; choose a name that they cover.")
+    return False
+
+
 def _test(request: OrgRequest, draft: ConnectDraft) -> HttpResponse:
     """Test at each visit: a person who repaired something just reloads."""
     context: dict[str, Any] = {"server": kubeconfig.server(draft.kubeconfig)}
     form = NameForm(request.POST if request.method == "POST" else None)
     try:
-        if form.is_valid():
+        if form.is_valid() and _may_be_called(request, form):
             cluster = services.connect(draft=draft, name=form.cleaned_data["name"], by=request.user)
             return _connected(request, cluster)
         context["test"] = services.try_connection(draft.kubeconfig)

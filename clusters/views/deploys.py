@@ -18,8 +18,9 @@ CHANGES = 200
 
 def find(request: OrgRequest, cluster: str, number: int) -> Deploy:
     """Return a deploy of the organization, or 404."""
-    owned = Deploy.objects.owned_by(request.organization).select_related("cluster", "retry_of")
-    return get_object_or_404(owned.defer("snapshot"), cluster__name=cluster, number=number)
+    owned = Deploy.objects.within(request.organization, request.authority, Permission.DEPLOY_VIEW)
+    rows = owned.select_related("cluster", "retry_of").defer("snapshot")
+    return get_object_or_404(rows, cluster__name=cluster, number=number)
 
 
 @org_view(Permission.DEPLOY_VIEW)
@@ -45,7 +46,7 @@ def show(request: OrgRequest, cluster: str, number: int) -> HttpResponse:
         "duration": progress.duration(deploy.started_at, deploy.finished_at),
         "lines": lines,
         "cursor": lines[-1].number if lines else since,
-        "can_deploy": request.allows(Permission.DEPLOY_RUN),
+        "can_deploy": request.allows(Permission.DEPLOY_RUN, cluster=found.cluster.name),
         "can_retry": deploy.is_over and any(step.status in stopped for step in seen.steps),
         "who_may_deploy": who_may(Permission.DEPLOY_RUN),
     }

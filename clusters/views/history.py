@@ -74,8 +74,8 @@ def _page(request: OrgRequest, owned: DeployQuerySet, form: HistoryFilter) -> di
 @org_view(Permission.DEPLOY_VIEW)
 def of_organization(request: OrgRequest) -> HttpResponse:
     """List the organization's deploys, newest first, 50 at a time."""
-    owned = Deploy.objects.owned_by(request.organization)
-    found = Cluster.objects.owned_by(request.organization)
+    owned = Deploy.objects.within(request.organization, request.authority, Permission.DEPLOY_VIEW)
+    found = Cluster.objects.within(request.organization, request.authority, Permission.DEPLOY_VIEW)
     context = _page(request, owned, HistoryFilter(request.GET, found)) | {"clusters": list(found)}
     part = "more" if request.GET.get("after") else "rows"
     return pages.render_page(request, "clusters/deploys.html", context, part=part)
@@ -85,7 +85,9 @@ def of_organization(request: OrgRequest) -> HttpResponse:
 def of_cluster(request: OrgRequest, cluster: str) -> HttpResponse:
     """List a cluster's deploys, newest first, 50 at a time."""
     found = clusters.find(request, cluster)
-    owned = Deploy.objects.owned_by(request.organization).filter(cluster=found)
+    owned = Deploy.objects.within(request.organization, request.authority, Permission.DEPLOY_VIEW).filter(
+        cluster=found
+    )
     context = clusters.page_context(request, found, "deploys")
     context |= _page(request, owned, HistoryFilter(request.GET, Cluster.objects.none()))
     part = "more" if request.GET.get("after") else "rows"

@@ -45,11 +45,11 @@ def _redis(url: str) -> redis.Redis:
 
 def address(request: HttpRequest) -> str:
     """Return who asks, for counting: an IPv4 address, or the /64 that an IPv6 address is in."""
-    text = request.META.get("REMOTE_ADDR", "")
+    text: str = request.META.get("REMOTE_ADDR", "")
     try:
         parsed = ipaddress.ip_address(text)
     except ValueError:
-        return text[:45]
+        return text
     if parsed.version == 6:
         return str(ipaddress.ip_network((parsed, 64), strict=False))
     return str(parsed)
@@ -62,7 +62,9 @@ def count(name: str, who: str, allowed: int) -> Spent:
     seconds = WINDOW - now % WINDOW
     try:
         with _redis(settings.REDIS_URL).pipeline(transaction=False) as pipe:
-            used = int(pipe.incr(key).expire(key, WINDOW).execute()[0])
+            pipe.incr(key)
+            pipe.expire(key, WINDOW)
+            used = int(pipe.execute()[0])
     except redis.RedisError as error:
         logger.warning("Requests are not limited: Redis is away (%s).", type(error).__name__)
         used = 1

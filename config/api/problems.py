@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django import forms
-from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied, RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
@@ -103,7 +103,7 @@ def checked[F: forms.BaseForm](form: F) -> dict[str, Any]:
     if form.is_valid():
         return dict(form.cleaned_data)
     errors = [
-        FieldProblem(field="" if name == forms.forms.NON_FIELD_ERRORS else name, detail=str(text))
+        FieldProblem(field="" if name == NON_FIELD_ERRORS else name, detail=str(text))
         for name, texts in form.errors.items()
         for text in texts
     ]

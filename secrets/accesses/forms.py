@@ -102,7 +102,12 @@ def suggested_name(draft: AccessDraft) -> str:
 
 
 def details_form(
-    draft: AccessDraft, method: Method, data: Any = None, files: Any = None
+    draft: AccessDraft,
+    method: Method,
+    data: Any = None,
+    files: Any = None,
+    *,
+    sees_credentials: bool = True,
 ) -> ConfigurationForm:
     """Return the form of the wizard's third step: name, the provider's own fields, namespaces."""
     around = namespaces_of(draft.cluster)
@@ -111,7 +116,7 @@ def details_form(
         "namespaces": draft.namespaces or around,
         **_aside(draft),
     }
-    situation = situations.of(draft.cluster, draft.provider)
+    situation = situations.of(draft.cluster, draft.provider, sees_credentials=sees_credentials)
     form = method.form(data, files, initial=initial, stored=draft.credential or (), situation=situation)
     form.add_fields(
         {"name": _name_field(draft.cluster)},
@@ -126,11 +131,13 @@ def _aside(row: Access | AccessDraft) -> dict[str, Any]:
     return {"cloud_credential": named, "expires_at": row.expires_at}
 
 
-def edit_form(access: Access, method: Method, data: Any = None, files: Any = None) -> ConfigurationForm:
+def edit_form(
+    access: Access, method: Method, data: Any = None, files: Any = None, *, sees_credentials: bool = True
+) -> ConfigurationForm:
     """Return the form that changes an access, perhaps to another method: all but its name."""
     initial = access.configuration | {"namespaces": access.namespaces} | _aside(access)
     stored = (access.credential or ()) if method.slug == access.method else ()
-    situation = situations.of(access.cluster, access.provider, but=access)
+    situation = situations.of(access.cluster, access.provider, access, sees_credentials=sees_credentials)
     form = method.form(data, files, initial=initial, stored=stored, situation=situation)
     form.add_fields({}, {"namespaces": _namespaces_field(access.cluster, access.namespaces)})
     return form

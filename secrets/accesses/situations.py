@@ -13,7 +13,9 @@ class NotPossible(ValueError):
         self.obstacle = obstacle
 
 
-def of(cluster: Cluster, provider: str, but: Access | None = None) -> Situation:
+def of(
+    cluster: Cluster, provider: str, but: Access | None = None, *, sees_credentials: bool = True
+) -> Situation:
     """Return what the methods of a provider depend on; an access that is edited does not stand in its own way."""
     others = cluster.accesses.order_by("name")
     if but is not None:
@@ -22,7 +24,7 @@ def of(cluster: Cluster, provider: str, but: Access | None = None) -> Situation:
     found = tuple(
         Other(name, PROVIDERS[slug].cloud, method) for name, slug, method in rows if slug in PROVIDERS
     )
-    return Situation(cluster, provider, found)
+    return Situation(cluster, provider, found, sees_credentials)
 
 
 def enforce(access: Access) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from accesses import causes, manifests, variants
+from accesses import causes, manifests, telling, variants
 from accesses.models import Access
 from clusters import addons, kubernetes
 from clusters.kubernetes import conditions
@@ -79,7 +79,12 @@ def watch(run: addons.Run) -> None:
     if not deployed:
         return
     found, said = stores(run), warnings(run)
+    states_of = {name: ready(store) for name, store in found.items()}
+    states = []
     for access in deployed:
-        if access.store_name in found:
-            keep(access, ready(found[access.store_name]), said.get(access.store_name, ""))
-            keep_elsewhere(access, {name: ready(one) for name, one in found.items()}, said)
+        if states_of.get(access.store_name):
+            cause = keep(access, states_of[access.store_name], said.get(access.store_name, ""))
+            elsewhere = keep_elsewhere(access, states_of, said)
+            causes_found = [one for one in (cause, *(one for one, _ in elsewhere)) if one]
+            states.append((access, not causes_found, causes_found[0].reason if causes_found else ""))
+    telling.turned(run.cluster.organization, states)

@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 from accesses import providers
 from accesses import services as access_services
 from accesses.models import Access
+from accounts.limits import shared, whole
 from external_secrets import browsing_uses, inventory
 from external_secrets.browsing_search import LAST, Scope, Search
 from external_secrets.models import InventoryEntry, InventoryState
@@ -59,7 +60,7 @@ def page(scope: Scope, search: Search, after: str = "", size: int = PAGE) -> Nam
     """Return the next names that are like the search, by the index's order; counted only when they end here."""
     if search.only == "gone":
         return _gone_page(scope, search, after, size)
-    if search.is_plain and not after and (scope.one or scope.accesses is None):
+    if search.is_plain and not (after or scope.reach) and (scope.one or scope.accesses is None):
         return _first_of(_first_rows(scope, search.text, size + 1), size)
     found = _behind(_rows(scope, search), after).order_by("name", "access_id")
     # What looks into every name reads them from the index alone, and then the rows of those few.
@@ -133,13 +134,18 @@ def _gone_page(scope: Scope, search: Search, after: str, size: int) -> Names:
     return Names(rows, len(found), f"{rows[-1].access_id}:{rows[-1].name}" if more else "", gone=True)
 
 
-def live(access: Access, prefix: str, cursor: str = "") -> Names:
-    """Return a page of names from the manager itself, filtered by its own means.
+def live(access: Access, prefix: str, cursor: str = "", reach: tuple[str, ...] = whole) -> Names:
+    """Return a page of names from the manager itself, filtered by its own means; of those that begin as `reach` says.
 
     :raises ProviderError: the manager refused or did not answer
     """
-    found = access_services.connect(access).page(prefix=prefix, cursor=cursor)
-    rows = [inventory.as_row(access, entry) for entry in found.entries if entry.name.startswith(prefix)]
+    inside = shared((prefix,), reach)
+    if not inside:
+        return Names(live=True)
+    # Of several beginnings the manager is asked for what they have in common.
+    asked = inside[0] if len(inside) == 1 else prefix
+    found = access_services.connect(access).page(prefix=asked, cursor=cursor)
+    rows = [inventory.as_row(access, entry) for entry in found.entries if entry.name.startswith(inside)]
     return Names(rows=sorted(rows, key=lambda row: row.name), cursor=found.cursor, live=True)
 
 

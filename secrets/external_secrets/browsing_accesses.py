@@ -6,7 +6,10 @@ from typing import Any
 
 from django.db import connection
 
+from accounts.authority import Authority
+from accounts.limits import whole
 from accounts.models import Organization
+from accounts.roles import Permission
 from external_secrets import inventory
 from external_secrets.models import InventoryState
 
@@ -17,7 +20,7 @@ _STATE = (
 
 # By hand: this is asked at each keystroke, and building it would take three times as long as asking it.
 _LISTED = f"""
-SELECT access.id, access.name, cluster.name, {", ".join(f"state.{name}" for name in _STATE)}
+SELECT access.id, access.name, cluster.name, {{namespaces}}, {", ".join(f"state.{name}" for name in _STATE)}
 FROM accesses_access AS access
 JOIN clusters_cluster AS cluster ON cluster.id = access.cluster_id
 LEFT JOIN external_secrets_inventorystate AS state ON state.access_id = access.id
@@ -36,11 +39,18 @@ class Listed:
     cluster: str
     # What is known of its names; unsaved, and never to be saved.
     state: InventoryState
+    # What those of its names begin with that may be seen.
+    reach: tuple[str, ...] = whole
 
     @property
     def short(self) -> str:
         """The beginning of its id, which tells it apart from the organization's others."""
         return self.pk.hex[:8]
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether only some of its names may be seen."""
+        return self.reach != whole
 
     @property
     def is_pending(self) -> bool:
@@ -51,14 +61,34 @@ class Listed:
         return f"{self.name} on {self.cluster}"
 
 
-def listed(organization: Organization, cluster: uuid.UUID | None = None) -> list[Listed]:
-    """Return the organization's accesses, or a cluster's, by cluster and name, with one query."""
+def listed(
+    organization: Organization,
+    authority: Authority,
+    permission: Permission,
+    cluster: uuid.UUID | None = None,
+) -> list[Listed]:
+    """Return the accesses, or a cluster's, on some names of which an act is allowed, by cluster and name, with one query."""
+    everywhere = authority.everywhere(permission)
+    query = _LISTED.format(namespaces="NULL" if everywhere else "access.namespaces")
     with connection.cursor() as cursor:
-        cursor.execute(_LISTED, {"organization": organization.pk, "cluster": cluster})
-        return [Listed(pk, name, at, _state(pk, facts)) for pk, name, at, *facts in cursor.fetchall()]
+        cursor.execute(query, {"organization": organization.pk, "cluster": cluster})
+        rows = cursor.fetchall()
+    if everywhere:
+        return [Listed(pk, name, at, _state(pk, facts)) for pk, name, at, _, *facts in rows]
+    found = []
+    for pk, name, at, namespaces, *facts in rows:
+        reach = authority.prefixes(permission, cluster=at, namespaces=namespaces)
+        if reach:
+            found.append(Listed(pk, name, at, _state(pk, facts, reach), reach))
+    return found
 
 
-def _state(pk: uuid.UUID, facts: list[Any]) -> InventoryState:
-    """Return the state; of an access that was never asked for there is none, and all of its facts are None."""
+def _state(pk: uuid.UUID, facts: list[Any], reach: tuple[str, ...] = whole) -> InventoryState:
+    """Return the state; of an access that was never asked for there is none, and all of its facts are None.
+
+    Who may see some of the names only is not told how many there are.
+    """
     known = {name: fact for name, fact in zip(_STATE, facts, strict=True) if fact is not None}
+    if reach != whole:
+        known |= {"entries": 0, "seen": 0}
     return InventoryState(access_id=pk, **known)

@@ -90,12 +90,29 @@ def _scan(scope: Scope, prefix: str, base: str) -> list[Folder]:
 
 
 def _where(scope: Scope) -> tuple[str, dict[str, Any]]:
+    where, found = _whose(scope)
+    if not scope.reach:
+        return where, found
+    limited = {access for access, _ in scope.reach}
+    found["free"] = [access for access in scope.accesses or () if access not in limited]
+    parts = ["access_id = ANY(%(free)s::uuid[])"]
+    for number, (prefixes, accesses) in enumerate(scope.ranges().items()):
+        found[f"some{number}"] = accesses
+        ranges = []
+        for at, prefix in enumerate(prefixes):
+            found |= {f"from{number}_{at}": prefix, f"to{number}_{at}": prefix + LAST}
+            ranges.append(f"name >= %(from{number}_{at})s AND name < %(to{number}_{at})s")
+        parts.append(f"access_id = ANY(%(some{number})s::uuid[]) AND ({' OR '.join(ranges)})")
+    return f"{where} AND ({' OR '.join(parts)})", found
+
+
+def _whose(scope: Scope) -> tuple[str, dict[str, Any]]:
     if scope.one is not None:
         return "access_id = %(access)s", {"access": scope.one}
     if scope.accesses is None:
         return "organization_id = %(organization)s", {"organization": scope.organization}
     found: dict[str, Any] = {"organization": scope.organization, "accesses": list(scope.accesses)}
-    return "organization_id = %(organization)s AND access_id = ANY(%(accesses)s)", found
+    return "organization_id = %(organization)s AND access_id = ANY(%(accesses)s::uuid[])", found
 
 
 def crumbs(prefix: str) -> list[tuple[str, str]]:

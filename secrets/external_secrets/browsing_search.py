@@ -1,5 +1,6 @@
 """What is searched for: the words of the box and the filters of the URL, as rows of the inventory."""
 
+import dataclasses
 import re
 import uuid
 from collections.abc import Iterable
@@ -9,6 +10,7 @@ from typing import Any
 from django.db.models import BooleanField, Func, Q, QuerySet, Value
 from django.db.models.functions import Lower
 
+from accounts.limits import whole
 from external_secrets import inventory
 from external_secrets.models import InventoryEntry
 
@@ -51,17 +53,47 @@ class Tag:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Whose names: an organization's, or only those of some of its accesses."""
+    """Whose names: an organization's, or only those of some of its accesses, or of these only some.
+
+    `reach` are accesses with what those of their names begin with that may be seen, where not all may; `links` keeps
+    the links that may be seen.
+    """
 
     organization: int
     accesses: tuple[uuid.UUID, ...] | None = None
+    reach: tuple[tuple[uuid.UUID, tuple[str, ...]], ...] = ()
+    links: Q = dataclasses.field(default_factory=Q)
 
     def rows(self) -> QuerySet[InventoryEntry]:
         """Return its names as a range of the index that has them in order."""
         if self.accesses is not None and len(self.accesses) == 1:
-            return InventoryEntry.objects.filter(access_id=self.accesses[0])
-        found = InventoryEntry.objects.filter(organization_id=self.organization)
-        return found if self.accesses is None else found.filter(access_id__in=self.accesses)
+            found = InventoryEntry.objects.filter(access_id=self.accesses[0])
+        else:
+            found = InventoryEntry.objects.filter(organization_id=self.organization)
+            found = found if self.accesses is None else found.filter(access_id__in=self.accesses)
+        return found.filter(self._reached()) if self.reach else found
+
+    def _reached(self) -> Q:
+        """Return the ranges of names of each access that may be seen."""
+        limited = {access for access, _ in self.reach}
+        rule = Q(access_id__in=[access for access in self.accesses or () if access not in limited])
+        for prefixes, accesses in self.ranges().items():
+            inside = Q(pk__in=[])
+            for prefix in prefixes:
+                inside |= Q(name__gte=prefix, name__lt=prefix + LAST)
+            rule |= Q(access_id__in=accesses) & inside
+        return rule
+
+    def ranges(self) -> dict[tuple[str, ...], list[uuid.UUID]]:
+        """Return the accesses of which the same names may be seen, by what these begin with."""
+        found: dict[tuple[str, ...], list[uuid.UUID]] = {}
+        for access, prefixes in self.reach:
+            found.setdefault(prefixes, []).append(access)
+        return found
+
+    def has(self, access: uuid.UUID, name: str) -> bool:
+        """Tell whether a name of one of its accesses may be seen."""
+        return name.startswith(dict(self.reach).get(access, whole))
 
     @property
     def one(self) -> uuid.UUID | None:

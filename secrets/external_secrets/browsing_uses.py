@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,11 +46,15 @@ class User:
 def owned(scope: Scope) -> ExternalSecretQuerySet:
     """Return the links that read with the scope's accesses."""
     if scope.accesses is not None:
-        return ExternalSecret.objects.filter(access_id__in=scope.accesses)
-    return ExternalSecret.objects.filter(cluster__organization=scope.organization)
+        return ExternalSecret.objects.filter(scope.links, access_id__in=scope.accesses)
+    return ExternalSecret.objects.filter(scope.links, cluster__organization=scope.organization)
 
 
-def of_rows(rows: Sequence[InventoryEntry]) -> dict[Key, list[User]]:
+# Whether a link may be seen: its access, its namespace, what it takes; None where every one may.
+type Sees = Callable[[uuid.UUID, str, str], bool] | None
+
+
+def of_rows(rows: Sequence[InventoryEntry], sees: Sees = None) -> dict[Key, list[User]]:
     """Return who gets each of the names, by name, reference, path or tags, with one query."""
     if not rows:
         return {}
@@ -59,6 +63,8 @@ def of_rows(rows: Sequence[InventoryEntry]) -> dict[Key, list[User]]:
         by_key |= {(row.access_id, key): row for key in (row.name, *references_of(row))}
     found: dict[Key, dict[User, None]] = {}
     for access, key, takes, tags, namespace, name, provider in _links_of(rows):
+        if sees is not None and not sees(access, namespace, key):
+            continue
         user = User(namespace, name or "")
         if takes in _ONE:
             taken = [by_key[access, key]] if (access, key) in by_key else []
@@ -168,7 +174,9 @@ def gone(scope: Scope, search: Search) -> list[tuple[str, uuid.UUID]]:
     missing -= names_of(referred).keys()
     homes = _homes({access for access, _ in referred})
     missing -= {(access, key) for access, key in referred if not key.startswith(homes.get(access, key + "?"))}
-    return sorted((key, access) for access, key in missing if _is_like(search, key))
+    return sorted(
+        (key, access) for access, key in missing if scope.has(access, key) and _is_like(search, key)
+    )
 
 
 def _homes(accesses: set[uuid.UUID]) -> dict[uuid.UUID, str]:
@@ -193,7 +201,7 @@ def _is_like(search: Search, key: str) -> bool:
     return key.startswith(search.reference or search.text)
 
 
-def users_of_gone(rows: Sequence[InventoryEntry]) -> dict[Key, list[User]]:
+def users_of_gone(rows: Sequence[InventoryEntry], sees: Sees = None) -> dict[Key, list[User]]:
     """Return who is linked to each of the names or references that are gone, with one query."""
     links = ExternalSecret.objects.filter(
         access_id__in={row.access_id for row in rows}, key__in={row.name for row in rows}
@@ -201,5 +209,6 @@ def users_of_gone(rows: Sequence[InventoryEntry]) -> dict[Key, list[User]]:
     found: dict[Key, dict[User, None]] = {}
     columns = ("access_id", "key", "namespace", "service_id", "service__name")
     for access, key, namespace, service, name in links.order_by("pk").values_list(*columns):
-        found.setdefault((access, key), {})[User(namespace, name if service else "")] = None
+        if sees is None or sees(access, namespace, key):
+            found.setdefault((access, key), {})[User(namespace, name if service else "")] = None
     return {key: list(users) for key, users in found.items()}

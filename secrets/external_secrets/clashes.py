@@ -52,7 +52,7 @@ class Around:
         if place.service is not None:
             links = links.filter(Q(service=place.service) | Q(service=None))
         found = links.select_related("service", "alias_of").exclude(pk__in=list(without))
-        self.place = place
+        self.place, self.limits = place, place.limits
         # What the workload itself has there gives way: a deploy asks before it overwrites that.
         self.takes_over = takes_over
         self.services = place.services()
@@ -76,7 +76,7 @@ class Around:
 
     def find(self, values: Mapping[str, Any]) -> list[Found]:
         """Return what is in the way of a link of these values; nothing of a wider or narrower one."""
-        found = []
+        found = [Found(*wrong)] if (wrong := self._out_of_reach(values)) else []
         variable, path = str(values.get("variable") or ""), str(values.get("path") or "")
         if variable and is_single(values) and (source := self._variable(variable)):
             found.append(Found("variable", f"{self._where()} already has {variable}, from {source}."))
@@ -108,7 +108,7 @@ class Around:
     def _precedence(self, link: ExternalSecret, what: str) -> str:
         mine = (self.place.service is None, not self.place.container)
         wins = (link.service_id is None, not link.container) < mine
-        other = f"The link of {link.key or link.words_of_tags} to {_reach(link)}"
+        other = f"The link of {self._name(link)} to {_reach(link)}"
         return f"{other} gives {what} too{', and wins there' if wins else '; this one wins here'}."
 
     def _keeping(self, variable: str) -> list[str]:
@@ -131,13 +131,29 @@ class Around:
                     return container["name"], str(entry["source"])
         return None
 
+    def _out_of_reach(self, values: Mapping[str, Any]) -> tuple[str, str] | None:
+        """Return the field and why the one who links may not take that here; of values that name nothing, nothing."""
+        if self.limits is None or "key" not in values:
+            return None
+        return self.limits.wrong([self.place.namespace], values)
+
+    def _name(self, link: ExternalSecret) -> str:
+        """Return what a link takes; to whom that may not be said, only that it takes something."""
+        if self.limits is not None and not self.limits.shows(link):
+            return "a secret that you may not see"
+        return link.key or link.words_of_tags
+
+    def _secret(self, link: ExternalSecret) -> str:
+        name = self._name(link)
+        return name if name != link.key else f"the secret {name}"
+
     def _where(self) -> str:
         return f"The container {self.place.container}" if self.place.container else self.place.words
 
     def _variable(self, variable: str) -> str:
         link = self._here.get(variable)
         if link is not None:
-            return f"the secret {link.key}, which is linked already"
+            return f"{self._secret(link)}, which is linked already"
         service = None if self.takes_over else self.place.service
         own = self._own(service, variable) if service else None
         if own is None:
@@ -148,7 +164,9 @@ class Around:
         for link in self._files:
             theirs = mount_point(vars(link))
             if link.path == path and self._is_here(link):
-                return f"{self._where()} already has {path}, from the secret {link.key}, which is linked already."
+                return (
+                    f"{self._where()} already has {path}, from {self._secret(link)}, which is linked already."
+                )
             if link.path != path and (text := _nested(point, theirs, link.mount == "file")):
                 return f"{text} {link.path}, a file of {_reach(link)}. {_ADVICE}"
         return self._mounted(path, point)

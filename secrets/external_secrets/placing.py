@@ -1,11 +1,12 @@
 """Where a link goes, who is there, and whether an access may be used there."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from accesses.models import Access
 from clusters.models import Cluster, Service
+from external_secrets.limits import Limits
 from external_secrets.models import ExternalSecret
 
 
@@ -17,10 +18,12 @@ class Place:
     namespace: str
     service: Service | None = None
     container: str = ""
+    # Those of the one who brings something there, where there are any.
+    limits: Limits | None = field(default=None, compare=False, repr=False)
 
     @classmethod
-    def of(cls, service: Service, container: str = "") -> "Place":
-        return cls(service.cluster, service.namespace, service, container)
+    def of(cls, service: Service, container: str = "", limits: Limits | None = None) -> "Place":
+        return cls(service.cluster, service.namespace, service, container, limits)
 
     @classmethod
     def of_link(cls, link: ExternalSecret) -> "Place":
@@ -47,7 +50,7 @@ class Place:
 
 
 def why_not(access: Access, place: Place) -> str:
-    """Return why an access may not be used there, or an empty string when it may."""
+    """Return why an access may not be used there, or not by the one who would, or an empty string when it may."""
     if place.cluster.pk != access.cluster_id:
         return f"{place} is on another cluster than {access}"
     if place.service and (place.service.cluster_id, place.service.namespace) != (
@@ -57,7 +60,7 @@ def why_not(access: Access, place: Place) -> str:
         return f"{place.service} is not in the namespace {place.namespace} of {place.cluster}"
     if place.namespace not in access.namespaces:
         return f"{access} is not open to the namespace {place.namespace}"
-    return ""
+    return place.limits.why_not(place.namespace) if place.limits else ""
 
 
 def columns(place: Place) -> dict[str, Any]:

@@ -13,9 +13,11 @@ from kombu.exceptions import OperationalError as BrokerAway
 from accesses import releases
 from accesses.models import Access
 from accesses.steps.operator import OLDEST
+from accounts.audit import origin
 from accounts.audit import services as audit
 from accounts.models import User
-from clusters import addons, kubernetes, mistakes, recording, waiting
+from accounts.roles import Permission
+from clusters import addons, kubernetes, mistakes, permits, recording, waiting
 from clusters.kubernetes import conditions
 from clusters.models import Cluster
 from external_secrets import manifests, tasks
@@ -75,7 +77,7 @@ def sync_now(*, links: Iterable[ExternalSecret], by: User) -> int:
         family.update(status=ExternalSecret.Status.WAITING, status_reason=ASKED, status_remedy="")
         _record(wanted[0].cluster, due, by)
     try:
-        tasks.read_again.delay(link_ids=sorted(str(link.pk) for link in before))
+        tasks.read_again.delay(link_ids=sorted(str(link.pk) for link in before), by=by.pk)
     except BrokerAway:
         logger.warning("The broker is away; %s links are not read again.", len(before))
         ExternalSecret.objects.bulk_update(before, _STATE, batch_size=200)
@@ -119,16 +121,41 @@ def _record(cluster: Cluster, links: list[ExternalSecret], by: User) -> None:
 
 
 # -- the worker's part ---------------------------------------------------------------------------------
-def run(link_ids: list[str]) -> None:
-    """Ask the operator, wait for a moment, and keep on the rows what it says; a failure is kept there too."""
+def run(link_ids: list[str], by: object = None) -> None:
+    """Ask the operator, wait for a moment, and keep on the rows what it says; a failure is kept there too.
+
+    `by` is the id of the one who asked, and may have lost the right to meanwhile.
+    """
     found = ExternalSecret.objects.filter(pk__in=link_ids).select_related(
         "cluster", "service", "access", "variant", "alias_of"
     )
     for _, group in groupby(found.order_by("cluster_id"), key=lambda link: link.cluster_id):
-        _of_cluster(list(group))
+        of_one = list(group)
+        with origin.of_worker(str(of_one[0].cluster_id)):
+            _of_cluster(_permitted(of_one, by))
+
+
+def _permitted(links: list[ExternalSecret], by: object) -> list[ExternalSecret]:
+    """Return the links that the one who asked may still manage; the others say that they are not."""
+    authority = permits.of(links[0].cluster, by)
+    kept = [
+        link
+        for link in links
+        if authority.allows(
+            Permission.EXTERNAL_SECRET_MANAGE,
+            cluster=link.cluster.name,
+            namespace=link.namespace,
+            secret=link.key,
+        )
+    ]
+    lost = [link for link in links if link not in kept]
+    _say(lost, "It was not read again: whoever asked is no longer permitted to.", "Ask for it anew.")
+    return kept
 
 
 def _of_cluster(links: list[ExternalSecret]) -> None:
+    if not links:
+        return
     cluster = links[0].cluster
     for link in links:
         # One object for all of them, as in a deploy.

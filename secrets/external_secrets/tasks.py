@@ -20,9 +20,9 @@ def read_inventory(*, access_id: str, **_: Any) -> None:
 
 
 @shared_task  # type: ignore[untyped-decorator]
-def read_again(*, link_ids: list[str], **_: Any) -> None:
+def read_again(*, link_ids: list[str], by: int | None = None, **_: Any) -> None:
     """Have the operator read links again and keep what comes of it; what is gone meanwhile is left out."""
-    syncing.run(link_ids)
+    syncing.run(link_ids, by)
 
 
 @shared_task  # type: ignore[untyped-decorator]

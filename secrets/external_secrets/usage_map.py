@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from django.db.models import Q
 
 from accesses.models import Access, StoreVariant
+from accounts.authority import Authority
 from accounts.models import Organization
+from accounts.roles import Permission
 from clusters.models import Cluster, Service
 from external_secrets import browsing_uses
 from external_secrets.models import ExternalSecret, InventoryEntry
@@ -89,13 +91,20 @@ def _unique(uses: Iterable[Use]) -> list[Service]:
     return list({service.pk: service for use in uses for service in use.services}.values())
 
 
-def of(organization: Organization, access: Access, name: str, entry: InventoryEntry | None) -> Map:
-    """Return who uses the secret that an access knows as `name`, by at most seven queries."""
-    links = _candidates(organization, name, entry)
+def of(
+    organization: Organization,
+    access: Access,
+    name: str,
+    entry: InventoryEntry | None,
+    authority: Authority,
+) -> Map:
+    """Return who uses the secret that an access knows as `name`, as far as one may see, by at most seven queries."""
+    links = _candidates(organization, authority, name, entry)
     same = _listing_it(organization, entry)
     homes = _homes({access.pk: access} | {link.access_id: link.access for link in links})
     home = homes[access.pk]
-    found = Map(accesses=list(Access.objects.filter(pk__in=same).select_related("cluster").defer(*_SEALED)))
+    seen = Access.objects.filter(pk__in=same).inside(authority, Permission.SECRET_BROWSE)
+    found = Map(accesses=list(seen.select_related("cluster").defer(*_SEALED)))
     chosen: list[tuple[ExternalSecret, bool]] = []
     for link in links:
         if not _takes(link, name, entry):
@@ -119,12 +128,15 @@ def of(organization: Organization, access: Access, name: str, entry: InventoryEn
 _SEALED = ("credential", "cluster__kubeconfig")
 
 
-def _candidates(organization: Organization, name: str, entry: InventoryEntry | None) -> list[ExternalSecret]:
+def _candidates(
+    organization: Organization, authority: Authority, name: str, entry: InventoryEntry | None
+) -> list[ExternalSecret]:
     keys = {name, *(browsing_uses.references_of(entry) if entry else ())}
-    owned = ExternalSecret.objects.owned_by(organization).filter(Q(key__in=keys) | Q(takes__in=_MANY))
+    owned = ExternalSecret.objects.within(organization, authority, Permission.EXTERNAL_SECRET_VIEW)
     related = ("cluster", "service__cluster", "access", "variant", "alias_of")
     sealed = ("cluster__kubeconfig", "service__cluster__kubeconfig", "access__credential")
     order = ("cluster__name", "namespace", "service__name", "variable", "path", "pk")
+    owned = owned.filter(Q(key__in=keys) | Q(takes__in=_MANY))
     return list(owned.select_related(*related).defer(*sealed).order_by(*order))
 
 

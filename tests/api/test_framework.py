@@ -106,7 +106,7 @@ def test_a_refusal_and_the_first_use_are_in_the_audit_log_with_the_token(organiz
     document = assert_problem(response, 403, "forbidden")
     assert document["detail"].startswith("See clusters and services: needs the role")
     events = list(AuditEvent.objects.order_by("sequence"))
-    assert [event.action for event in events] == ["access.refused", "token.used", "access.refused"]
+    assert [event.action for event in events] == ["permission.refused", "token.used", "permission.refused"]
     for event in events:
         assert event.origin == "api"
         assert event.token == f"ci ({call.value[:10]})"

@@ -60,29 +60,30 @@ def test_the_database_keeps_the_rows_that_python_allows(world):
     clusters = list(Cluster.objects.all())
 
     for what in whats:
-        may = what.allows
 
         def kept(rows, model, inside, what=what):
             found = model.objects.within(world, what, P.SECRET_BROWSE)
             assert {row.pk for row in rows if inside(row)} == set(found.values_list("pk", flat=True)), what
 
-        kept(clusters, Cluster, lambda row: may(P.SECRET_BROWSE, cluster=row.name))
+        kept(clusters, Cluster, lambda row, may=what.allows: may(P.SECRET_BROWSE, cluster=row.name))
         kept(
             services,
             Service,
-            lambda row: may(P.SECRET_BROWSE, cluster=row.cluster.name, namespace=row.namespace),
+            lambda row, may=what.allows: may(
+                P.SECRET_BROWSE, cluster=row.cluster.name, namespace=row.namespace
+            ),
         )
         kept(
             links,
             ExternalSecret,
-            lambda row: may(
+            lambda row, may=what.allows: may(
                 P.SECRET_BROWSE, cluster=row.cluster.name, namespace=row.namespace, secret=row.key
             ),
         )
         kept(
             accesses,
             Access,
-            lambda row: any(
+            lambda row, may=what.allows: any(
                 may(P.SECRET_BROWSE, cluster=row.cluster.name, namespace=one) for one in row.namespaces
             ),
         )

@@ -83,7 +83,9 @@ class StaticForm(RegionForm):
     def prepare(self, situation: Situation) -> None:
         super().prepare(situation)
         chooser: Any = self.fields["cloud_credential"]
-        chooser.offer(situation.cluster.organization, "aws")
+        # Who may not see the organization's credentials keeps the one that is chosen, or none.
+        only = None if situation.sees_credentials else str(self.initial.get("cloud_credential") or "")
+        chooser.offer(situation.cluster.organization, "aws", only)
         if self.data.get("cloud_credential"):
             for name in self.secret_names():
                 self.fields[name].required = False

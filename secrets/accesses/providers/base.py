@@ -198,6 +198,8 @@ class Situation:
     cluster: "Cluster"
     provider: str = ""
     others: tuple[Other, ...] = ()
+    # Whether the one who fills the form in may see the organization's cloud credentials.
+    sees_credentials: bool = True
 
     def other(self, cloud: str, method: str) -> Other | None:
         """Return one that signs in to the same cloud by a certain method."""

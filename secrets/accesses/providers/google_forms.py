@@ -198,7 +198,9 @@ class KeyForm(PlaceForm):
     def prepare(self, situation: Situation) -> None:
         # The key says its project; the cluster's is more often another one.
         chooser: Any = self.fields["cloud_credential"]
-        chooser.offer(situation.cluster.organization, "gcp")
+        # Who may not see the organization's credentials keeps the one that is chosen, or none.
+        only = None if situation.sees_credentials else str(self.initial.get("cloud_credential") or "")
+        chooser.offer(situation.cluster.organization, "gcp", only)
 
     @classmethod
     def public_fields(cls) -> dict[str, forms.Field]:

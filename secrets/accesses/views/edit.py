@@ -19,12 +19,14 @@ from config import pages
 @sensitive_variables()
 def edit(request: OrgRequest, cluster: str, access: str) -> HttpResponse:
     """Change an access, with `?method=` to another way to sign in; new values are tested first."""
-    found = accesses.find(request, cluster, access)
+    found = accesses.find(request, cluster, access, Permission.ACCESS_MANAGE)
     method = _method(request, found)
     if method is None:
         return pages.go_to(request, accesses.url(request, found))
     posted = (request.POST, request.FILES) if request.method == "POST" else (None, None)
-    form = forms.edit_form(found, method, *posted)
+    form = forms.edit_form(
+        found, method, *posted, sees_credentials=request.allows(Permission.CREDENTIAL_VIEW)
+    )
     result = None
     if form.is_valid():
         result = _change(request, found, method, form)

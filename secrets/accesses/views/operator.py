@@ -79,7 +79,7 @@ def _page(request: OrgRequest, cluster: Cluster, refusal: str = "") -> HttpRespo
         "proved": state is not None and bool(state.proved_version),
         "values": chart.SET,
         "refusal": refusal,
-        "can_manage_accesses": request.allows(Permission.ACCESS_MANAGE),
+        "can_manage_accesses": request.allows(Permission.ACCESS_MANAGE, cluster=cluster.name),
         "who_may_manage": who_may(Permission.ACCESS_MANAGE),
     }
     return pages.render_page(request, "accesses/operator.html", context, status=422 if refusal else 200)
@@ -151,11 +151,22 @@ def uninstall(request: OrgRequest, cluster: str) -> HttpResponse:
         "cluster": found,
         "form": form,
         "refusal": refusal,
-        "stops": stops,
-        "services": sorted({one.service for one in stops if one.service}, key=str),
     }
+    context |= _told(request, found, stops)
     status = 422 if form.is_bound else 200
     return pages.render_page(request, "accesses/uninstall_operator.html", context, status=status)
+
+
+def _told(request: OrgRequest, cluster: Cluster, stops: list[operators.Stopped]) -> dict[str, Any]:
+    """Return of what would stop what may be seen; the rest is counted, for nobody should stop it unawares."""
+    place = {"cluster": cluster.name}
+    seen = [
+        one
+        for one in stops
+        if request.authority.everywhere(Permission.EXTERNAL_SECRET_VIEW, namespace=one.namespace, **place)
+    ]
+    services = sorted({one.service for one in seen if one.service}, key=str)
+    return {"stops": seen, "services": services, "hidden": len(stops) - len(seen)}
 
 
 def _stops(cluster: Cluster) -> tuple[list[operators.Stopped], str]:

@@ -25,7 +25,10 @@ ORDER = list(STEPS)
 @org_view(Permission.ACCESS_MANAGE, methods=("GET", "POST"), dangerous=True)
 def new(request: OrgRequest, cluster: str) -> HttpResponse:
     """Begin a draft and go to its first step; whoever comes by a link is shown where it begins."""
-    found = get_object_or_404(Cluster.objects.owned_by(request.organization), name=cluster)
+    found = get_object_or_404(
+        Cluster.objects.within(request.organization, request.authority, Permission.ACCESS_MANAGE),
+        name=cluster,
+    )
     if request.method != "POST":
         return _to_add_ons(request, cluster)
     draft = drafts.begin(cluster=found, by=request.user)
@@ -61,7 +64,9 @@ def step(request: OrgRequest, cluster: str, draft: uuid.UUID, step: str) -> Http
 
 def _drafts(request: OrgRequest, cluster: str) -> Any:
     """Return the drafts of the one who asks; they hold credentials and are nobody else's business."""
-    return AccessDraft.objects.owned_by(request.organization).filter(by=request.user, cluster__name=cluster)
+    return AccessDraft.objects.within(
+        request.organization, request.authority, Permission.ACCESS_MANAGE
+    ).filter(by=request.user, cluster__name=cluster)
 
 
 def _to_add_ons(request: OrgRequest, cluster: str) -> HttpResponse:
@@ -71,7 +76,7 @@ def _to_add_ons(request: OrgRequest, cluster: str) -> HttpResponse:
 
 def _to_access(request: OrgRequest, cluster: str, made: uuid.UUID) -> HttpResponse:
     """Lead from the wizard's address to what came of it: “Back”, a second click and old tabs get there."""
-    owned = Access.objects.owned_by(request.organization)
+    owned = Access.objects.within(request.organization, request.authority, Permission.ACCESS_VIEW)
     access = get_object_or_404(owned, cluster__name=cluster, pk=made)
     kwargs = {"org": request.organization.slug, "cluster": cluster, "access": access.name}
     return pages.go_to(request, reverse("accesses:detail", kwargs=kwargs))
@@ -162,20 +167,21 @@ def _details(request: OrgRequest, draft: AccessDraft) -> HttpResponse:
     if method is None:
         raise Http404
     posted = (request.POST, request.FILES) if request.method == "POST" else (None, None)
-    form, result = forms.details_form(draft, method, *posted), None
+    sees = request.allows(Permission.CREDENTIAL_VIEW)
+    form, result = forms.details_form(draft, method, *posted, sees_credentials=sees), None
     if form.is_valid():
         _answer(draft, form)
         result = drafts.test_draft(draft)
         if result.usable or result.about not in form.fields:
             return pages.go_to(request, _url(request, draft, "test"))
         # Once more: what was typed is stored by now, and need not be typed again.
-        form = forms.details_form(draft, method, *posted)
+        form = forms.details_form(draft, method, *posted, sees_credentials=sees)
         form.add_error(result.about, f"{result.reason} {result.remedy}")
     elif form.is_bound and form.typed():
         # Nobody finds a key again that was shown once: what is right of the form is kept, and not asked for anew.
         _keep_credential(draft, form)
         draft.save(force_update=True)
-        form = forms.details_form(draft, method, request.POST)
+        form = forms.details_form(draft, method, request.POST, sees_credentials=sees)
     context = {
         "form": form, "set_at": draft.credential_set_at, "method": method, "result": result,
         "around": forms.namespaces_of(draft.cluster), "setup": cards.context(draft),

@@ -13,7 +13,9 @@ from accesses import manifests as marks
 from accesses import variants
 from accesses.models import Access, StoreVariant
 from accounts.audit import services as audit
+from accounts.authority import Authority, built_in
 from accounts.models import User
+from accounts.roles import Permission, Role
 from clusters.models import Cluster
 from external_secrets import manifests
 from external_secrets.exchange import patches, reading
@@ -21,6 +23,8 @@ from external_secrets.exchange.patches import Consumer
 from external_secrets.models import ExternalSecret
 
 Takes, Target = ExternalSecret.Takes, ExternalSecret.Target
+# Who asks for it on the console's own behalf sees everything.
+EVERYTHING = Authority(((built_in(Role.OWNER),),))
 # A line of the file for everything that a person has to know before applying it.
 HEADER = """\
 # {cluster}: external secrets for the External Secrets Operator, as Keyhaven would deploy them.
@@ -90,15 +94,20 @@ def _dumped(manifest: dict[str, Any]) -> str:
     )
 
 
-def export(cluster: Cluster) -> Export:
-    """Return a cluster's configuration; by a constant number of queries."""
+def export(cluster: Cluster, authority: Authority = EVERYTHING) -> Export:
+    """Return a cluster's configuration as far as somebody may see it; by a constant number of queries.
+
+    Without the right to see accesses the external secrets name their stores, which are not among the documents.
+    """
     accesses = {
         one.pk: one
         for one in cluster.accesses.select_related("cloud_credential").prefetch_related(variants.prefetch())
     }
-    links = list(
-        ExternalSecret.objects.filter(cluster=cluster).select_related("variant", "service", "alias_of")
-    )
+    seen = ExternalSecret.objects.filter(cluster=cluster).inside(authority, Permission.EXTERNAL_SECRET_VIEW)
+    links = list(seen.select_related("variant", "service", "alias_of"))
+    shown = accesses if authority.allows(Permission.ACCESS_VIEW, cluster=cluster.name) else {}
+    used = {link.access_id for link in links}
+    accesses = {pk: one for pk, one in accesses.items() if pk in used or pk in shown}
     for access in accesses.values():
         access.cluster = cluster
     for link in links:
@@ -106,7 +115,7 @@ def export(cluster: Cluster) -> Export:
     consumers = patches.consumers(links, cluster.services.filter(gone_at=None))
     names = _Names(list(accesses.values()), links, consumers)
     found = Export(cluster)
-    for access in sorted(accesses.values(), key=lambda one: one.name):
+    for access in sorted(shown.values(), key=lambda one: one.name):
         found.documents += _stores(access, names)
     originals = [link for link in links if link.alias_of_id is None]
     externals = [_external_secret(link, names) for link in originals]

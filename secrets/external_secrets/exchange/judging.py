@@ -5,7 +5,7 @@ from dataclasses import replace
 from django.core.exceptions import ValidationError
 
 from accesses import variants
-from external_secrets import paths, services
+from external_secrets import paths
 from external_secrets.exchange.reading import Takes
 from external_secrets.exchange.rows import Choice, Row, State, World
 from external_secrets.models import ExternalSecret, variable_rule
@@ -36,9 +36,9 @@ def judged(row: Row, choice: Choice, world: World) -> Row:
         # The store puts it before every name; ours does not.
         values = values | {"key": choice.store.prefix + values["key"]}
     place, row = row.place, replace(row, match=choice.chosen, values=values)
-    shut = services.why_not(choice.chosen.access, place)
+    shut = world.why_not(choice.chosen.access, place, values)
     if shut:
-        return replace(row, state=State.UNSUPPORTED, reason=f"{shut}.")
+        return replace(row, state=State.UNSUPPORTED, reason=shut)
     link = world.link_at(place, values)
     if link is not None:
         return _compared(row, link)

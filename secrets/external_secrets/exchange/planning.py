@@ -10,6 +10,7 @@ from external_secrets.exchange.reading import Foreign, StoreKey, Takes
 from external_secrets.exchange.rows import Choice, Row, State, World
 from external_secrets.exchange.stores import Store
 from external_secrets.exchange.uses import Use
+from external_secrets.limits import Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,17 @@ class Plan:
         return [row for row in self.rows if row.can_take]
 
 
-def plan(cluster: Cluster, sources: Sources, chosen: Mapping[str, str] | None = None) -> Plan:
-    """Return what would become of each external secret; `chosen` are names of accesses by a store's `slug`."""
-    world = World(cluster)
+def plan(
+    cluster: Cluster,
+    sources: Sources,
+    chosen: Mapping[str, str] | None = None,
+    limits: Limits | None = None,
+) -> Plan:
+    """Return what would become of each external secret; `chosen` are names of accesses by a store's `slug`.
+
+    Beyond the `limits` of the one who asks nothing is looked at, and nothing can be taken.
+    """
+    world = World(cluster, limits)
     needed = {reference.store for one in sources.externals for reference in one.references}
     choices: dict[StoreKey, Choice] = {}
     for key in sorted(needed):
@@ -59,8 +68,9 @@ def _choice(store: Store, accesses: list[Access], wanted: str) -> Choice:
 
 
 def _rows(one: Foreign, sources: Sources, world: World, choices: Mapping[StoreKey, Choice]) -> Iterator[Row]:
-    if one.problem or not one.references:
-        reason = one.problem or "It takes nothing."
+    shut = "" if world.opens(one.namespace) else f"Your roles do not reach the namespace {one.namespace}."
+    if shut or one.problem or not one.references:
+        reason = shut or one.problem or "It takes nothing."
         yield Row(one, State.UNSUPPORTED, reason=reason)
         return
     used = sources.uses.get((one.namespace, one.secret), [])

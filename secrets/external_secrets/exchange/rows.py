@@ -12,6 +12,7 @@ from external_secrets import services
 from external_secrets.exchange.reading import Foreign, Reference
 from external_secrets.exchange.stores import Match, Store
 from external_secrets.exchange.uses import Use
+from external_secrets.limits import Limits
 from external_secrets.models import ExternalSecret
 
 
@@ -75,13 +76,16 @@ class Row:
 class World:
     """What the console knows of a cluster, read with a constant number of queries."""
 
-    def __init__(self, cluster: Cluster) -> None:
-        self.cluster = cluster
-        self.accesses = list(Access.objects.filter(cluster=cluster).order_by("name"))
+    def __init__(self, cluster: Cluster, limits: Limits | None = None) -> None:
+        self.cluster, self.limits = cluster, limits
+        accesses = Access.objects.filter(cluster=cluster).order_by("name")
+        self.accesses = [one for one in accesses if any(map(self.opens, one.namespaces))]
         found = Service.objects.filter(cluster=cluster, gone_at=None)
         self.services: dict[tuple[str, str, str], Service] = {}
         self.of_namespace: dict[str, list[Service]] = {}
         for service in found:
+            if not self.opens(service.namespace):
+                continue
             service.cluster = cluster
             self.services[service.kind, service.namespace, service.name] = service
             self.of_namespace.setdefault(service.namespace, []).append(service)
@@ -94,6 +98,16 @@ class World:
                 self.paths[*place, link.path] = link
             else:
                 self.variables[*place, link.variable] = link
+
+    def opens(self, namespace: str) -> bool:
+        """Tell whether the one who looks may link something in a namespace."""
+        return self.limits is None or self.limits.opens(namespace)
+
+    def why_not(self, access: Access, place: services.Place, values: dict[str, Any]) -> str:
+        """Return why such a link may not be made, before anything is compared with what is there."""
+        shut = services.why_not(access, place)
+        wrong = self.limits.wrong([place.namespace], values) if self.limits else None
+        return f"{shut}." if shut else wrong[1] if wrong else ""
 
     def link_at(self, place: services.Place, values: dict[str, Any]) -> ExternalSecret | None:
         where = (place.namespace, place.service.pk if place.service else None, place.container)

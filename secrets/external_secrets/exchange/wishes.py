@@ -132,7 +132,7 @@ def _together(one: Foreign, rows: list[Row], world: World) -> Iterator[Row]:
         if one.is_for_namespace:
             yield _everywhere(one, by_service, world)
             continue
-        placed = [row for service, found in by_service.items() for row in _placed(service, found)]
+        placed = [row for service, found in by_service.items() for row in _placed(service, found, world)]
         yield from sorted(placed, key=_first)
 
 
@@ -143,7 +143,7 @@ def _everywhere(one: Foreign, by_service: dict[Service, list[Row]], world: World
     names = set().union(*used.values())
     container = names.pop() if len(names) == 1 and not whole else ""
     first = next(iter(by_service.values()))[0]
-    return replace(first, place=services.Place(world.cluster, one.namespace, None, container))
+    return replace(first, place=services.Place(world.cluster, one.namespace, None, container, world.limits))
 
 
 def _first(row: Row) -> bool:
@@ -158,9 +158,13 @@ def _unknown(row: Row) -> str:
     return f"The console does not know {use.kind} {use.namespace}/{use.name}. Refresh the cluster's services."
 
 
-def _placed(service: Service, rows: list[Row]) -> list[Row]:
+def _placed(service: Service, rows: list[Row], world: World) -> list[Row]:
     containers = {row.use.container for row in rows if row.use}
     every = set(service.container_names)
     if containers == every and len(every) > 1:
-        return [replace(rows[0], place=services.Place.of(service))]
-    return [replace(row, place=services.Place.of(service, row.use.container)) for row in rows if row.use]
+        return [replace(rows[0], place=services.Place.of(service, limits=world.limits))]
+    return [
+        replace(row, place=services.Place.of(service, row.use.container, world.limits))
+        for row in rows
+        if row.use
+    ]

@@ -9,6 +9,7 @@ from clusters.models import Service
 from external_secrets import batches, listing
 from external_secrets.forms.places import PlaceForm
 from external_secrets.forms.target import DEFAULT_REFRESH, REFRESH
+from external_secrets.limits import Limits
 
 
 class BulkForm(PlaceForm):
@@ -33,8 +34,16 @@ class BulkForm(PlaceForm):
         help_text="How soon a changed value reaches the cluster. The calls are for each of them.",
     )
 
-    def __init__(self, access: Access, around: list[Service], *args: Any, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        access: Access,
+        around: list[Service],
+        *args: Any,
+        limits: Limits | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
+        self.limits = limits
         self.prepare(access, around)
         for name in ("scope", "refresh_seconds"):
             self.fields[name].one_of = True  # type: ignore[attr-defined]
@@ -44,6 +53,7 @@ class BulkForm(PlaceForm):
         super().clean()
         text = self.cleaned_data.get("lines", "")
         self.listed = listing.read(self.access, text)
+        self._refuse_out_of_reach()
         listing.judge(self.access, self.target_place, self.listed, self.usual)
         if text and not self.listed.lines:
             self.add_error("lines", "There is nothing but comments; enter at least one name.")
@@ -60,6 +70,14 @@ class BulkForm(PlaceForm):
             )
         return self.cleaned_data
 
+    def _refuse_out_of_reach(self) -> None:
+        """Say it before anything is looked up: whether such a name is there is nothing to be told."""
+        for line in self.listed.lines if self.limits else ():
+            place = self.target_place
+            there = [place.namespace] if place else self.access.namespaces
+            if self.limits and not line.error and (wrong := self.limits.wrong(there, line.values)):
+                line.error = wrong[1]
+
     @property
     def usual(self) -> dict[str, Any]:
         """The columns that all links of the list have alike."""
@@ -74,7 +92,15 @@ class BulkForm(PlaceForm):
 class RelocateForm(PlaceForm):
     """Where links move to. Clean: `target_place`."""
 
-    def __init__(self, access: Access, around: list[Service], *args: Any, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        access: Access,
+        around: list[Service],
+        *args: Any,
+        limits: Limits | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
+        self.limits = limits
         self.prepare(access, around)
         self.fields["scope"].one_of = True  # type: ignore[attr-defined]

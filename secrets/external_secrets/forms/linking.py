@@ -8,6 +8,7 @@ from accesses.models import Access
 from clusters.models import Service
 from external_secrets.forms.reference import ReferenceForm
 from external_secrets.forms.target import TargetForm
+from external_secrets.limits import Limits
 from external_secrets.models import ExternalSecret
 
 
@@ -20,9 +21,11 @@ class LinkForm(TargetForm, ReferenceForm):
         around: list[Service],
         *args: Any,
         editing: ExternalSecret | None = None,
+        limits: Limits | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(access, *args, **kwargs)
+        self.limits = limits
         self.prepare(access, around)
         # Which of them is needed follows from what is taken.
         for name in ("takes", "key", "below", "tags"):
@@ -46,9 +49,16 @@ class AliasForm(TargetForm):
     """Another name for the one value of a link, in the same namespace."""
 
     def __init__(
-        self, original: ExternalSecret, around: list[Service], *args: Any, editing: Any = None, **kwargs: Any
+        self,
+        original: ExternalSecret,
+        around: list[Service],
+        *args: Any,
+        editing: Any = None,
+        limits: Limits | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
+        self.limits = limits
         self.original, self.editing = original, editing
         self.prepare(original.access, [one for one in around if one.namespace == original.namespace])
         self.without = (editing.pk,) if editing else ()

@@ -8,6 +8,7 @@ from accesses.forms import ChoiceField
 from accesses.models import Access
 from clusters.models import Service
 from external_secrets import placing
+from external_secrets.limits import Limits
 
 # A container's name has no asterisk.
 EVERY = "*"
@@ -60,6 +61,8 @@ class PlaceForm(forms.Form):
 
     access: Access
     services: list[Service]
+    # Those of the one who fills it in, where there are any.
+    limits: Limits | None = None
 
     def prepare(self, access: Access, around: list[Service]) -> None:
         """Offer the places of an access's cluster; those that may not use the access say so."""
@@ -85,7 +88,8 @@ class PlaceForm(forms.Form):
         select.closed = frozenset(value for value, _ in places(self.access, closed))
 
     def _offer_namespaces(self) -> None:
-        counts = dict.fromkeys(sorted(self.access.namespaces), 0)
+        reached = [name for name in self.access.namespaces if self.limits is None or self.limits.opens(name)]
+        counts = dict.fromkeys(sorted(reached), 0)
         for service in self.services:
             counts[service.namespace] = counts.get(service.namespace, 0) + 1
         select = cast(PlaceSelect, self.fields["namespace"].widget)
@@ -134,10 +138,10 @@ class PlaceForm(forms.Form):
         values = self.cleaned_data
         if values.get("scope") == "namespace":
             found = values.get("namespace")
-            return placing.Place(self.access.cluster, found) if found else None
+            return placing.Place(self.access.cluster, found, limits=self.limits) if found else None
         if "service" not in values:
             return None
-        return placing.Place.of(values["service"], values["container"])
+        return placing.Place.of(values["service"], values["container"], self.limits)
 
     @property
     def closed(self) -> list[Service]:

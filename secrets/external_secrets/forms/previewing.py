@@ -33,4 +33,6 @@ def preview_context(form: ReferenceForm, prefix: str = "") -> dict[str, Any]:
 def _as_sent(form: ReferenceForm) -> ReferenceForm:
     """Return a form of what this one begins with, as if it were sent."""
     names = [name for name in ReferenceForm.base_fields if name in form.fields]
-    return ReferenceForm(form.access, data={name: form[name].value() or "" for name in names})
+    sent = ReferenceForm(form.access, data={name: form[name].value() or "" for name in names})
+    sent.limits = form.limits
+    return sent

@@ -12,6 +12,7 @@ from credentials.clouds import aws_regions, google_regions
 from credentials.fields import SuggestingInput
 from external_secrets import references
 from external_secrets.forms import taking
+from external_secrets.limits import Limits
 from external_secrets.models import ExternalSecret
 
 Takes = ExternalSecret.Takes
@@ -59,6 +60,9 @@ class ReferenceForm(forms.Form):
     region = forms.CharField(label="Region", required=False, max_length=64)
     role_arn = forms.CharField(label="Role ARN", required=False, max_length=2048)
     audience = forms.CharField(label="Token audience", required=False, max_length=500)
+
+    # Those of the one who fills it in, where there are any.
+    limits: Limits | None = None
 
     def __init__(self, access: Access, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -158,7 +162,16 @@ class ReferenceForm(forms.Form):
         elif not values.get("tags") and "tags" not in self.errors:
             self.add_error("tags", "Enter at least one tag, as name=value.")
         self._check_versions(values)
+        self._refuse_out_of_reach(values, takes)
         return values
+
+    def _refuse_out_of_reach(self, values: dict[str, Any], takes: str) -> None:
+        """Say that a name is not for the one who types it, before anything is looked up; the service looks again."""
+        name = "below" if takes == Takes.PATH else "key"
+        asked = {"takes": takes, "key": values.get(name, "")}
+        wrong = self.limits.wrong(self.access.namespaces, asked) if self.limits else None
+        if wrong and wrong[0] not in self.errors:
+            self.add_error(*wrong)
 
     def _refuse_aside(self, values: dict[str, Any], takes: str) -> None:
         """Refuse what is about one value where several are taken; other ways' own fields are out of sight and dropped."""

@@ -8,6 +8,7 @@ from django.utils import timezone
 from accesses.causes import clean
 from clusters import addons
 from clusters.kubernetes.events import Event
+from external_secrets import turns
 from external_secrets.models import ExternalSecret
 from external_secrets.steps import restart, state
 from external_secrets.wanted import original
@@ -46,7 +47,7 @@ def look(run: addons.Run, links: list[ExternalSecret]) -> list[state.Failure]:
     """Read every link's state in the cluster, keep it, and return those that are not in sync."""
     ours, _ = state.split(run, state.every_console(run))
     said = state.said(run) if links else {}
-    failures, changed = [], []
+    failures, changed, seen = [], [], []
     for link in links:
         key = state.key_of(link)
         told = said.get(key, [])
@@ -54,12 +55,14 @@ def look(run: addons.Run, links: list[ExternalSecret]) -> list[state.Failure]:
         if key in ours or link.status != ExternalSecret.Status.NEVER:
             # An alias stands as its original does.
             sync = state.sync_of(original(link), ours.get(key), told)
+            seen.append(link)
             if _keep(link, sync, told):
                 changed.append(link)
             if sync.status != ExternalSecret.Status.SYNCED:
                 failures.append(state.Failure(link, sync.reason, sync.remedy))
     ExternalSecret.objects.bulk_update(changed, _SEEN, batch_size=200)
     ExternalSecret.objects.filter(pk__in=[link.pk for link in links]).update(checked_at=timezone.now())
+    turns.turned(run.cluster.organization, seen)
     return failures
 
 

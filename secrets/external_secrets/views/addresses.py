@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from django.urls import reverse
 from django.utils.http import urlencode
 
+from accounts.access import OrgRequest
+from accounts.roles import Permission
 from external_secrets import browsing_uses
 from external_secrets.browsing_search import Tag
 from external_secrets.browsing_uses import Key
@@ -43,6 +45,22 @@ def of_secret(org: str, link: ExternalSecret, names: Mapping[Key, str]) -> str:
         return ""
     show = reverse("external_secrets:secret", kwargs={"org": org})
     return f"{show}?{urlencode(access | {'name': name})}"
+
+
+def browsed(request: OrgRequest, links: list[ExternalSecret]) -> list[ExternalSecret]:
+    """Return the links whose secrets may be looked at; those are asked for that a page has."""
+    if request.authority.everywhere(Permission.SECRET_BROWSE):
+        return links
+    return [
+        link
+        for link in links
+        if request.allows(
+            Permission.SECRET_BROWSE,
+            cluster=link.cluster.name,
+            namespace=link.namespace,
+            secret=link.key or None,
+        )
+    ]
 
 
 def names_of(links: list[ExternalSecret]) -> dict[Key, str]:

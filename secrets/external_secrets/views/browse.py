@@ -10,6 +10,7 @@ from django.utils.http import urlencode
 from accesses.models import Access
 from accesses.providers import ProviderError
 from accounts.access import OrgRequest, org_view
+from accounts.limits import whole
 from accounts.roles import Permission, who_may
 from clusters.models import Service
 from config import pages
@@ -24,7 +25,7 @@ from external_secrets import (
 )
 from external_secrets.browsing_accesses import Listed
 from external_secrets.browsing_search import ONLY, Scope, Search
-from external_secrets.models import InventoryState
+from external_secrets.models import ExternalSecretQuerySet, InventoryState
 from external_secrets.views import lookup, name_rows
 
 KEPT = ("q", "mode", "tag", "filter", "service", "key")
@@ -35,9 +36,13 @@ class Browsing:
 
     def __init__(self, request: OrgRequest) -> None:
         self.request, asked = request, request.GET
-        self.service: Service | None = lookup.service(request, asked.get("service", ""))
+        self.service: Service | None = lookup.service(
+            request, asked.get("service", ""), Permission.SECRET_BROWSE
+        )
         cluster = self.service.cluster_id if self.service else None
-        self.accesses = browsing_accesses.listed(request.organization, cluster)
+        self.accesses = browsing_accesses.listed(
+            request.organization, request.authority, Permission.SECRET_BROWSE, cluster
+        )
         self.access = self._choose(asked.get("access", ""))
         self.search = Search.of(
             asked.get("q", ""),
@@ -68,10 +73,12 @@ class Browsing:
 
     @cached_property
     def scope(self) -> Scope:
-        if self.access is not None:
-            return Scope(self.request.organization.pk, (self.access.pk,))
-        some = tuple(one.pk for one in self.accesses) if self.service else None
-        return Scope(self.request.organization.pk, some)
+        authority, organization = self.request.authority, self.request.organization.pk
+        free = authority.everywhere(Permission.SECRET_BROWSE)
+        some = None if free and not (self.access or self.service) else self._looked_at
+        reach = tuple((one.pk, one.reach) for one in some or () if one.is_limited)
+        links = authority.limit(Permission.EXTERNAL_SECRET_VIEW, ExternalSecretQuerySet.paths)
+        return Scope(organization, None if some is None else tuple(one.pk for one in some), reach, links)
 
     @cached_property
     def kept(self) -> dict[str, Any]:
@@ -99,7 +106,8 @@ class Browsing:
             return None, trouble
         try:
             access = Access.objects.select_related("cluster__organization").get(pk=state.access_id)
-            return browsing.live(access, self.search.text, asked.get("cursor", "")), None
+            reach = self.access.reach if self.access else whole
+            return browsing.live(access, self.search.text, asked.get("cursor", ""), reach), None
         except ProviderError as error:
             return None, browsing.trouble_of(error)
 
@@ -180,7 +188,8 @@ class Browsing:
         """Return the folders, and how many names there are: what takes longer than the first rows."""
         count = browsing.count(self.scope, self.search) if total is None else total
         more = count > browsing.COUNTED
-        if more and self.search.is_empty and all(one.state.read_at for one in self._looked_at):
+        known = all(one.state.read_at and not one.is_limited for one in self._looked_at)
+        if more and self.search.is_empty and known:
             # Of all names it is known how many they are.
             count, more = max(count, sum(one.state.entries for one in self._looked_at)), False
         return {
@@ -200,6 +209,7 @@ class Browsing:
             "q": self.search.typed,
             "state": self.state,
             "pending": inventory.is_pending(self.state) if self.state else False,
+            "is_limited": any(one.is_limited for one in self._looked_at),
             "entries": sum(one.state.entries for one in read),
             "read": read,
             "unread": [one for one in self.accesses if not one.state.read_at],
@@ -257,7 +267,7 @@ def _to_bulk(request: OrgRequest, here: Browsing, picks: list[browsing_basket.Pi
 @org_view(Permission.SECRET_BROWSE, methods=("POST",))
 def refresh(request: OrgRequest, access: Any) -> HttpResponse:
     """Ask for an access's names to be read anew, and go back to where the person was."""
-    found = lookup.access(request, str(access))
+    found = lookup.access(request, str(access), Permission.SECRET_BROWSE)
     services.read_names(found)
     back: dict[str, Any] = {"access": str(found.pk)}
     back |= {name: request.POST.getlist(name) for name in KEPT if request.POST.get(name)}

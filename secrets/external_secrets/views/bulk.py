@@ -6,7 +6,7 @@ from django.http import Http404, HttpResponse
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from accesses.models import Access
+from accesses.models import Access, AccessQuerySet
 from accounts.access import OrgRequest, org_view
 from accounts.roles import Permission
 from clusters.models import Service
@@ -19,12 +19,16 @@ from external_secrets.views import linking, lookup
 MOST = 200
 
 
+def _accesses(request: OrgRequest) -> AccessQuerySet:
+    return Access.objects.within(request.organization, request.authority, Permission.EXTERNAL_SECRET_MANAGE)
+
+
 def _access(request: OrgRequest, service: Service | None) -> Access | None:
     """Return the access that is asked for, else the first one that fits the service."""
     asked = request.POST if request.method == "POST" else request.GET
     if asked.get("access"):
-        return lookup.access(request, asked["access"])
-    owned = Access.objects.owned_by(request.organization).select_related("cluster__organization")
+        return lookup.access(request, asked["access"], Permission.EXTERNAL_SECRET_MANAGE)
+    owned = _accesses(request).select_related("cluster__organization")
     fitting = owned.filter(cluster=service.cluster_id) if service else owned
     return fitting.order_by("cluster__name", "name").first()
 
@@ -46,18 +50,20 @@ def _initial(request: OrgRequest, access: Access, service: Service | None) -> di
 def bulk(request: OrgRequest) -> HttpResponse:
     """Take a list of names, say of each line what it becomes and what is wrong, and link all or none."""
     asked = request.POST if request.method == "POST" else request.GET
-    service = lookup.service(request, asked.get("service", ""))
+    service = lookup.service(request, asked.get("service", ""), Permission.EXTERNAL_SECRET_MANAGE)
     access = _access(request, service)
     if access is None:
         return pages.go_to(
             request, reverse("external_secrets:browse", kwargs={"org": request.organization.slug})
         )
-    around = linking.around(access)
+    around, limits = linking.around(request, access), lookup.limits(request, access.cluster)
     if request.method != "POST":
         initial = _initial(request, access, service)
-        form = forms.BulkForm(access, around, initial=initial)
-        return _page(request, form, service, shown=forms.BulkForm(access, around, data=initial))
-    form = forms.BulkForm(access, around, data=request.POST)
+        form = forms.BulkForm(access, around, initial=initial, limits=limits)
+        return _page(
+            request, form, service, shown=forms.BulkForm(access, around, data=initial, limits=limits)
+        )
+    form = forms.BulkForm(access, around, data=request.POST, limits=limits)
     only_look = "preview" in request.GET or "check" in request.POST
     if form.is_valid() and not only_look:
         made = _link(request, form)
@@ -92,7 +98,7 @@ def _page(
 ) -> HttpResponse:
     judged = shown or form
     judged.is_valid()
-    owned = Access.objects.owned_by(request.organization).select_related("cluster")
+    owned = _accesses(request).select_related("cluster")
     place = judged.target_place
     links = [
         ExternalSecret(access=form.access, **placing.columns(place), **judged.usual, **line.values)
@@ -116,7 +122,9 @@ def _chosen(request: OrgRequest) -> list[ExternalSecret]:
     """Return the links that are to move, all of one cluster, or answer 404."""
     asked = request.POST if request.method == "POST" else request.GET
     ids = [lookup.as_uuid(text) for text in asked.getlist("link")]
-    owned = ExternalSecret.objects.owned_by(request.organization).select_related(*lookup.RELATED)
+    owned = ExternalSecret.objects.within(
+        request.organization, request.authority, Permission.EXTERNAL_SECRET_MANAGE
+    ).select_related(*lookup.RELATED)
     found = list(owned.filter(pk__in=ids).order_by("variable", "path"))
     if len(found) != len(set(ids)) or len({link.cluster_id for link in found}) > 1:
         raise Http404
@@ -137,11 +145,11 @@ def relocate(request: OrgRequest) -> HttpResponse:
             request, reverse("external_secrets:linked", kwargs={"org": request.organization.slug})
         )
     access = links[0].access
-    around = linking.around(access)
+    around = linking.around(request, access)
     filled: dict[str, Any] = (
         {"data": request.POST} if request.method == "POST" else {"initial": {"scope": "service"}}
     )
-    form = forms.RelocateForm(access, around, **filled)
+    form = forms.RelocateForm(access, around, limits=lookup.limits(request, access.cluster), **filled)
     if form.is_bound and form.is_valid():
         done = _relocate(request, form, links)
         if done is not None:

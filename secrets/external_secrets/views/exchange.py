@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 
-from accounts.access import OrgRequest, Refused, org_view
+from accounts.access import OrgRequest, org_view
 from accounts.roles import Permission, who_may
 from clusters.models import Cluster
 from clusters.views import clusters
@@ -18,6 +18,7 @@ from external_secrets.exchange import exporting, importing, planning, yamls
 from external_secrets.exchange.importing import Parsed
 from external_secrets.exchange.yamls import Mistake
 from external_secrets.views import found as found_views
+from external_secrets.views import lookup
 
 # So much of the file stands in the page; the download has all of it.
 SHOWN = 200_000
@@ -29,10 +30,8 @@ LARGEST_KEPT = 900_000
 @org_view(Permission.EXTERNAL_SECRET_VIEW)
 def export(request: OrgRequest, cluster: str) -> HttpResponse:
     """Show a cluster's configuration as plain YAML, or send it as a file with `?download=1`."""
-    if not request.allows(Permission.ACCESS_VIEW):
-        raise Refused(Permission.ACCESS_VIEW)
     here = clusters.find(request, cluster)
-    made = exporting.export(here)
+    made = exporting.export(here, request.authority)
     if request.GET.get("download"):
         exporting.record(cluster=here, found=made, by=request.user)
         response = HttpResponse(made.text, content_type="application/yaml; charset=utf-8")
@@ -44,7 +43,7 @@ def export(request: OrgRequest, cluster: str) -> HttpResponse:
         "is_cut": len(made.text) > SHOWN,
         "counts": made.counts,
         "is_empty": not made.counts,
-        "may_import": request.allows(Permission.EXTERNAL_SECRET_MANAGE),
+        "may_import": request.allows(Permission.EXTERNAL_SECRET_MANAGE, cluster=cluster),
         "who_may_import": who_may(Permission.EXTERNAL_SECRET_MANAGE),
     }
     return pages.render_page(request, "external_secrets/export.html", context)
@@ -104,7 +103,7 @@ def _planned(
     if len(kept) > LARGEST_KEPT:
         much = Mistake(0, "This is too much for one import. Import it in parts.")
         return _page(request, here, ImportForm(), mistakes=[much], status=422)
-    plan = planning.plan(here, sources, found_views.chosen(request.POST))
+    plan = planning.plan(here, sources, found_views.chosen(request.POST), lookup.limits(request, here))
     problem = ""
     if request.POST.get("then") == "take":
         made, problem = found_views.take(request, here, plan, "external_secret.imported")
@@ -129,7 +128,7 @@ def _page(
 ) -> HttpResponse:
     context = clusters.page_context(request, here, "found") | {
         "form": form,
-        "may_add": request.allows(Permission.ACCESS_MANAGE),
+        "may_add": request.allows(Permission.ACCESS_MANAGE, cluster=here.name),
         **shown,
     }
     return pages.render_page(request, "external_secrets/import.html", context, status=status)

@@ -14,10 +14,12 @@ from clusters import services as cluster_services
 from clusters.models import Cluster
 from clusters.views import clusters
 from config import pages
-from external_secrets.exchange import afterwards, finding, planning, taking
+from external_secrets.exchange import afterwards, finding, planning, reaching, taking
 from external_secrets.exchange.finding import Found
 from external_secrets.exchange.reading import Foreign
 from external_secrets.exchange.rows import Row, State
+from external_secrets.limits import Limits
+from external_secrets.views import lookup
 
 PAGE = 50
 STATES = (("ready", "Ready"), ("failed", "Failed"), ("unknown", "Not looked at"))
@@ -40,18 +42,23 @@ def _asked(query: QueryDict) -> dict[str, str]:
     }
 
 
-def _look(cluster: Cluster) -> tuple[Found, kubernetes.ClusterError | None]:
+def _look(request: OrgRequest, cluster: Cluster) -> tuple[Found, kubernetes.ClusterError | None]:
     try:
-        return finding.look(cluster), None
+        return reaching.reached(finding.look(cluster), request.authority, cluster), None
     except kubernetes.ClusterError as error:
         return Found(), error
+
+
+def _limits(request: OrgRequest, cluster: Cluster) -> Limits | None:
+    """Return the limits within which what others made is compared: where one may link, else where one may look."""
+    return lookup.limits(request, cluster)
 
 
 @org_view(Permission.EXTERNAL_SECRET_VIEW)
 def found(request: OrgRequest, cluster: str) -> HttpResponse:
     """Show what others made in a cluster, filtered by what the URL says, 50 external secrets a page."""
     here = clusters.find(request, cluster)
-    seen, error = _look(here)
+    seen, error = _look(request, here)
     asked = _asked(request.GET)
     wanted = [one for one in seen.externals if _is_wanted(one, asked)]
     page = Paginator(wanted, PAGE).get_page(request.GET.get("page"))
@@ -59,7 +66,7 @@ def found(request: OrgRequest, cluster: str) -> HttpResponse:
     context = clusters.page_context(request, here, "found") | {
         "found": seen,
         "error": error,
-        "rows": _rows(here, seen, list(page)),
+        "rows": _rows(request, here, seen, list(page)),
         "page": page,
         "matching": len(wanted),
         "older": f"?{urlencode(kept | {'page': page.number - 1})}" if page.has_previous() else "",
@@ -68,16 +75,18 @@ def found(request: OrgRequest, cluster: str) -> HttpResponse:
         "is_filtered": bool(kept),
         "namespaces": sorted({one.namespace for one in seen.externals}),
         "states": STATES,
-        "can_take": request.allows(Permission.EXTERNAL_SECRET_MANAGE) and not seen.is_old,
-        "may_take": request.allows(Permission.EXTERNAL_SECRET_MANAGE),
+        "can_take": request.allows(Permission.EXTERNAL_SECRET_MANAGE, cluster=cluster) and not seen.is_old,
+        "may_take": request.allows(Permission.EXTERNAL_SECRET_MANAGE, cluster=cluster),
         "who_may_take": who_may(Permission.EXTERNAL_SECRET_MANAGE),
     }
     return pages.render_page(request, "external_secrets/found.html", context, part="results")
 
 
-def _rows(cluster: Cluster, seen: Found, shown: list[Foreign]) -> list[dict[str, Any]]:
+def _rows(request: OrgRequest, cluster: Cluster, seen: Found, shown: list[Foreign]) -> list[dict[str, Any]]:
     """Return the external secrets of a page with their users, and whether they are linked already."""
-    plan = planning.plan(cluster, planning.Sources(shown, seen.stores, seen.uses))
+    plan = planning.plan(
+        cluster, planning.Sources(shown, seen.stores, seen.uses), limits=_limits(request, cluster)
+    )
     linked: dict[str, int] = {}
     for row in plan.rows:
         if row.state == State.EQUAL:
@@ -107,10 +116,10 @@ def take_over(request: OrgRequest, cluster: str) -> HttpResponse:
     here = clusters.find(request, cluster)
     asked = request.POST if request.method == "POST" else request.GET
     wanted = [one.replace("\x00", "") for one in asked.getlist("es")][: taking.MOST]
-    seen, error = _look(here)
+    seen, error = _look(request, here)
     if request.method == "POST" and asked.get("then") == "services" and error is None:
         cluster_services.refresh_services(here)
-    plan = planning.plan(here, seen.sources(wanted), chosen(asked))
+    plan = planning.plan(here, seen.sources(wanted), chosen(asked), _limits(request, here))
     problem = ""
     if request.method == "POST" and asked.get("then") == "take":
         made, problem = take(request, here, plan, "external_secret.taken_over")
@@ -128,7 +137,7 @@ def take_over(request: OrgRequest, cluster: str) -> HttpResponse:
             "missing": sorted(set(wanted) - {one.id for one in seen.externals}) if error is None else [],
             "is_old": seen.is_old,
             "steps": afterwards.steps(plan, seen.uses),
-            "may_add": request.allows(Permission.ACCESS_MANAGE),
+            "may_add": request.allows(Permission.ACCESS_MANAGE, cluster=cluster),
         }
     )
     return pages.render_page(

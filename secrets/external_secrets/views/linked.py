@@ -51,13 +51,13 @@ def _after(links: Any, cursor: str) -> Any:
 
 def _rows(request: OrgRequest, links: list[ExternalSecret]) -> list[dict[str, Any]]:
     org = request.organization.slug
-    browses = request.allows(Permission.SECRET_BROWSE)
-    names = addresses.names_of(links) if browses else {}
+    browsed = addresses.browsed(request, links)
+    names = addresses.names_of(browsed)
     return [
         {
             "link": link,
             "href": addresses.of_link(org, link),
-            "secret": addresses.of_secret(org, link, names) if browses else "",
+            "secret": addresses.of_secret(org, link, names) if link in browsed else "",
         }
         for link in links
     ]
@@ -66,11 +66,12 @@ def _rows(request: OrgRequest, links: list[ExternalSecret]) -> list[dict[str, An
 @org_view(Permission.EXTERNAL_SECRET_VIEW)
 def linked(request: OrgRequest) -> HttpResponse:
     """List the links, filtered by what the URL says, 50 at a time."""
-    clusters = Cluster.objects.owned_by(request.organization).only("name")
-    accesses = browsing_accesses.listed(request.organization)
+    may = (request.organization, request.authority, Permission.EXTERNAL_SECRET_VIEW)
+    clusters = Cluster.objects.within(*may).only("name")
+    accesses = browsing_accesses.listed(*may)
     form = LinkedFilter(clusters, accesses, request.GET)
     form.is_valid()
-    found = _filtered(ExternalSecret.objects.owned_by(request.organization), form.cleaned_data)
+    found = _filtered(ExternalSecret.objects.within(*may), form.cleaned_data)
     after = request.GET.get("after", "")
     related = found.select_related(*addresses.RELATED).defer(*addresses.SEALED)
     links = list(_after(related.annotate(by=_TITLE), after).order_by("by", "pk")[: PAGE + 1])

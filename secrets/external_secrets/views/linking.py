@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Q
-from django.http import HttpResponse, QueryDict
+from django.http import HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
@@ -44,13 +44,14 @@ def service_url(request: OrgRequest, service: Service) -> str:
     return lookup.place_url(request, placing.Place.of(service))
 
 
-def _initial(access: Access, asked: QueryDict, service: Service | None) -> dict[str, Any]:
+def _initial(request: OrgRequest, access: Access, service: Service | None) -> dict[str, Any]:
     """Return what the form begins with: a name, what it suggests, and the place if one was chosen."""
+    asked = request.GET
     read = forms.ReferenceForm.initial_of(access, asked.get("key", "").replace("\x00", "").strip())
     # What was searched for as name#field comes apart, so that names with a # stay whole.
     read["json_field"] = asked.get("json_field", "").replace("\x00", "") or read.get("json_field", "")
     key, json_field = str(read["key"]), str(read.get("json_field", ""))
-    entry = InventoryEntry.objects.filter(access=access, reference=key).first() if ":" in key else None
+    entry = _named_by(request, access, key) if ":" in key else None
     places = forms.places(access, [service]) if service else []
     namespace = asked.get("namespace", "")
     name = entry.name if entry else key
@@ -65,6 +66,12 @@ def _initial(access: Access, asked: QueryDict, service: Service | None) -> dict[
             "place": places[0][0] if len(places) == 1 else "",
         }
     )
+
+
+def _named_by(request: OrgRequest, access: Access, reference: str) -> InventoryEntry | None:
+    """Return the name that a reference is of, where it may be known."""
+    entries = InventoryEntry.objects.filter(access=access, reference=reference)
+    return entries.inside(request.authority, Permission.EXTERNAL_SECRET_MANAGE).first()
 
 
 def _usual() -> dict[str, Any]:
@@ -123,12 +130,13 @@ def _refuse_unknown(page: Page, state: InventoryState) -> None:
         page.form.add_error("key", f"There is no secret named {key} in {page.access} ({age(state)}).")
 
 
-def around(access: Access, link: ExternalSecret | None = None) -> list[Service]:
-    """Return the services of an access's cluster; of a link that is edited also the one that is gone."""
+def around(request: OrgRequest, access: Access, link: ExternalSecret | None = None) -> list[Service]:
+    """Return the services of an access's cluster to which one may link; of a link that is edited also one that is gone."""
     there = Q(gone_at=None)
     if link is not None and link.service_id:
         there |= Q(pk=link.service_id)
-    found = list(access.cluster.services.filter(there))
+    reached = access.cluster.services.inside(request.authority, Permission.EXTERNAL_SECRET_MANAGE)
+    found = list(reached.filter(there))
     for service in found:
         service.cluster = access.cluster
     return found
@@ -146,7 +154,7 @@ def _write(request: OrgRequest, page: Page) -> ExternalSecret | None:
         return services.change(link=page.editing, seen_version=page.seen, **common)
     except services.Clash as error:
         for found in error.found:
-            form.add_error(found.field, found.text)
+            form.add_error(found.field if found.field in form.fields else None, found.text)
     except services.NotAllowed as error:
         form.add_error("place" if form.cleaned_data["scope"] == "service" else "namespace", str(error))
     except services.Changed as error:
@@ -177,36 +185,39 @@ def link(request: OrgRequest) -> HttpResponse:
     asked = request.POST if request.method == "POST" else request.GET
     wanted = asked.get("alias_of", "") or request.GET.get("alias_of", "")
     if wanted:
-        return _alias(request, lookup.link(request, wanted))
-    service = lookup.service(request, asked.get("service", ""))
+        return _alias(request, lookup.link(request, wanted, Permission.EXTERNAL_SECRET_MANAGE))
+    service = lookup.service(request, asked.get("service", ""), Permission.EXTERNAL_SECRET_MANAGE)
     named = asked.get("access", "") or request.GET.get("access", "")
     if not named:
         return _to_browse(request, service)
-    access = lookup.access(request, named)
+    access = lookup.access(request, named, Permission.EXTERNAL_SECRET_MANAGE)
     filled = (
         {"data": request.POST}
         if request.method == "POST"
-        else {"initial": _initial(access, request.GET, service)}
+        else {"initial": _initial(request, access, service)}
     )
-    form = forms.LinkForm(access, around(access), **filled)
+    limits = lookup.limits(request, access.cluster)
+    form = forms.LinkForm(access, around(request, access), limits=limits, **filled)
     return _answer(request, Page(form, access, service=service))
 
 
 def _alias(request: OrgRequest, original: ExternalSecret) -> HttpResponse:
     filled = {"data": request.POST} if request.method == "POST" else {"initial": _initial_of_alias(original)}
-    form = forms.AliasForm(original, around(original.access), **filled)
+    limits = lookup.limits(request, original.cluster)
+    form = forms.AliasForm(original, around(request, original.access), limits=limits, **filled)
     return _answer(request, Page(form, original.access, original=original))
 
 
 @org_view(Permission.EXTERNAL_SECRET_MANAGE, methods=("GET", "HEAD", "POST"))
 def edit(request: OrgRequest, link: Any) -> HttpResponse:
     """Change everything about a link: what it takes, as what it arrives, and where."""
-    found = lookup.link(request, link)
+    found = lookup.link(request, link, Permission.EXTERNAL_SECRET_MANAGE)
     filled: dict[str, Any] = {"initial": _initial_of(found), "editing": found}
+    filled["limits"] = lookup.limits(request, found.cluster)
     seen = found.updated_at.isoformat()
     if request.method == "POST":
         filled["data"], seen = request.POST, request.POST.get("seen", "")
-    services_there = around(found.access, found)
+    services_there = around(request, found.access, found)
     form: Form
     if found.alias_of is not None:
         form = forms.AliasForm(found.alias_of, services_there, **filled)
@@ -234,9 +245,16 @@ def _form_page(request: OrgRequest, page: Page, state: InventoryState | None = N
         return pages.render_page(request, "external_secrets/link.html#preview", context)
     context |= {"state": state, "trouble": browsing.known_trouble(state), "unknown": False}
     if page.original is None and page.editing is None:
-        context["unknown"] = bool(key) and browsing.knows(access, state, key) is not True
+        context["unknown"] = _is_unknown(form, access, state, str(key))
     status = 422 if form.is_bound else 200
     return pages.render_page(request, "external_secrets/link.html", context, part="form", status=status)
+
+
+def _is_unknown(form: Form, access: Access, state: InventoryState, key: str) -> bool:
+    """Tell whether to say that a name is not known; of one that is out of reach nothing is."""
+    if not key or (form.limits and form.limits.wrong(access.namespaces, {"key": key})):
+        return False
+    return browsing.knows(access, state, key) is not True
 
 
 def _effect(page: Page) -> previews.Preview | None:
@@ -259,8 +277,9 @@ def _filled(page: Page) -> Form:
     data = {name: page.form[name].value() for name in page.form.fields}
     there = page.form.services
     if isinstance(page.form, forms.AliasForm):
-        return forms.AliasForm(page.form.original, there, data=data, editing=page.editing)
-    return forms.LinkForm(page.access, there, data=data, editing=page.editing)
+        original, editing = page.form.original, page.editing
+        return forms.AliasForm(original, there, data=data, editing=editing, limits=page.form.limits)
+    return forms.LinkForm(page.access, there, data=data, editing=page.editing, limits=page.form.limits)
 
 
 def _back(request: OrgRequest, page: Page) -> str:
@@ -275,7 +294,7 @@ def _back(request: OrgRequest, page: Page) -> str:
 @org_view(Permission.EXTERNAL_SECRET_MANAGE, methods=("GET", "HEAD", "POST"))
 def unlink(request: OrgRequest, link: Any) -> HttpResponse:
     """Say which services lose what, and remove the link and its aliases."""
-    found = lookup.link(request, link)
+    found = lookup.link(request, link, Permission.EXTERNAL_SECRET_MANAGE)
     back = lookup.place_url(request, placing.Place.of_link(found))
     if request.method == "POST":
         title, cluster = found.title, found.cluster

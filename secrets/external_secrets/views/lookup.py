@@ -9,8 +9,10 @@ from django.urls import reverse
 
 from accesses.models import Access
 from accounts.access import OrgRequest
-from clusters.models import Service
+from accounts.roles import Permission
+from clusters.models import Cluster, Service
 from external_secrets import placing
+from external_secrets.limits import Limits
 from external_secrets.models import ExternalSecret
 
 # What a page of a link says of it, without a query more for each.
@@ -31,24 +33,29 @@ def as_uuid(text: str) -> uuid.UUID:
         raise Http404 from error
 
 
-def access(request: OrgRequest, wanted: str) -> Access:
-    """Return one of the organization's accesses, or answer 404."""
-    owned = Access.objects.owned_by(request.organization).select_related("cluster__organization")
-    return get_object_or_404(owned, pk=as_uuid(wanted))
+def access(request: OrgRequest, wanted: str, permission: Permission) -> Access:
+    """Return an access on which something may be done, in one of its namespaces at least, or answer 404."""
+    owned = Access.objects.within(request.organization, request.authority, permission)
+    return get_object_or_404(owned.select_related("cluster__organization"), pk=as_uuid(wanted))
 
 
-def service(request: OrgRequest, wanted: str) -> Service | None:
-    """Return one of the organization's services, None when none is named, or answer 404."""
+def service(request: OrgRequest, wanted: str, permission: Permission) -> Service | None:
+    """Return a service in whose namespace something may be done, None when none is named, or answer 404."""
     if not wanted:
         return None
-    owned = Service.objects.owned_by(request.organization).select_related("cluster__organization")
-    return get_object_or_404(owned, pk=as_uuid(wanted))
+    owned = Service.objects.within(request.organization, request.authority, permission)
+    return get_object_or_404(owned.select_related("cluster__organization"), pk=as_uuid(wanted))
 
 
-def link(request: OrgRequest, wanted: Any) -> ExternalSecret:
-    """Return one of the organization's links with what belongs to it, or answer 404."""
-    owned = ExternalSecret.objects.owned_by(request.organization).select_related(*RELATED)
-    return get_object_or_404(owned, pk=as_uuid(str(wanted)))
+def link(request: OrgRequest, wanted: Any, permission: Permission) -> ExternalSecret:
+    """Return a link with which something may be done, with what belongs to it, or answer 404."""
+    owned = ExternalSecret.objects.within(request.organization, request.authority, permission)
+    return get_object_or_404(owned.select_related(*RELATED), pk=as_uuid(str(wanted)))
+
+
+def limits(request: OrgRequest, cluster: Cluster) -> Limits | None:
+    """Return the limits within which the one who asks may link on a cluster, None where there are none."""
+    return Limits.of(request.authority, cluster)
 
 
 def place_url(request: OrgRequest, place: placing.Place) -> str:

@@ -1,5 +1,6 @@
 """The rows of the browse page: all that its template shows of a name, ready to be written."""
 
+import uuid
 from html import escape
 from typing import Any
 from urllib.parse import quote
@@ -93,12 +94,26 @@ def _users(users: list[browsing_uses.User], url: str) -> str:
     return f'<a href="{url}#uses-h">{escape(str(users[0]))}{more}</a>'
 
 
+def _sees(request: OrgRequest, known: dict[uuid.UUID, Listed]) -> browsing_uses.Sees:
+    """Return which links a row may name."""
+    if request.authority.everywhere(Permission.EXTERNAL_SECRET_VIEW):
+        return None
+
+    def sees(access: uuid.UUID, namespace: str, key: str) -> bool:
+        return access in known and request.allows(
+            Permission.EXTERNAL_SECRET_VIEW, cluster=known[access].cluster, namespace=namespace, secret=key
+        )
+
+    return sees
+
+
 def build(
     request: OrgRequest, names: browsing.Names, accesses: list[Listed], search: Search, kept: dict[str, Any]
 ) -> list[SafeString]:
     """Return each row of the table. `kept` are the parameters that every address of the page carries."""
     known = {access.pk: access for access in accesses}
-    users = browsing_uses.users_of_gone(names.rows) if names.gone else browsing_uses.of_rows(names.rows)
+    find = browsing_uses.users_of_gone if names.gone else browsing_uses.of_rows
+    users = find(names.rows, _sees(request, known))
     page = _Page(request, names, search, kept)
     return [
         page.row(entry, known[entry.access_id], users.get((entry.access_id, entry.name), []))

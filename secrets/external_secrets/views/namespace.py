@@ -6,7 +6,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404
 
 from accesses.models import Access
-from accounts.access import OrgRequest, org_view
+from accounts.access import OrgRequest, org_view, require
 from accounts.roles import Permission
 from clusters.models import Cluster, Look, Service
 from config import pages
@@ -30,10 +30,12 @@ def _reached(services: list[Service], links: list[ExternalSecret]) -> dict[Any, 
 @org_view(Permission.EXTERNAL_SECRET_VIEW)
 def show(request: OrgRequest, cluster: str, namespace: str) -> HttpResponse:
     """Show a namespace: its namespace-wide links and who gets them, and its services."""
-    owned = Cluster.objects.owned_by(request.organization).select_related("organization")
+    may = (request.authority, Permission.EXTERNAL_SECRET_VIEW)
+    require(request, may[1], cluster=cluster, namespace=namespace)
+    owned = Cluster.objects.within(request.organization, *may).select_related("organization")
     found = get_object_or_404(owned, name=cluster)
     services = list(found.services.filter(namespace=namespace, gone_at=None))
-    links = rows.links_of(found, namespace)
+    links = rows.links_of(request, found, namespace)
     accesses = list(Access.objects.filter(cluster=found, namespaces__contains=[namespace]).order_by("name"))
     if not (services or links or accesses):
         raise Http404
@@ -42,7 +44,7 @@ def show(request: OrgRequest, cluster: str, namespace: str) -> HttpResponse:
     counts: dict[Any, int] = {}
     for link in links:
         counts[link.service_id] = counts.get(link.service_id, 0) + 1
-    context = rows.context(request, found) | {
+    context = rows.context(request, found, namespace) | {
         "namespace": namespace,
         "accesses": accesses,
         "rows": [

@@ -11,22 +11,22 @@ from external_secrets.models import ExternalSecret
 from external_secrets.views import addresses, lookup
 
 
-def links_of(cluster: Cluster, namespace: str) -> list[ExternalSecret]:
-    """Return the links of a namespace with what belongs to each, by one query."""
-    found = ExternalSecret.objects.filter(cluster=cluster, namespace=namespace).select_related(
-        *lookup.RELATED
-    )
+def links_of(request: OrgRequest, cluster: Cluster, namespace: str) -> list[ExternalSecret]:
+    """Return the links of a namespace that may be seen with what belongs to each, by one query."""
+    links = ExternalSecret.objects.filter(cluster=cluster, namespace=namespace)
+    seen = links.inside(request.authority, Permission.EXTERNAL_SECRET_VIEW)
+    found = seen.select_related(*lookup.RELATED)
     return list(found.order_by("variable", "path", "container"))
 
 
 def rows(request: OrgRequest, links: list[ExternalSecret], look: Look | None) -> list[dict[str, Any]]:
     """Return what a table of links shows."""
-    browses = request.allows(Permission.SECRET_BROWSE)
-    names = addresses.names_of(links) if browses else {}
+    browsed = addresses.browsed(request, links)
+    names = addresses.names_of(browsed)
     return [
         {
             "link": link,
-            "secret": addresses.of_secret(request.organization.slug, link, names) if browses else "",
+            "secret": addresses.of_secret(request.organization.slug, link, names) if link in browsed else "",
             "foreign": look.of(link.object_name) if look else [],
             "events": link.events[::-1],
             "cost": costs.of(link),
@@ -35,25 +35,38 @@ def rows(request: OrgRequest, links: list[ExternalSecret], look: Look | None) ->
     ]
 
 
-def context(request: OrgRequest, cluster: Cluster) -> dict[str, Any]:
+def context(request: OrgRequest, cluster: Cluster, namespace: str) -> dict[str, Any]:
     """Return what both pages have in common."""
+    place = {"cluster": cluster.name, "namespace": namespace}
     return {
         "cluster": cluster,
-        "banner": clusters.banner(cluster),
-        "can_link": request.allows(Permission.EXTERNAL_SECRET_MANAGE),
-        "can_browse": request.allows(Permission.SECRET_BROWSE),
-        "can_deploy": request.allows(Permission.DEPLOY_RUN),
+        "banner": clusters.banner(request, cluster),
+        "can_link": request.allows(Permission.EXTERNAL_SECRET_MANAGE, **place),
+        "can_browse": request.allows(Permission.SECRET_BROWSE, **place),
+        "can_deploy": request.allows(Permission.DEPLOY_RUN, cluster=cluster.name),
         "who_may_link": who_may(Permission.EXTERNAL_SECRET_MANAGE),
     }
 
 
-def containers(service: Any, links: list[ExternalSecret]) -> list[dict[str, Any]]:
+def containers(request: OrgRequest, service: Any, links: list[ExternalSecret]) -> list[dict[str, Any]]:
     """Return each container with what it gets, in order: of one name the winner first, then what it hides."""
     given = wanted.for_service(service, links)
-    return [
-        _container(one, [each for each in given if each.container == one["name"]])
-        for one in service.containers
-    ]
+    place = {"cluster": service.cluster.name, "namespace": service.namespace}
+    # Secrets in the cluster are called after what they were made of.
+    tells = request.authority.everywhere(Permission.EXTERNAL_SECRET_VIEW, **place)
+    told = service.containers if tells else [_untold(one) for one in service.containers]
+    return [_container(one, [each for each in given if each.container == one["name"]]) for one in told]
+
+
+def _untold(container: dict[str, Any]) -> dict[str, Any]:
+    """Return a container whose sources do not say which Secret they are, nor which key of it."""
+    parts = {}
+    for part in ("env", "mounts"):
+        parts[part] = [
+            one | {"source": str(one.get("source", "")).partition(" ")[0]} if isinstance(one, dict) else one
+            for one in container.get(part, [])
+        ]
+    return container | parts | {"env_from": []}
 
 
 def _container(container: dict[str, Any], given: list[wanted.Wanted]) -> dict[str, Any]:

@@ -34,9 +34,14 @@ def secret(request: OrgRequest) -> HttpResponse:
         return pages.go_to(
             request, reverse("external_secrets:browse", kwargs={"org": request.organization.slug})
         )
-    access = lookup.access(request, request.GET.get("access", ""))
+    access = lookup.access(request, request.GET.get("access", ""), Permission.SECRET_BROWSE)
+    reach = request.authority.prefixes(
+        Permission.SECRET_BROWSE, cluster=access.cluster.name, namespaces=access.namespaces
+    )
+    if not name.startswith(reach):
+        raise Http404
     entry, state = _entry(access, name), browsing.state_of(access)
-    found = usage_map.of(request.organization, access, name, entry)
+    found = usage_map.of(request.organization, access, name, entry, request.authority)
     gone = _is_gone(state, entry, name)
     if gone and not (found.uses or found.unsure):
         raise Http404
@@ -55,7 +60,9 @@ def secret(request: OrgRequest) -> HttpResponse:
         "folder": urlencode({"access": str(access.pk), "q": name[: name.rfind("/") + 1]})
         if "/" in name
         else "",
-        "can_link": request.allows(Permission.EXTERNAL_SECRET_MANAGE),
+        "can_link": request.allows(
+            Permission.EXTERNAL_SECRET_MANAGE, cluster=access.cluster.name, secret=name
+        ),
         "who_may_link": who_may(Permission.EXTERNAL_SECRET_MANAGE),
     }
     return pages.render_page(request, "external_secrets/secret.html", context)

@@ -16,15 +16,17 @@ from external_secrets.views import rows
 @org_view(Permission.EXTERNAL_SECRET_VIEW)
 def show(request: OrgRequest, cluster: str, service: Any) -> HttpResponse:
     """Show a service: what each container gets, its links and those of its namespace."""
-    owned = Service.objects.owned_by(request.organization).select_related("cluster__organization")
-    found = get_object_or_404(owned, pk=service, cluster__name=cluster)
-    around = rows.links_of(found.cluster, found.namespace)
+    owned = Service.objects.within(request.organization, request.authority, Permission.EXTERNAL_SECRET_VIEW)
+    found = get_object_or_404(
+        owned.select_related("cluster__organization"), pk=service, cluster__name=cluster
+    )
+    around = rows.links_of(request, found.cluster, found.namespace)
     own = [link for link in around if link.service_id == found.pk]
     everywhere = [link for link in around if link.service_id is None]
     look = Look.objects.filter(cluster=found.cluster).first()
-    context = rows.context(request, found.cluster) | {
+    context = rows.context(request, found.cluster, found.namespace) | {
         "service": found,
-        "containers": rows.containers(found, [*own, *everywhere]),
+        "containers": rows.containers(request, found, [*own, *everywhere]),
         "rows": rows.rows(request, own, look),
         "everywhere": rows.rows(request, everywhere, look),
         "cost": costs.total(own),

@@ -37,7 +37,12 @@ def _cell(
     context = {
         "link": link,
         "foreign": look.of(link.object_name) if look else [],
-        "can_sync": request.allows(Permission.EXTERNAL_SECRET_MANAGE),
+        "can_sync": request.allows(
+            Permission.EXTERNAL_SECRET_MANAGE,
+            cluster=link.cluster.name,
+            namespace=link.namespace,
+            secret=link.key,
+        ),
         "refusal": refusal,
         "count": count,
         "tired": count > PATIENCE,
@@ -49,7 +54,7 @@ def _cell(
 @org_view(Permission.EXTERNAL_SECRET_VIEW)
 def state(request: OrgRequest, link: Any) -> HttpResponse:
     """Answer the state of one link to a page that waits for it; anybody else goes to where the link stands."""
-    found = lookup.link(request, str(link))
+    found = lookup.link(request, str(link), Permission.EXTERNAL_SECRET_VIEW)
     if not pages.wants_part(request):
         return pages.go_to(request, _home(request, found))
     return _cell(request, found)
@@ -58,14 +63,14 @@ def state(request: OrgRequest, link: Any) -> HttpResponse:
 @org_view(Permission.EXTERNAL_SECRET_MANAGE, methods=("POST",))
 def sync(request: OrgRequest, link: Any) -> HttpResponse:
     """Have the operator read one link again."""
-    found = lookup.link(request, str(link))
+    found = lookup.link(request, str(link), Permission.EXTERNAL_SECRET_MANAGE)
     refusal = None
     try:
         syncing.sync_now(links=[found], by=request.user)
     except syncing.NotPossible as error:
         refusal = error
     if pages.wants_part(request):
-        return _cell(request, lookup.link(request, str(link)), refusal)
+        return _cell(request, lookup.link(request, str(link), Permission.EXTERNAL_SECRET_MANAGE), refusal)
     pages.toast(request, f"{refusal} {refusal.remedy}" if refusal else f"{found.title} is being read again.")
     return pages.go_to(request, _home(request, found))
 
@@ -75,9 +80,10 @@ def sync_failed(request: OrgRequest, cluster: str) -> HttpResponse:
     """Have the operator read again what failed on a cluster, all of it or what comes from one access."""
     found = clusters.find(request, cluster)
     wanted = request.POST.get("access", "")
-    access = lookup.access(request, wanted) if wanted else None
-    links = syncing.failed(found, access).select_related("access", "cluster__organization")
+    access = lookup.access(request, wanted, Permission.EXTERNAL_SECRET_MANAGE) if wanted else None
+    links = syncing.failed(found, access).inside(request.authority, Permission.EXTERNAL_SECRET_MANAGE)
     try:
+        links = links.select_related("access", "cluster__organization")
         count = syncing.sync_now(links=links, by=request.user)
         text = f"{count} secret{' is' if count == 1 else 's are'} being read again."
     except syncing.NotPossible as error:

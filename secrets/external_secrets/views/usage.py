@@ -39,9 +39,11 @@ def _filtered(links: ExternalSecretQuerySet, text: str) -> ExternalSecretQuerySe
 def _with_addresses(request: OrgRequest, access: Access, tree: users.Tree) -> None:
     """Put on each link the address of what it takes, where the person may look at it."""
     shown = [link for one in tree for branch in one["services"] for link in branch["links"]]
+    for link in shown:
+        link.access, link.cluster = access, access.cluster
+    shown = addresses.browsed(request, shown)
     names = addresses.names_of(shown)
     for link in shown:
-        link.access = access
         link.upstream = addresses.of_secret(request.organization.slug, link, names)
 
 
@@ -53,10 +55,10 @@ def _limit(asked: QueryDict) -> int:
 @org_view(Permission.EXTERNAL_SECRET_VIEW)
 def usage(request: OrgRequest, cluster: str, access: str) -> HttpResponse:
     """Show which variables of which services come from an access, filtered by the text in the URL."""
-    found = accesses.find(request, cluster, access)
+    found = accesses.find(request, cluster, access, Permission.EXTERNAL_SECRET_VIEW)
     text = request.GET.get("q", "").replace("\x00", "").strip()[:200]
     limit = _limit(request.GET)
-    all_links = ExternalSecret.objects.filter(access=found)
+    all_links = _links(request, found, Permission.EXTERNAL_SECRET_VIEW)
     links = _filtered(all_links, text)
     tree = users.tree(links, limit)
     if request.allows(Permission.SECRET_BROWSE):
@@ -73,9 +75,13 @@ def usage(request: OrgRequest, cluster: str, access: str) -> HttpResponse:
         "matching": matching,
         "shown": min(limit, matching),
         "total": total,
-        "failed": syncing.failed(found.cluster, found).count(),
+        "failed": syncing.failed(found.cluster, found)
+        .inside(request.authority, Permission.EXTERNAL_SECRET_MANAGE)
+        .count(),
         "more": f"?{more}" if more else "",
-        "services": total or _services_around(found),
+        "services": total or _services_around(request, found),
+        "namespaces": _namespaces(request, found),
+        "sees_access": request.allows(Permission.ACCESS_VIEW, cluster=cluster),
         "can_browse": request.allows(Permission.SECRET_BROWSE),
         "can_move": request.allows(Permission.EXTERNAL_SECRET_MANAGE),
         "who_may_move": who_may(Permission.EXTERNAL_SECRET_MANAGE),
@@ -83,18 +89,37 @@ def usage(request: OrgRequest, cluster: str, access: str) -> HttpResponse:
     return pages.render_page(request, "external_secrets/usage.html", context, part="results")
 
 
-def _services_around(access: Access) -> int:
+def _links(request: OrgRequest, access: Access, permission: Permission) -> ExternalSecretQuerySet:
+    return ExternalSecret.objects.filter(access=access).inside(request.authority, permission)
+
+
+def _namespaces(request: OrgRequest, access: Access) -> list[str]:
+    """Return the namespaces that an access is open to, as far as one may see."""
+    place = {"cluster": access.cluster.name}
+    return [
+        name
+        for name in access.namespaces
+        if request.allows(Permission.EXTERNAL_SECRET_VIEW, namespace=name, **place)
+    ]
+
+
+def _services_around(request: OrgRequest, access: Access) -> int:
     """Return how many services could use the access."""
-    return access.cluster.services.filter(namespace__in=access.namespaces, gone_at=None).count()
+    seen = access.cluster.services.inside(request.authority, Permission.EXTERNAL_SECRET_VIEW)
+    return seen.filter(namespace__in=access.namespaces, gone_at=None).count()
 
 
 # -- moving ----------------------------------------------------------------------------------------------
 def _scope(request: OrgRequest, access: Access) -> tuple[ExternalSecretQuerySet, str]:
     """Return the links that the URL names: those of a service or a namespace, with its name, or all of them."""
-    links = ExternalSecret.objects.filter(access=access)
+    links = _links(request, access, Permission.EXTERNAL_SECRET_MANAGE)
     if request.GET.get("service"):
-        owned = Service.objects.owned_by(request.organization).filter(cluster=access.cluster_id)
-        service = get_object_or_404(owned, pk=lookup.as_uuid(request.GET["service"]))
+        owned = Service.objects.within(
+            request.organization, request.authority, Permission.EXTERNAL_SECRET_MANAGE
+        )
+        service = get_object_or_404(
+            owned, cluster=access.cluster_id, pk=lookup.as_uuid(request.GET["service"])
+        )
         return links.filter(service=service), str(service)
     namespace = request.GET.get("namespace", "").replace("\x00", "")
     return (links.filter(namespace=namespace) if namespace else links), namespace
@@ -138,17 +163,30 @@ def _move(
     return _page_of(request, "external_secrets:usage", target)
 
 
+def _targets(request: OrgRequest, source: Access, links: ExternalSecretQuerySet) -> list[moving.Target]:
+    """Return the accesses to which links may go, of those that may be seen."""
+    targets = moving.targets(source, links)
+    if request.authority.everywhere(Permission.EXTERNAL_SECRET_MANAGE, cluster=source.cluster.name):
+        return targets
+    others = Access.objects.filter(cluster=source.cluster_id)
+    seen = set(
+        others.inside(request.authority, Permission.EXTERNAL_SECRET_MANAGE).values_list("pk", flat=True)
+    )
+    return [one for one in targets if one.access.pk in seen]
+
+
 @org_view(Permission.EXTERNAL_SECRET_MANAGE, methods=("GET", "HEAD", "POST"))
 def move(request: OrgRequest, cluster: str, access: str) -> HttpResponse:
     """Ask to which other access what uses this one goes, and move it there."""
-    found = accesses.find(request, cluster, access)
+    found = accesses.find(request, cluster, access, Permission.EXTERNAL_SECRET_MANAGE)
     links, scope = _scope(request, found)
-    targets = moving.targets(found, links)
+    targets = _targets(request, found, links)
     possible = [one for one in targets if not one.obstacle]
     only = {"target": possible[0].access.name} if len(possible) == 1 else {}
     form = forms.MoveForm(targets, request.POST if request.method == "POST" else None, initial=only)
     if form.is_valid():
-        leads_to = _move(request, found, form, links if scope else None)
+        whole = request.authority.everywhere(Permission.EXTERNAL_SECRET_MANAGE, cluster=cluster)
+        leads_to = _move(request, found, form, None if whole and not scope else links)
         if leads_to:
             return pages.go_to(request, leads_to)
     count = links.count()
@@ -160,11 +198,11 @@ def move(request: OrgRequest, cluster: str, access: str) -> HttpResponse:
         "cards": _cards(targets),
         "possible": possible,
         "count": count,
-        "total": ExternalSecret.objects.filter(access=found).count() if scope else count,
+        "total": _links(request, found, Permission.EXTERNAL_SECRET_MANAGE).count() if scope else count,
         "scope": scope,
         "then": request.GET.get("then", ""),
         "tree": users.tree(links, PAGE),
-        "can_manage": request.allows(Permission.ACCESS_MANAGE),
+        "can_manage": request.allows(Permission.ACCESS_MANAGE, cluster=cluster),
     }
     status = 422 if form.is_bound else 200
     return pages.render_page(request, "external_secrets/move.html", context, status=status)
