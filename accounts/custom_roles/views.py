@@ -155,7 +155,7 @@ def _change(request: OrgRequest, role: CustomRole, form: forms.RoleForm) -> bool
         )
     except services.Changed as error:
         role.refresh_from_db()
-        form.data = forms.initial(role) | {"seen": str(role.version)}  # type: ignore[assignment]
+        form.data = forms.initial(role) | {"seen": str(role.version)}
         form.add_error(None, str(error))
     except services.Invalid as error:
         _say(form, error)
