@@ -11,7 +11,7 @@ else:
     _Lookup = Lookup
 
 # Every name begins with nothing.
-whole = ("",)
+whole: tuple[str, ...] = ("",)
 
 
 def shared(some: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
@@ -35,7 +35,7 @@ class SomeMatch(_Lookup):
     lookup_name = "some_match"
     prepare_rhs = False
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         left, parameters = self.process_lhs(compiler, connection)
         wanted = " AND ".join(["one ~ %s"] * len(self.rhs))
-        return f"EXISTS (SELECT 1 FROM unnest({left}) AS one WHERE {wanted})", [*parameters, *self.rhs]  # noqa: S608  only places of values
+        return f"EXISTS (SELECT 1 FROM unnest({left}) AS one WHERE {wanted})", (*parameters, *self.rhs)  # noqa: S608  only places of values
