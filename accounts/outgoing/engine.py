@@ -15,6 +15,7 @@ from django.db.models import Q
 from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerAway
 
+from accounts import encryption
 from accounts.audit import origin
 from accounts.audit import services as audit
 from accounts.audit.models import AuditEvent
@@ -99,9 +100,8 @@ def _step(destination: Destination, batch: reading.Batch) -> bool:
     if not batch.events:
         return _move(destination, batch.upto)
     began = time.monotonic()
-    parcel = parcel_of(destination, batch.events)
     try:
-        answer = hand_over(destination.kind, parcel)
+        answer = hand_over(destination.kind, parcel_of(destination, batch.events))
     except NotSent as error:
         _failed(destination, batch, error, began)
         return False
@@ -115,16 +115,23 @@ def parcel_of(destination: Destination, events: Sequence[AuditEvent]) -> Parcel:
 
 
 def packed(destination: Destination, parcel_id: str, events: list[payload.Event]) -> Parcel:
-    """Return what is sent to a destination, to a member's own at the member's address of today."""
+    """Return what is sent to a destination, to a member's own at the member's address of today.
+
+    :raises NotSent: its address or secret is under a lost key
+    """
     member = destination.membership
+    try:
+        address, secrets = destination.address, destination.secrets
+    except encryption.Unreadable as error:
+        raise NotSent("key") from error
     return Parcel(
         id=parcel_id,
         organization_id=destination.organization_id,
         organization=destination.organization.name,
         slug=destination.organization.slug,
         name=destination.name,
-        address=member.user.email if member else destination.address,
-        secrets=destination.secrets,
+        address=member.user.email if member else address,
+        secrets=secrets,
         events=tuple(events),
     )
 
