@@ -37,6 +37,8 @@ PAGES: dict[str, P] = {
     "accounts:role": P.ROLE_MANAGE,
     "accounts:role_delete": P.ROLE_MANAGE,
     "accounts:audit": P.AUDIT_VIEW,
+    "accounts:audit_export": P.AUDIT_VIEW,
+    "accounts:audit_digests": P.AUDIT_VIEW,
     "accounts:tokens": P.ORGANIZATION_VIEW,
     "accounts:new_token": P.ORGANIZATION_VIEW,
     "accounts:token": P.ORGANIZATION_VIEW,
