@@ -41,6 +41,8 @@ PAGES: dict[str, P] = {
     "accounts:test_sign_in": P.ORGANIZATION_MANAGE,
     "accounts:remove_identity_provider": P.ORGANIZATION_MANAGE,
     "accounts:unlink_identity": P.ORGANIZATION_MANAGE,
+    "accounts:audit_export": P.AUDIT_VIEW,
+    "accounts:audit_digests": P.AUDIT_VIEW,
     "accounts:tokens": P.ORGANIZATION_VIEW,
     "accounts:new_token": P.ORGANIZATION_VIEW,
     "accounts:token": P.ORGANIZATION_VIEW,
