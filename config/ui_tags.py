@@ -10,11 +10,14 @@ from django.contrib.messages.storage.base import Message
 from django.forms import BoundField, Form
 from django.template import Context
 from django.templatetags.static import static
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.http import urlencode
 from django.utils.safestring import SafeString, mark_safe
 from lucide.templatetags import lucide
 
+from accounts.roles import Permission
 from config.paths import BASE_DIR
 
 register = template.Library()
@@ -230,6 +233,22 @@ def device(agent: str) -> str:
 def unique(prefix: str) -> str:
     """Return an id that no other element has, for a component that must point at itself."""
     return f"{prefix}-{next(_numbers)}"
+
+
+@register.simple_tag(takes_context=True)
+def may(context: Context, permission: str) -> bool:
+    """Tell whether the one who looks at the page holds a permission, somewhere."""
+    return bool(context["request"].allows(Permission(permission)))
+
+
+@register.simple_tag(takes_context=True)
+def history(context: Context, about: Any, css: str = "btn", cluster: str = "") -> SafeString:
+    """Return a link to the audit log of one object, or of all in a cluster; nothing for whoever may not see it."""
+    if not context["request"].allows(Permission.AUDIT_VIEW):
+        return SafeString("")
+    log = reverse("accounts:audit", kwargs={"org": context["organization"].slug})
+    what = {"cluster": cluster} if cluster else {"type": about._meta.model_name, "object": about.pk}
+    return format_html('<a class="{}" href="{}?{}">{} History</a>', css, log, urlencode(what), icon("history", 15))
 
 
 @register.simple_tag(takes_context=True)
