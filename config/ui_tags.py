@@ -8,7 +8,7 @@ from typing import Any
 from django import forms, template
 from django.contrib.messages.storage.base import Message
 from django.forms import BoundField, Form
-from django.template import Context
+from django.template import Context, RequestContext
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
@@ -236,19 +236,28 @@ def unique(prefix: str) -> str:
 
 
 @register.simple_tag(takes_context=True)
-def may(context: Context, permission: str) -> bool:
+def may(context: RequestContext, permission: str) -> bool:
     """Tell whether the one who looks at the page holds a permission, somewhere."""
-    return bool(context["request"].allows(Permission(permission)))
+    request: Any = context.request
+    return bool(request.allows(Permission(permission)))
 
 
 @register.simple_tag(takes_context=True)
-def history(context: Context, about: Any, css: str = "btn", cluster: str = "") -> SafeString:
-    """Return a link to the audit log of one object, or of all in a cluster; nothing for whoever may not see it."""
-    if not context["request"].allows(Permission.AUDIT_VIEW):
+def history(context: RequestContext, about: Any, css: str = "btn", **words: str) -> SafeString:
+    """Return a link to the audit log of an object, or to what `words` filter; nothing for whoever may not see it."""
+    request: Any = context.request
+    if not request.allows(Permission.AUDIT_VIEW):
         return SafeString("")
-    log = reverse("accounts:audit", kwargs={"org": context["organization"].slug})
-    what = {"cluster": cluster} if cluster else {"type": about._meta.model_name, "object": about.pk}
-    return format_html('<a class="{}" href="{}?{}">{} History</a>', css, log, urlencode(what), icon("history", 15))
+    log = reverse("accounts:audit", kwargs={"org": request.organization.slug})
+    what = urlencode(words or {"type": about._meta.model_name, "object": about.pk})
+    return format_html(
+        '<a class="{}" href="{}?{}" aria-label="History of {}">{} History</a>',
+        css,
+        log,
+        what,
+        about,
+        icon("history", 15),
+    )
 
 
 @register.simple_tag(takes_context=True)
