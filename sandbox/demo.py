@@ -135,7 +135,7 @@ def screen(facts: dict[str, Any], seconds: float) -> str:
     return f"""
 Keyhaven is ready after {seconds:.0f} s:  {facts["address"]}
 
-  Sign in    devops@example.com   (also owner@, admin@, auditor@, viewer@)
+  Sign in    devops@example.com   (also owner@, admin@, auditor@, viewer@; developer@ sees the shop on staging alone)
   Password   {world.PASSWORD}
 
 The main job, in five minutes:
