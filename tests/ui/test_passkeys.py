@@ -8,6 +8,7 @@ import pytest
 from allauth.mfa.models import Authenticator
 from django.contrib.sessions.backends.db import SessionStore
 from django.core.cache import cache
+from django.db import connections
 from django.urls import reverse
 
 from accounts.models import AuditEvent
@@ -21,6 +22,13 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 def fresh_counts(settings):
     cache.clear()
     settings.ALLOWED_HOSTS = ["*"]
+
+
+@pytest.fixture(autouse=True)
+def no_connection_stays(visit):
+    """Playwright's loop has database connections of its own in this thread, which nobody else closes."""
+    yield
+    connections.close_all()
 
 
 @pytest.fixture
@@ -55,6 +63,7 @@ def age_proof(page):
     session = SessionStore(key)
     session["proved_at"] = time.time() - 960
     session.save()
+    connections.close_all()
 
 
 def add_passkey(page):
