@@ -1,6 +1,7 @@
 """The app's models, each beside its resource."""
 
 from accounts.audit.models import AuditDigest, AuditEvent, AuditHead, AuditKey, AuditMark
+from accounts.audit.saved_views import AuditView
 from accounts.invitations.models import Invitation
 from accounts.organizations.models import CustomRole, Membership, Organization, User
 from accounts.outgoing.models import Delivery, Destination, Noted
@@ -15,6 +16,7 @@ __all__ = [
     "AuditHead",
     "AuditKey",
     "AuditMark",
+    "AuditView",
     "CustomRole",
     "Delivery",
     "Destination",

@@ -7,15 +7,18 @@ class ClustersConfig(AppConfig):
     name = "clusters"
 
     def ready(self) -> None:
+        from accounts.audit import objects
         from accounts.custom_roles import preview
         from accounts.organizations import closing
-        from clusters import addons, reach
+        from clusters import addons, history, reach
         from clusters.models import Cluster
         from clusters.steps import Connect
         from credentials import signals
 
         addons.register(Connect())
         addons.register(Connect(), "uninstall")
+        for kind in history.KINDS:
+            objects.register(kind)
         preview.register(reach.count)
         closing.register(closing.Blocker("cluster", Cluster.objects.owned_by, "clusters:settings", "cluster"))
         signals.credential_replaced.connect(_follow, dispatch_uid="clusters.follow")

@@ -154,6 +154,7 @@ ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_FORMS = {
     "login": "accounts.sign_in.forms.SignInForm",
     "reset_password": "accounts.sign_in.forms.ResetForm",
+    "reset_password_from_key": "accounts.sign_in.forms.NewPasswordForm",
 }
 ACCOUNT_USER_DISPLAY = str
 # What accounts/sign_in/limits.py counts is not counted twice.

@@ -85,6 +85,7 @@ class AuditEvent(models.Model):
             _partial("cluster", "audit_by_cluster", ""),
             _partial("address", "audit_by_address", ""),
             _partial("token", "audit_by_token", ""),
+            _partial("request_id", "audit_by_request", ""),
             # Most events come from the console; they are found in the order of the log.
             _partial("origin", "audit_by_origin", "console"),
         ]

@@ -7,6 +7,7 @@ sequence, each index ends with the sequence, and a page begins where another one
 import datetime
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple
 
 from django.db import connection
@@ -28,6 +29,8 @@ _SEARCHED = Func(
     "actor_name", "action", "target_name", "cluster",
     template="(%(expressions)s)", arg_joiner=" || ' ' || ", output_field=TextField(),
 )  # fmt: skip
+# The console itself, among those who do something.
+ITSELF = "-"
 _COLUMNS = {"action", "actor_id", "cluster", "token", "address"}
 
 
@@ -47,6 +50,7 @@ class Filters:
     origin: str = ""
     address: str = ""
     token: str = ""
+    request_id: str = ""
     outcome: str = ""
     since: datetime.datetime | None = None
     until: datetime.datetime | None = None
@@ -132,19 +136,20 @@ def distinct(organization: Organization, column: str) -> list[str]:
 
 def actors(organization: Organization) -> list[tuple[str, str]]:
     """Return who did something in an organization, as id and newest name, by name; the console itself is left out."""
+    owned = AuditEvent.objects.owned_by(organization)
     newest = [
-        AuditEvent.objects.owned_by(organization).filter(actor_id=actor).order_by("-sequence")[:1]
+        owned.filter(actor_id=actor).order_by("-sequence").values_list("actor_id", "actor_name")[:1]
         for actor in distinct(organization, "actor_id")
     ]
-    found = [
-        (event.actor_id, event.actor_name) for one in newest for event in one.only("actor_id", "actor_name")
-    ]
-    return sorted(found, key=lambda actor: actor[1].casefold())
+    # One query for all of them; a union of one is none.
+    found = newest[0].union(*newest[1:], all=True).order_by() if newest[1:] else chain.from_iterable(newest)
+    return sorted(found, key=lambda actor: (actor[1].casefold(), actor[0]))
 
 
 def _equal(filters: Filters) -> Q:
-    names = ("actor_id", "target_type", "target_id", "cluster", "origin", "address", "token")
-    return Q(**{name: value.replace("\0", "") for name in names if (value := getattr(filters, name))})
+    names = ("actor_id", "target_type", "target_id", "cluster", "origin", "address", "token", "request_id")
+    given = {name: value.replace("\0", "") for name in names if (value := getattr(filters, name))}
+    return Q(**given | ({"actor_id": ""} if filters.actor_id == ITSELF else {}))
 
 
 def _of_actions(

@@ -69,6 +69,8 @@ def accept(request: HttpRequest) -> HttpResponse:
     except services.Gone:
         return _over(request)
     except services.NotPossible as error:
+        if isinstance(error, services.NotForYou):
+            services.refused(error, cast(User, request.user))
         return _page(request, status=422, wrong=str(error))
     return _entered(request, membership.organization.name, membership.organization.slug)
 
@@ -141,7 +143,7 @@ def decline(request: HttpRequest) -> HttpResponse:
     """Say no to the invitation, which is used up by that."""
     user = request.user if request.user.is_authenticated else None
     try:
-        services.refuse(wanted=_wanted(request), user=cast(User | None, user))
+        services.decline(wanted=_wanted(request), user=cast(User | None, user))
     except services.Gone:
         return _over(request)
     request.session.pop(KEY, None)

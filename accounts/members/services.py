@@ -181,7 +181,7 @@ def hand_over(*, membership: Membership, to: Membership) -> None:
         organization=old.organization,
         by=old.user,
         action="organization.transferred",
-        target=old.organization,
+        target=new,
         details={
             "from": old.user.email,
             "to": new.user.email,

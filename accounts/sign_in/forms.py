@@ -2,7 +2,7 @@
 
 from typing import Any, cast
 
-from allauth.account.forms import LoginForm
+from allauth.account.forms import LoginForm, ResetPasswordKeyForm
 from allauth.core import context
 from allauth.mfa.base.forms import AuthenticateForm
 from allauth.mfa.models import Authenticator
@@ -10,6 +10,7 @@ from allauth.mfa.webauthn.forms import AuthenticateWebAuthnForm
 from cryptography.exceptions import InvalidSignature
 from django import forms
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxLengthValidator
 from django.views.decorators.debug import sensitive_variables
 
 from accounts.organizations.models import User
@@ -61,6 +62,15 @@ class ResetForm(forms.Form):
         email: str = self.cleaned_data["email"]
         mail_reset.delay(email=email)
         return email
+
+
+class NewPasswordForm(ResetPasswordKeyForm):  # type: ignore[misc]
+    """Takes a new password from the one who has the link; no longer one than can be typed to sign in."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("password1", "password2"):
+            self.fields[name].validators.append(MaxLengthValidator(LONGEST))
 
 
 def code_field() -> forms.CharField:

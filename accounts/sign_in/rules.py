@@ -77,8 +77,9 @@ def factors(members: QuerySet[Membership]) -> QuerySet[Any]:
     """Return the second factors of some members."""
     if not apps.is_installed("allauth.mfa"):
         return members.none()
-    model: Any = apps.get_model("mfa", "Authenticator")
-    found: QuerySet[Any] = model.objects.filter(user__in=members.values("user"), type__in=FACTORS)
+    from allauth.mfa.models import Authenticator  # noqa: PLC0415  where it is installed
+
+    found: QuerySet[Any] = Authenticator.objects.filter(user__in=members.values("user"), type__in=FACTORS)
     return found
 
 

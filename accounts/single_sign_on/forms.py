@@ -192,3 +192,9 @@ class RulesForm(forms.Form):
         for name, missing in (("sso_required", sso), ("second_factor_required", factor)):
             if self.cleaned_data.get(name) and not getattr(self.organization, name) and missing:
                 self.add_error(name, missing)
+
+
+class UnlinkForm(forms.Form):
+    """Which link to a person is removed."""
+
+    identity = forms.UUIDField()

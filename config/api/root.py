@@ -4,6 +4,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, path, re_path
 from django.views.decorators.csrf import csrf_exempt
 
+from accounts.tokens import api as tokens
 from clusters import api as clusters
 from config.api import problems
 from config.api.document import Api
@@ -20,7 +21,10 @@ api = Api(
 )
 problems.install(api)
 
-for calls in (clusters.calls,):
+for calls in (
+    tokens.calls,
+    clusters.calls,
+):
     api.add_router("", calls.router)
 
 

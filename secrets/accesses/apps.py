@@ -8,6 +8,8 @@ class AccessesConfig(AppConfig):
 
     def ready(self) -> None:
         from accesses import steps, watching
+        from accounts.audit import objects
+        from accounts.roles import Permission
         from clusters import addons
         from credentials import signals
 
@@ -15,7 +17,14 @@ class AccessesConfig(AppConfig):
             addons.register(step)
         addons.register(steps.Uninstall(), "uninstall")
         addons.register_watch("accesses", watching.watch)
+        objects.register(
+            objects.Kind("accesses.Access", Permission.ACCESS_VIEW, ("cluster__name", "name"), _page)
+        )
         signals.credential_replaced.connect(_follow, dispatch_uid="accesses.follow")
+
+
+def _page(cluster: str, name: str) -> tuple[str, dict[str, Any]]:
+    return "accesses:detail", {"cluster": cluster, "access": name}
 
 
 def _follow(credential: Any, **_: Any) -> None:

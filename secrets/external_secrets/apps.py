@@ -10,12 +10,15 @@ class ExternalSecretsConfig(AppConfig):
 
     def ready(self) -> None:
         from accesses import signals
+        from accounts.audit import objects
         from clusters import addons
-        from external_secrets import steps
+        from external_secrets import history, steps
 
         for step in (steps.ApplyExternalSecrets(), steps.Inject(), steps.Observe()):
             addons.register(step)
         addons.register_watch("external_secrets", steps.watch)
+        for kind in history.KINDS:
+            objects.register(kind)
         for signal in (signals.access_saved, signals.access_opened):
             signal.connect(_read_names, dispatch_uid="external_secrets.read_names")
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from accounts.models import ApiToken
 from tests import factories
 
 
@@ -52,4 +53,6 @@ def call_as(organization: Any) -> Callable[..., Caller]:
 def things(organization: Any, owner: Any) -> dict[str, Any]:
     """One object of each kind in Acme, by the names that tests/api/world.py uses."""
     cluster = factories.make_cluster(organization=organization, name="prod")
-    return {"organization": organization, "owner": owner, "cluster": cluster}
+    factories.make_token(owner, organization, name="of the owner")
+    token = ApiToken.objects.get(name="of the owner")
+    return {"organization": organization, "owner": owner, "cluster": cluster, "token": token}

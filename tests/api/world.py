@@ -8,13 +8,19 @@ from config.api.root import api
 
 METHODS = ("get", "post", "put", "patch", "delete")
 
-# operation id → what names it in the path (beside `org`), and the body that is sent, where it has one.
-# A callable is given the world: `Things` with one object of each kind.
+# operation id → what names it in the path (beside `org`), and `body` where one is sent. A callable is given `things`:
+# one object of each kind, made in tests/api/conftest.py.
 type Row = dict[str, Any]
 ROWS: dict[str, Row] = {
+    "list_tokens": {},
+    "create_token": {"body": {"name": "pipeline", "roles": ["viewer"], "expires": "never"}},
+    "revoke_token": {"token": lambda things: things["token"].pk},
     "list_clusters": {},
     "get_cluster": {"cluster": "prod"},
 }
+
+# What is one person's own: to others with the permission it may be as if it were not there.
+OWN = {"revoke_token"}
 
 
 def document() -> dict[str, Any]:
