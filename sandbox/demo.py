@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sandbox import console, engines, world
 from sandbox.aws import Cloud
@@ -47,6 +48,9 @@ def environment_of(
         "OPERATOR_CHART_VERSION": "2.9.0",
         "STATIC_ROOT": str(folder / "static"),
         "SYNC_TIMEOUT": "30",
+        # Nobody is mailed: what would be sent is there to read.
+        "EMAIL_URL": f"file://{quote(str(folder / 'mail'))}",
+        "AUDIT_FILES_DIR": str(folder / "audit-files"),
     }  # fmt: skip
 
 
@@ -97,6 +101,8 @@ def running(folder: Path, port: int) -> Iterator[tuple[Processes, dict[str, Any]
     port = console.free_port(port)
     # The keys stay; the database does not.
     shutil.rmtree(folder / "postgres", ignore_errors=True)
+    for name in ("mail", "audit-files"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
     with engines.running(folder) as found, Cloud() as cloud, google(folder) as (google_url, google_key):
         environment = environment_of(folder, found, port, cloud.url, google_url)
         with Processes(folder / "logs", environment) as processes:
@@ -122,6 +128,7 @@ def facts_of(folder: Path, environment: dict[str, str], cloud: Cloud) -> dict[st
         "keys": cloud.keys,
         "aws_url": cloud.url,
         "logs": str(folder / "logs"),
+        "mail": str(folder / "mail"),
         "database_url": environment["DATABASE_URL"],
         "redis_url": environment["REDIS_URL"],
     }
@@ -135,7 +142,7 @@ def screen(facts: dict[str, Any], seconds: float) -> str:
     return f"""
 Keyhaven is ready after {seconds:.0f} s:  {facts["address"]}
 
-  Sign in    devops@example.com   (also owner@, admin@, auditor@, viewer@)
+  Sign in    devops@example.com   (also owner@, admin@, auditor@, viewer@; developer@ sees the shop on staging alone)
   Password   {world.PASSWORD}
 
 The main job, in five minutes:
@@ -154,7 +161,7 @@ Other ways in:
                     what automatic access signs in to AWS with: it makes roles named keyhaven-*{google_line}
 
 The clouds, the clusters and the operator are stand-ins in memory; PostgreSQL, Valkey, Celery, Helm and the console are real.
-Logs are in {os.path.relpath(facts["logs"])}. Ctrl-C ends everything.
+Logs are in {os.path.relpath(facts["logs"])}, mails in {os.path.relpath(facts["mail"])}. Ctrl-C ends everything.
 """
 
 

@@ -62,7 +62,7 @@ class DestinationForm(forms.Form):
     def _add_choice(self, log: bool) -> None:
         """Add what is sent: topics, and with the right to forward the log also all of it or any of its actions."""
         if log:
-            what = forms.ChoiceField(
+            what: Any = forms.ChoiceField(
                 label="What is sent?",
                 widget=forms.RadioSelect,
                 choices=[("log", "The whole audit log"), ("topics", "Only what is chosen")],
@@ -72,7 +72,7 @@ class DestinationForm(forms.Form):
             what.consequences = {
                 "log": "Every event, in order: for a SIEM.",
                 "topics": "What people want to know of.",
-            }  # type: ignore[attr-defined]
+            }
             self.fields["what"] = what
         self.fields["topics"] = forms.MultipleChoiceField(
             label="Chosen",

@@ -44,7 +44,7 @@ class SignInForm(LoginForm):  # type: ignore[misc]
 
     @property
     def limited(self) -> bool:
-        return self.has_error("__all__", "too_many")
+        return bool(self.has_error("__all__", "too_many"))
 
 
 class ResetForm(forms.Form):

@@ -456,3 +456,40 @@ def test_a_refusal_is_one_event(client, organization, viewer):
     assert (event.action, event.details["permission"], event.details["method"]) == (
         "permission.refused", "credential:manage", "POST",
     )  # fmt: skip
+
+
+HISTORY = [
+    ("clusters:overview", "cluster=prod"),
+    ("accesses:detail", "type=access&amp;object="),
+    ("external_secrets:service", "cluster=prod&amp;q=shop%2F"),
+    ("credentials:detail", "type=cloudcredential&amp;object="),
+    ("clusters:deploy", "type=deploy&amp;object="),
+    ("accounts:member", "type=membership&amp;object="),
+    ("accounts:role", "type=customrole&amp;object="),
+    ("accounts:token", "type=apitoken&amp;object="),
+]
+
+
+@pytest.mark.parametrize(("name", "query"), HISTORY)
+def test_an_object_leads_to_its_history(world, owner, client, name, query):
+    client.force_login(owner)
+
+    page = client.get(world.url(name)).content.decode()
+
+    assert f'href="{LOG}?{query}' in page
+
+
+def test_each_link_of_a_service_leads_to_its_history(world, auditor, client):
+    client.force_login(auditor)
+
+    page = client.get(world.url("external_secrets:service")).content.decode()
+
+    assert "?type=externalsecret&amp;object=" in page
+
+
+def test_whoever_may_not_see_the_log_sees_no_way_to_it(world, viewer, client):
+    client.force_login(viewer)
+
+    pages = [client.get(world.url(name)) for name, _ in HISTORY[:5]]
+
+    assert all(page.status_code == 200 and LOG not in page.content.decode() for page in pages)
