@@ -39,7 +39,7 @@ PAGES: dict[str, P] = {
     "accounts:role_delete": P.ROLE_MANAGE,
     "accounts:audit": P.AUDIT_VIEW,
     "accounts:audit_event": P.AUDIT_VIEW,
-    "accounts:new_audit_view": P.AUDIT_VIEW,
+    "accounts:audit_view_new": P.AUDIT_VIEW,
     "accounts:audit_view": P.AUDIT_VIEW,
     "accounts:audit_settings": P.AUDIT_MANAGE,
     "accounts:tokens": P.ORGANIZATION_VIEW,
