@@ -45,7 +45,7 @@ PAGES: dict[str, P] = {
     "accounts:audit_export": P.AUDIT_VIEW,
     "accounts:audit_digests": P.AUDIT_VIEW,
     "accounts:audit_event": P.AUDIT_VIEW,
-    "accounts:new_audit_view": P.AUDIT_VIEW,
+    "accounts:audit_view_new": P.AUDIT_VIEW,
     "accounts:audit_view": P.AUDIT_VIEW,
     "accounts:audit_settings": P.AUDIT_MANAGE,
     "accounts:tokens": P.ORGANIZATION_VIEW,
