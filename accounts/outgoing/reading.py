@@ -3,6 +3,7 @@
 import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
 from django.db.models import Q
@@ -55,7 +56,7 @@ class Batch:
 def due() -> list[str]:
     """Return the ids of the destinations that have something to send now, those that work well first."""
     now = timezone.now()
-    times = {"now": now, "gathered": now - GATHER, "seldom": now - SELDOM, "idle": _IDLE}
+    times: dict[str, Any] = {"now": now, "gathered": now - GATHER, "seldom": now - SELDOM, "idle": _IDLE}
     with connection.cursor() as cursor:
         cursor.execute(_DUE, times)
         return [str(row[0]) for row in cursor.fetchall()]

@@ -13,16 +13,12 @@ from config.paths import BASE_DIR
 APPS = ("accounts", "credentials", "clusters", "secrets", "config")
 CODE = re.compile(r"[a-z_]+\.[a-z_]+")
 WORDS = {code.partition(".")[0] for code in actions.ACTIONS if "." in code}
-# These look like codes and are none: a file's name and a word of the plan.
-OTHERS = {"role.yaml", "operator.told"}
+# These look like codes and are none: names of files, words of the plan and of other formats.
+OTHERS = {
+    "role.yaml", "operator.told", "service.name", "service.version", "access.namespaces", "audit.jsonl",
+}  # fmt: skip
 # Nothing records these yet.
 AWAITED = {
-    "credential.expiring",
-    "drift.found",
-    "access.failing",
-    "access.recovered",
-    "external_secret.failing",
-    "external_secret.recovered",
     "sign_in.failed",
     "sign_in.limited",
     "signed_out",
@@ -63,13 +59,6 @@ AWAITED = {
     "audit_view.saved",
     "audit_view.renamed",
     "audit_view.deleted",
-    "destination.created",
-    "destination.changed",
-    "destination.deleted",
-    "destination.tested",
-    "destination.test_failed",
-    "destination.paused",
-    "destination.resumed",
 }
 TABLE = BASE_DIR / "accounts" / "audit" / "actions.py"
 
@@ -101,6 +90,13 @@ def records(tree):
             yield node
 
 
+def written_out(node):
+    """A text, one of two texts, or what somebody else wrote out."""
+    if isinstance(node, ast.IfExp):
+        return written_out(node.body) and written_out(node.orelse)
+    return isinstance(node, ast.Constant | ast.Name | ast.Subscript)
+
+
 def test_each_code_in_the_code_is_in_the_table():
     unknown = {
         (str(path.relative_to(BASE_DIR)), text)
@@ -125,7 +121,7 @@ def test_a_code_is_written_out_where_it_is_used():
         for path, tree in sources()
         for call in records(tree)
         for word in call.keywords
-        if word.arg == "action" and not isinstance(word.value, ast.Constant | ast.Name | ast.Subscript)
+        if word.arg == "action" and not written_out(word.value)
     ]
 
     assert made_up == []
