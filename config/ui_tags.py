@@ -8,13 +8,16 @@ from typing import Any
 from django import forms, template
 from django.contrib.messages.storage.base import Message
 from django.forms import BoundField, Form
-from django.template import Context
+from django.template import Context, RequestContext
 from django.templatetags.static import static
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.http import urlencode
 from django.utils.safestring import SafeString, mark_safe
 from lucide.templatetags import lucide
 
+from accounts.roles import Permission
 from config.paths import BASE_DIR
 
 register = template.Library()
@@ -230,6 +233,31 @@ def device(agent: str) -> str:
 def unique(prefix: str) -> str:
     """Return an id that no other element has, for a component that must point at itself."""
     return f"{prefix}-{next(_numbers)}"
+
+
+@register.simple_tag(takes_context=True)
+def may(context: RequestContext, permission: str) -> bool:
+    """Tell whether the one who looks at the page holds a permission, somewhere."""
+    request: Any = context.request
+    return bool(request.allows(Permission(permission)))
+
+
+@register.simple_tag(takes_context=True)
+def history(context: RequestContext, about: Any, css: str = "btn", **words: str) -> SafeString:
+    """Return a link to the audit log of an object, or to what `words` filter; nothing for whoever may not see it."""
+    request: Any = context.request
+    if not request.allows(Permission.AUDIT_VIEW):
+        return SafeString("")
+    log = reverse("accounts:audit", kwargs={"org": request.organization.slug})
+    what = urlencode(words or {"type": about._meta.model_name, "object": about.pk})
+    return format_html(
+        '<a class="{}" href="{}?{}" aria-label="History of {}">{} History</a>',
+        css,
+        log,
+        what,
+        about,
+        icon("history", 15),
+    )
 
 
 @register.simple_tag(takes_context=True)

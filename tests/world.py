@@ -8,7 +8,8 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, reverse
 
 from accesses.models import AccessDraft
-from accounts.models import ApiToken, Delivery
+from accounts.audit import services as audit
+from accounts.models import ApiToken, AuditView, Delivery
 from accounts.roles import Permission as P
 from clusters.models import ConnectDraft, Deploy
 from config.urls import organization_urls
@@ -41,6 +42,12 @@ PAGES: dict[str, P] = {
     "accounts:test_sign_in": P.ORGANIZATION_MANAGE,
     "accounts:remove_identity_provider": P.ORGANIZATION_MANAGE,
     "accounts:unlink_identity": P.ORGANIZATION_MANAGE,
+    "accounts:audit_export": P.AUDIT_VIEW,
+    "accounts:audit_digests": P.AUDIT_VIEW,
+    "accounts:audit_event": P.AUDIT_VIEW,
+    "accounts:audit_view_new": P.AUDIT_VIEW,
+    "accounts:audit_view": P.AUDIT_VIEW,
+    "accounts:audit_settings": P.AUDIT_MANAGE,
     "accounts:tokens": P.ORGANIZATION_VIEW,
     "accounts:new_token": P.ORGANIZATION_VIEW,
     "accounts:token": P.ORGANIZATION_VIEW,
@@ -170,6 +177,10 @@ def world(organization: Any, owner: Any) -> World:
     delivery = Delivery.objects.create(
         destination=destination, first=1, last=1, events=1, milliseconds=1, outcome="delivered"
     )
+    view = AuditView.objects.create(organization=organization, name="Deploys", query="action=deploy.%2A")
+    event = audit.record(
+        organization=organization, by=owner, action="cluster.connected", target=cluster, details={}
+    )
     everywhere = {"cluster": cluster.name}
     arguments: dict[tuple[str, str], Any] = {("clusters", "number"): deploy.number}
     arguments["clusters", "draft"] = connecting.pk
@@ -192,6 +203,8 @@ def world(organization: Any, owner: Any) -> World:
         ("accounts", "token"): ApiToken.objects.get(membership__user=owner).pk,
         ("accounts", "destination"): destination.pk,
         ("accounts", "delivery"): delivery.pk,
+        ("accounts", "sequence"): event.sequence,
+        ("accounts", "view"): view.pk,
     }
     return World(arguments)
 

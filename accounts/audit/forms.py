@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 
-from accounts.audit import actions, queries
+from accounts.audit import actions, queries, retention
 
 RANGES = {
     "1h": ("Last hour", datetime.timedelta(hours=1)),
@@ -124,9 +124,38 @@ class ViewForm(forms.Form):
         widget=forms.RadioSelect,
         label="For whom",
     )
+    shared.one_of = True  # type: ignore[attr-defined]
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
         if not name.isprintable():
             raise forms.ValidationError("The name has characters that cannot be seen. Type it anew.")
         return name
+
+
+class RetentionForm(forms.Form):
+    """For how many days events are kept; `cleaned_data["kept"]` is None for ever."""
+
+    keep = forms.ChoiceField(
+        choices=[("", "For ever"), ("days", "For a number of days")],
+        required=False,
+        widget=forms.RadioSelect,
+        label="Events are kept",
+    )
+    # The label says nothing of being optional: it is a choice, and the days belong to one of it.
+    keep.one_of = True  # type: ignore[attr-defined]
+    days = forms.IntegerField(
+        min_value=retention.LEAST_DAYS,
+        max_value=retention.MOST_DAYS,
+        required=False,
+        label="Days",
+        help_text=f"At least {retention.LEAST_DAYS}. Older events are removed within an hour, and do not come back.",
+    )
+
+    days.one_of = True  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        found: dict[str, Any] = super().clean() or {}
+        if found.get("keep") and not found.get("days") and "days" not in self.errors:
+            self.add_error("days", "Write for how many days events are kept.")
+        return found | {"kept": found.get("days") if found.get("keep") else None}

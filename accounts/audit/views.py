@@ -105,7 +105,7 @@ def _shell(request: OrgRequest, form: FilterForm) -> dict[str, Any]:
         "narrow": any(
             request.GET.get(name) for name in ("cluster", "origin", "address", "token", "start", "end")
         ),
-        "groups": actions.GROUPS,
+        "action_groups": actions.GROUPS,
         "kinds": objects.WORDS,
         "ranges": {word: label for word, (label, _) in RANGES.items()},
         "origins": ORIGINS,

@@ -76,7 +76,7 @@ def _editor(
         "form": form,
         "role": role,
         "seen": role.version if role else 0,
-        "groups": form.groups(_held(request)),
+        "offered": form.groups(_held(request)),
         "reach": preview.of(request.organization, wanted.grant) if wanted else None,
         "previewed": request.POST.get("act") == "preview",
         "holders": services.holders(role) if role else None,
@@ -155,7 +155,7 @@ def _change(request: OrgRequest, role: CustomRole, form: forms.RoleForm) -> bool
         )
     except services.Changed as error:
         role.refresh_from_db()
-        form.data = forms.initial(role) | {"seen": str(role.version)}  # type: ignore[assignment]
+        form.data = forms.initial(role) | {"seen": str(role.version)}
         form.add_error(None, str(error))
     except services.Invalid as error:
         _say(form, error)

@@ -58,7 +58,7 @@ def detail(request: OrgRequest, membership: int) -> HttpResponse:
         "member": found,
         "form": form,
         "where": explaining.words(place),
-        "groups": explaining.of(found, place),
+        "explained": explaining.of(found, place),
         "can_change": can_manage and team.changeable(request.authority, found),
         "can_manage": can_manage,
         "who_may_manage": who_may(Permission.MEMBER_MANAGE),

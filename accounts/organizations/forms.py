@@ -60,7 +60,7 @@ class TransferForm(TypedNameForm):
         field = self.fields["to"]
         assert isinstance(field, forms.ModelChoiceField)  # noqa: S101 for the type checker
         field.queryset = people.select_related("user").order_by("user__name", "pk")
-        field.label_from_instance = lambda one: f"{one.user.name} ({one.user.email})"  # type: ignore[method-assign]
+        field.label_from_instance = lambda obj: f"{obj.user.name} ({obj.user.email})"  # type: ignore[method-assign]
 
 
 class DeleteForm(TypedNameForm):

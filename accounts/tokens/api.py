@@ -9,6 +9,8 @@ from django.views.decorators.debug import sensitive_variables
 from ninja import Query
 from pydantic import Field
 
+from accounts import delegation
+from accounts.custom_roles.api import RoleName, named
 from accounts.roles import Permission
 from accounts.tokens import services
 from accounts.tokens.forms import TokenForm
@@ -29,7 +31,7 @@ class TokenShown(Shown):
     kind: Literal["personal", "organization"]
     prefix: str = Field(description="What its value begins with.")
     state: Literal["active", "expired", "revoked"]
-    roles: list[str] = Field(description="The names of its roles.")
+    roles: list[RoleName]
     expires_at: datetime | None
     last_used_at: datetime | None
     last_used_from: str
@@ -62,10 +64,11 @@ class TokenSent(Sent):
 
 
 def _facts(token: ApiToken) -> dict[str, object]:
+    holder = token.membership if token.is_of_the_organization else token
     names = [name for name in TokenShown.model_fields if name not in ("kind", "roles")]
     return {name: getattr(token, name) for name in names} | {
         "kind": "organization" if token.is_of_the_organization else "personal",
-        "roles": [grant.role for grant in token.grants],
+        "roles": named(holder.roles, holder.custom_roles.all()),
     }
 
 
@@ -86,9 +89,10 @@ def create_token(request: ApiRequest, sent: TokenSent) -> TokenMade:
         sent.model_dump(), organization=request.organization, authority=request.authority, endless=True
     )
     problems.checked(form)
-    made = services.create_for_organization(
-        organization=request.organization, wish=form.wish, authority=request.authority, by=request.user
-    )
+    with problems.turning({delegation.MoreThanHeld: 422}):
+        made = services.create_for_organization(
+            organization=request.organization, wish=form.wish, authority=request.authority, by=request.user
+        )
     return TokenMade.model_validate(_facts(made.token) | {"value": made.value})
 
 

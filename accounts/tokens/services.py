@@ -4,7 +4,6 @@ import hashlib
 import logging
 import secrets
 import uuid
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -38,10 +37,6 @@ def new_value(prefix: str) -> str:
     return prefix + secrets.token_urlsafe(32)
 
 
-class TooMuch(ValueError):
-    """A token would hold a role that its maker does not."""
-
-
 @dataclass(frozen=True, slots=True)
 class Wish:
     """What a token is to be: its name, its roles, and when it ends."""
@@ -68,9 +63,9 @@ class Made:
 def create(*, membership: Membership, wish: Wish, authority: Authority, by: User) -> Made:
     """Make a token of a person, which acts as that member within the token's roles.
 
-    :raises TooMuch: a role is more than `authority` holds
+    :raises delegation.MoreThanHeld: a role is more than `authority` holds
     """
-    _may_give(authority, wish.grants)
+    delegation.check(authority, wish.grants)
     made = _made(membership, wish, by, PERSONAL)
     made.token.roles = list(wish.roles)
     made.token.save(update_fields=["roles"])
@@ -85,9 +80,9 @@ def create_for_organization(
 ) -> Made:
     """Make a token of the organization: a machine becomes a member, with the token's roles.
 
-    :raises TooMuch: a role is more than `authority` holds
+    :raises delegation.MoreThanHeld: a role is more than `authority` holds
     """
-    _may_give(authority, wish.grants)
+    delegation.check(authority, wish.grants)
     machine = User.objects.create_user(
         email=f"{uuid.uuid4().hex}@machine.invalid", name=wish.name, is_machine=True
     )
@@ -113,9 +108,9 @@ def rename(*, token: ApiToken, name: str, by: User) -> None:
 def rotate(*, token: ApiToken, expires_at: datetime | None, authority: Authority, by: User) -> Made:
     """Give a token a new value and a new end; the old value is refused from now on.
 
-    :raises TooMuch: the token may more than `authority`
+    :raises delegation.MoreThanHeld: the token may more than `authority`
     """
-    _may_give(authority, token.grants)
+    delegation.check(authority, token.grants)
     value = new_value(MACHINE if token.is_of_the_organization else PERSONAL)
     before = {"prefix": token.prefix, "expires": token.expires_at}
     token.prefix, token.digest, token.expires_at = value[:SHOWN], digest_of(value), expires_at
@@ -140,11 +135,6 @@ def revoke(*, token: ApiToken, by: User) -> None:
     if token.is_of_the_organization:
         User.objects.filter(pk=token.membership.user_id).update(is_active=False)
     _record("token.revoked", token, by, {"prefix": token.prefix})
-
-
-def _may_give(authority: Authority, grants: Iterable[Grant]) -> None:
-    if more := delegation.may_give(authority, grants):
-        raise TooMuch(f"You can't give what you don't have: {more[0]}.")
 
 
 def _made(membership: Membership, wish: Wish, by: User, prefix: str) -> Made:

@@ -4,6 +4,11 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, path, re_path
 from django.views.decorators.csrf import csrf_exempt
 
+from accounts.audit import api as audit
+from accounts.custom_roles import api as roles
+from accounts.invitations import api as invitations
+from accounts.members import api as members
+from accounts.organizations import api as organizations
 from accounts.tokens import api as tokens
 from clusters import api as clusters
 from config.api import problems
@@ -22,7 +27,12 @@ api = Api(
 problems.install(api)
 
 for calls in (
+    organizations.calls,
+    members.calls,
+    invitations.calls,
+    roles.calls,
     tokens.calls,
+    audit.calls,
     clusters.calls,
 ):
     api.add_router("", calls.router)

@@ -12,6 +12,27 @@ METHODS = ("get", "post", "put", "patch", "delete")
 # one object of each kind, made in tests/api/conftest.py.
 type Row = dict[str, Any]
 ROWS: dict[str, Row] = {
+    "get_organization": {},
+    "change_organization": {"body": {"name": "Acme Platform"}},
+    "list_members": {},
+    "get_member": {"member": lambda things: things["member"].pk},
+    "change_member_roles": {"member": lambda things: things["member"].pk, "body": {"roles": ["viewer"]}},
+    "remove_member": {"member": lambda things: things["member"].pk},
+    "list_invitations": {},
+    "create_invitation": {"body": {"roles": ["viewer"], "days": 1}},
+    "revoke_invitation": {"invitation": lambda things: things["invitation"].pk},
+    "list_built_in_roles": {},
+    "list_roles": {},
+    "get_role": {"role": lambda things: things["role"].pk},
+    "create_role": {"body": {"name": "Deployers", "permissions": ["deploy:run"]}},
+    "change_role": {
+        "role": lambda things: things["role"].pk,
+        "body": {"name": "Readers", "permissions": ["cluster:view"], "version": 1},
+    },
+    "delete_role": {"role": lambda things: things["role"].pk},
+    "list_audit_events": {},
+    "get_audit_event": {"sequence": 2},
+    "export_audit_events": {},
     "list_tokens": {},
     "create_token": {"body": {"name": "pipeline", "roles": ["viewer"], "expires": "never"}},
     "revoke_token": {"token": lambda things: things["token"].pk},

@@ -41,9 +41,9 @@ def _with_addresses(request: OrgRequest, access: Access, tree: users.Tree) -> No
     shown = [link for one in tree for branch in one["services"] for link in branch["links"]]
     for link in shown:
         link.access, link.cluster = access, access.cluster
-    shown = addresses.browsed(request, shown)
-    names = addresses.names_of(shown)
-    for link in shown:
+    seen: list[Any] = addresses.browsed(request, shown)
+    names = addresses.names_of(seen)
+    for link in seen:
         link.upstream = addresses.of_secret(request.organization.slug, link, names)
 
 

@@ -10,7 +10,7 @@ import uuid
 
 import psycopg
 import pytest
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from hypothesis import HealthCheck, given, settings
@@ -166,10 +166,13 @@ def test_without_its_event_a_change_does_not_happen(organization, admin, cause):
     newcomer = factories.make_user()
     refuse_events(cause)
 
-    with pytest.raises(DatabaseError) as caught, transaction.atomic():
+    with pytest.raises(OperationalError) as caught, transaction.atomic():
         organizations.add_member(organization=organization, user=newcomer, role=Role.VIEWER, by=admin)
 
-    assert isinstance(caught.value.__cause__, psycopg.errors.DiskFull | psycopg.errors.CheckViolation)
+    vendors = (psycopg.errors.DiskFull, psycopg.errors.CheckViolation)
+    assert isinstance(caught.value.__cause__, vendors) or isinstance(
+        caught.value.__cause__.__cause__, vendors
+    )
     assert not Membership.objects.filter(user=newcomer).exists()
 
 
@@ -189,8 +192,8 @@ def test_who_catches_the_error_cannot_keep_the_change(organization, admin):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(("cause", "status"), [(CONSTRAINT, 500), (FULL, 503)])
-def test_a_person_sees_an_error_and_nothing_changed(sign_in, organization, owner, cause, status):
+@pytest.mark.parametrize("cause", [CONSTRAINT, FULL])
+def test_a_person_sees_an_error_and_nothing_changed(sign_in, organization, owner, cause):
     credential = factories.make_cloud_credential(organization=organization, name="aws-prod")
     client = sign_in(owner)
     client.raise_request_exception = False
@@ -201,7 +204,7 @@ def test_a_person_sees_an_error_and_nothing_changed(sign_in, organization, owner
         {"name": "aws-prod"},
     )
 
-    assert response.status_code == status
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
     assert b"No space left" not in response.content
     assert CloudCredential.objects.filter(pk=credential.pk).exists()
     assert not events(organization).exists()
