@@ -237,10 +237,13 @@ def delay(tries: int, after: float | None) -> float:
 
 
 def _skip(destination: Destination, batch: reading.Batch) -> bool:
-    """Go on behind events that were pruned before the destination took them, and say so in the log."""
+    """Go on behind events that were pruned before the destination took them, and say so in the log.
+
+    Of members' own mails nothing is said: pruning does not wait for them.
+    """
     with transaction.atomic():
         moved = _move(destination, batch.upto)
-        if moved:
+        if moved and destination.membership is None:
             first = batch.upto - batch.skipped + 1
             audit.record(
                 organization=destination.organization,
