@@ -245,6 +245,12 @@ class Issuer:
         self._server.server_close()
         self._thread.join()
 
+    @property
+    def facts(self) -> dict[str, str]:
+        """What is entered in the console."""
+        state = self.state
+        return {"issuer": self.url, "client_id": state.client_id, "client_secret": state.client_secret}
+
     def choose(self, url: str, person: str) -> str:
         """Return where the browser is sent once a person was chosen on the page at `url`."""
         import requests
@@ -259,10 +265,8 @@ def main(arguments: Iterable[str] | None = None) -> None:
     parser.add_argument("--port", type=int, default=0)
     given = parser.parse_args(list(arguments) if arguments is not None else None)
     with Issuer(given.port) as issuer:
-        state = issuer.state
-        told = {"issuer": issuer.url, "client_id": state.client_id, "client_secret": state.client_secret}
-        told["people"] = ", ".join(one["email"] for one in state.people.values())
-        print(json.dumps(told), flush=True)
+        people = ", ".join(one["email"] for one in issuer.state.people.values())
+        print(json.dumps(issuer.facts | {"people": people}), flush=True)
         ended = threading.Event()
         signal.signal(signal.SIGTERM, lambda *_: ended.set())
         try:

@@ -52,7 +52,7 @@ class WhereForm(forms.Form):
     def clean_where(self) -> str:
         """Find the provider; the answer depends on domains and organizations alone, never on a person."""
         where = self.cleaned_data["where"].lower()
-        providers = IdentityProvider.objects.select_related("organization")
+        providers = IdentityProvider.objects.open()
         domain = where.rpartition("@")[2]
         found = (
             providers.filter(domains__name=domain)

@@ -19,12 +19,6 @@ OTHERS = {
 }  # fmt: skip
 # Nothing records these yet.
 AWAITED = {
-    "credential.expiring",
-    "drift.found",
-    "access.failing",
-    "access.recovered",
-    "external_secret.failing",
-    "external_secret.recovered",
     "sign_in.failed",
     "sign_in.limited",
     "signed_out",
@@ -65,13 +59,6 @@ AWAITED = {
     "audit_view.saved",
     "audit_view.renamed",
     "audit_view.deleted",
-    "destination.created",
-    "destination.changed",
-    "destination.deleted",
-    "destination.tested",
-    "destination.test_failed",
-    "destination.paused",
-    "destination.resumed",
 }
 TABLE = BASE_DIR / "accounts" / "audit" / "actions.py"
 

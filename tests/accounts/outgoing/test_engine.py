@@ -12,6 +12,7 @@ import pytest
 from django.db import connection, connections
 from django.utils import timezone
 
+from accounts.audit import retention
 from accounts.audit import services as audit
 from accounts.models import AuditEvent, Delivery, Destination
 from accounts.outgoing import engine, reading, services
@@ -177,7 +178,6 @@ def test_a_sink_that_is_down_under_load_loses_nothing(organization, receiver):
     """Four writers write while the receiver refuses, hangs up and recovers."""
     destination = make_hook(organization, receiver)
     receiver.answers = [(503, {}, b"")] * 20 + [(200, {}, b"{}")]
-    ended = threading.Event()
 
     def write():
         try:
@@ -187,11 +187,12 @@ def test_a_sink_that_is_down_under_load_loses_nothing(organization, receiver):
             connections.close_all()
 
     def send():
+        until = time.monotonic() + 120
         try:
-            while True:
+            while time.monotonic() < until:
                 Destination.objects.filter(pk=destination.pk).update(next_try_at=None)
                 engine.run(str(destination.pk))
-                if ended.is_set() and not reading.due():
+                if Destination.objects.filter(pk=destination.pk, cursor=200).exists():
                     return
         finally:
             connections.close_all()
@@ -200,10 +201,8 @@ def test_a_sink_that_is_down_under_load_loses_nothing(organization, receiver):
     sender = threading.Thread(target=send)
     for thread in (*writers, sender):
         thread.start()
-    for thread in writers:
+    for thread in (*writers, sender):
         thread.join()
-    ended.set()
-    sender.join(60)
 
     destination.refresh_from_db()
     # Refused bodies are there as well: what counts is what was accepted.
@@ -330,19 +329,18 @@ def test_only_the_last_200_tries_are_kept(organization, receiver):
 
 
 def test_what_was_pruned_meanwhile_is_said(organization, receiver):
-    """The events 1 to 40 are gone: the destination is told that it misses 40."""
-    destination = make_hook(organization, receiver, actions=["destination.skipped", "deploy.failed"])
-    AuditEvent.objects.create(
-        organization=organization, sequence=41, at=timezone.now(), actor_name="x", action="deploy.failed",
-        target_type="x", target_id="1", target_name="x", origin="cli", previous_hash="", hash="41",
-    )  # fmt: skip
+    """The log begins 40 events behind the cursor: the destination is told that it misses 40."""
+    destination = make_hook(
+        organization, receiver, actions=["destination.skipped", "deploy.failed"], cursor=-40
+    )
+    happen(organization, action="deploy.failed")
 
     run(destination)
 
     told = receiver.events
     assert [event["action"] for event in told] == ["deploy.failed", "destination.skipped"]
-    assert told[1]["details"] == {"events": 40, "first": 1, "last": 40}
-    assert destination.cursor == 42
+    assert told[1]["details"] == {"events": 40, "first": -39, "last": 0}
+    assert destination.cursor == 2
 
 
 # -- who is due ----------------------------------------------------------------------------------------
@@ -353,7 +351,7 @@ def test_what_has_nothing_to_send_is_not_due(organization, receiver):
     make_hook(factories.make_organization(), receiver)
     happen(organization)
 
-    assert reading.due() == [str(wanted.pk)]
+    assert reading.due() == [(str(wanted.pk), 0)]
 
 
 def test_a_cursor_far_behind_moves_on_though_nothing_matches(organization, receiver, monkeypatch):
@@ -364,7 +362,7 @@ def test_a_cursor_far_behind_moves_on_though_nothing_matches(organization, recei
     due = reading.due()
     run(destination)
 
-    assert due == [str(destination.pk)]
+    assert due == [(str(destination.pk), 0)]
     assert (destination.cursor, receiver.requests) == (12, [])
 
 
@@ -391,6 +389,25 @@ def test_a_webhook_is_called_by_the_sweep_through_a_task(organization, receiver,
     assert sent == [{"destination_id": str(destination.pk)}]
 
 
+def test_of_those_that_fail_one_is_tried_at_a_time(organization, receiver, monkeypatch):
+    """A task that waits for a hung receiver keeps a worker busy."""
+    ill = [make_hook(organization, receiver, tries=3) for _ in range(3)]
+    well = [make_hook(organization, receiver) for _ in range(2)]
+    happen(organization)
+    sent = []
+    monkeypatch.setattr("accounts.tasks.deliver.delay", lambda destination_id: sent.append(destination_id))
+    monkeypatch.setattr(engine, "_ILL", "outgoing-ill-of-this-test")
+
+    engine.sweep()
+    first = list(sent)
+    run(Destination.objects.get(pk=first[2]))
+    engine.sweep()
+
+    assert set(first[:2]) == {str(one.pk) for one in well}
+    assert len(set(first[2:]) & {str(one.pk) for one in ill}) == 1
+    assert len(sent) == 4
+
+
 # -- pruning -------------------------------------------------------------------------------------------
 def test_pruning_waits_for_what_was_not_sent(organization, receiver):
     make_hook(organization, receiver, cursor=3)
@@ -400,6 +417,13 @@ def test_pruning_waits_for_what_was_not_sent(organization, receiver):
     needed = services.oldest_needed(organization)
 
     assert needed == 4
+
+
+def test_pruning_leaves_what_was_not_sent(organization, receiver):
+    make_hook(organization, receiver, cursor=3)
+    happen(organization, 5)
+
+    assert (retention._room(organization, 100), retention._room(organization, 2)) == (3, 2)
 
 
 @pytest.mark.parametrize("field", ["failing_since", "paused_at"])

@@ -220,7 +220,7 @@ def test_somebody_new_gets_the_default_role(provider, issuer, organization, brow
 
 
 def test_somebody_invited_gets_the_invitations_role(provider, issuer, organization, browser):
-    invitation = invite(organization, "Max@acme.example")
+    invitation = invite(organization, "max@acme.example")
 
     browser.enter(issuer, "max")
 
