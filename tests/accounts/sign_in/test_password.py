@@ -1,5 +1,6 @@
 """Signing in by password: who is slowed, who is not, and what a stranger can find out."""
 
+import itertools
 import time
 
 import pytest
@@ -45,19 +46,22 @@ def test_a_thousand_addresses_share_a_cap_and_a_known_browser_does_not_notice(
     settings.SIGN_IN_HASHES_PER_MINUTE = 60
     now = time.time()
     monkeypatch.setattr("accounts.sign_in.limits.time.time", lambda: now)
-    mine = Client()
+    mine, numbers = Client(), itertools.count()
     log_in(admin.email, client=mine)
     mine.post("/accounts/logout/")
     hashes()
 
+    began = time.monotonic()
     for number in range(1000):
         attempt(admin.email, f"2001:db8:{number:x}::1")
-    computed = hashes()
+    computed, took = hashes(), time.monotonic() - began
+    while attempt(admin.email, f"2001:db8:aaaa:{next(numbers):x}::1"):
+        pass
     stranger = log_in(admin.email, address="203.0.113.200")
     known = log_in(admin.email, client=mine, address="203.0.113.200")
 
-    # Ten in each ten seconds.
-    assert computed <= 10
+    # Ten in each window, which Redis forgets after fifteen seconds though the clock stands still.
+    assert computed <= 10 * (took // 15 + 1)
     assert stranger.status_code == 429
     assert known.status_code == 302
 
