@@ -140,7 +140,7 @@ class ProofForm(forms.Form):
         typed = super().clean() or {}
         if not typed:
             return typed
-        who = {"address": sessions.address(context.request), "person": self.user.pk}
+        who: dict[str, Any] = {"address": sessions.address(context.request), "person": self.user.pk}
         if wait := limits.of_proof(**who):
             raise TooMany(wait)
         if "password" in typed and not self.user.check_password(typed["password"]):
