@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-PLAIN = ("/styleguide/", "/accounts/login/")
+PLAIN = ("/styleguide/", "/accounts/login/", "/sso/")
 OURS = (
     "/o/acme/team/", "/o/acme/audit/", "/o/acme/clusters/", "/o/acme/clusters/connect/", "/o/acme/credentials/",
     "/o/acme/credentials/new/?kind=aws.static",
