@@ -124,6 +124,7 @@ class ViewForm(forms.Form):
         widget=forms.RadioSelect,
         label="For whom",
     )
+    shared.one_of = True  # type: ignore[attr-defined]
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
@@ -141,6 +142,8 @@ class RetentionForm(forms.Form):
         widget=forms.RadioSelect,
         label="Events are kept",
     )
+    # The label says nothing of being optional: it is a choice, and the days belong to one of it.
+    keep.one_of = True  # type: ignore[attr-defined]
     days = forms.IntegerField(
         min_value=retention.LEAST_DAYS,
         max_value=retention.MOST_DAYS,
@@ -148,6 +151,8 @@ class RetentionForm(forms.Form):
         label="Days",
         help_text=f"At least {retention.LEAST_DAYS}. Older events are removed within an hour, and do not come back.",
     )
+
+    days.one_of = True  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
         found: dict[str, Any] = super().clean() or {}

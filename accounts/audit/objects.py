@@ -86,7 +86,7 @@ def _of_kind(
     if hasattr(rows, "within"):
         rows = rows.within(organization, authority, kind.permission)
     else:
-        rows = rows.filter(organization=organization) if authority.allows(kind.permission) else rows.none()
+        rows = rows.owned_by(organization) if authority.allows(kind.permission) else rows.none()
     found = {}
     for pk, *values in rows.filter(pk__in=usable).order_by().values_list("pk", *kind.columns):
         name, arguments = kind.page(*values)

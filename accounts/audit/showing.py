@@ -9,9 +9,14 @@ from accounts.audit import actions, objects
 from accounts.audit.forms import ORIGINS
 from accounts.audit.models import AuditEvent
 from accounts.audit.plainly import visible
+from accounts.roles import SENTENCES
 
 TONES = {"done": "", "refused": "warn", "failed": "bad"}
 OUTCOMES = {"done": "", "refused": "Refused", "failed": "Failed"}
+
+
+# So much of a reason stands in a line.
+NOTE = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,7 @@ class Row:
     object: str
     url: str
     after: str
+    note: str
     code: str
     outcome: str
     tone: str
@@ -78,12 +84,22 @@ def _row(event: AuditEvent, url: str) -> Row:
         object=visible(event.target_name) if named else "",
         url=url if named else "",
         after=after,
+        note=_note(event.details),
         code=visible(event.action),
         outcome=OUTCOMES[action.outcome],
         tone=TONES[action.outcome],
         origin=ORIGINS.get(event.origin, visible(event.origin)),
         address=visible(event.address),
     )
+
+
+def _note(details: Any) -> str:
+    """Return what a line tells of the details: why, or what was not allowed."""
+    told = details if isinstance(details, dict) else {}
+    if told.get("permission") in SENTENCES:
+        return SENTENCES[told["permission"]]
+    words = next((told[name] for name in ("error", "reason") if isinstance(told.get(name), str)), "")
+    return visible(words if len(words) <= NOTE else f"{words[: NOTE - 1]}…")
 
 
 def detail(event: AuditEvent, url: str) -> Detail:

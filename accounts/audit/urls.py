@@ -10,6 +10,6 @@ paths = [
     path("audit/digests/", views_export.download_digests, name="audit_digests"),
     path("audit/<int:sequence>/", views.event, name="audit_event"),
     path("settings/audit/", views_settings.settings, name="audit_settings"),
-    path("audit/views/new/", views_saved.new, name="new_audit_view"),
+    path("audit/views/new/", views_saved.new, name="audit_view_new"),
     path("audit/views/<int:view>/", views_saved.edit, name="audit_view"),
 ]

@@ -74,12 +74,15 @@ class DestinationForm(forms.Form):
                 "topics": "What people want to know of.",
             }
             self.fields["what"] = what
-        self.fields["topics"] = forms.MultipleChoiceField(
-            label="Chosen",
+        chosen: Any = forms.MultipleChoiceField(
+            label="Chosen" if log else "What is sent?",
             required=False,
             widget=forms.CheckboxSelectMultiple,
             choices=[(topic.slug, topic.label) for topic in topics.TOPICS],
         )
+        # It depends on the rest whether something must be chosen; “optional” would not be true.
+        chosen.one_of = True
+        self.fields["topics"] = chosen
         if log:
             self.fields["more"] = forms.CharField(
                 label="Further actions of the audit log",
@@ -139,6 +142,7 @@ class PersonalForm(forms.Form):
         super().__init__(data, initial={"topics": chosen})
         field: Any = self.fields["topics"]
         field.choices = [(topic.slug, topic.label) for topic in offered]
+        field.one_of = True
 
 
 class ReplayForm(forms.Form):

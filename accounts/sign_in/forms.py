@@ -111,6 +111,10 @@ class PasskeyForm(AuthenticateWebAuthnForm):  # type: ignore[misc]
             raise ValidationError(WRONG_PASSKEY)
         return factor
 
+    @property
+    def factor(self) -> Authenticator:
+        return cast(Authenticator, self.cleaned_data["credential"])
+
 
 class PasskeySignInForm(PasskeyForm):
     passwordless = True
@@ -121,6 +125,8 @@ class ProofForm(forms.Form):
 
     password = password_field()
     code = code_field()
+    # The second factor that was shown.
+    factor: Authenticator | None = None
 
     def __init__(self, *args: Any, user: User, method: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -137,6 +143,8 @@ class ProofForm(forms.Form):
             raise TooMany(wait)
         if "password" in typed and not self.user.check_password(typed["password"]):
             self.add_error("password", "The password is not right.")
-        if "code" in typed and factors.check(self.user, typed["code"]) is None:
-            self.add_error("code", WRONG_CODE)
+        if "code" in typed:
+            self.factor = factors.check(self.user, typed["code"])
+            if self.factor is None:
+                self.add_error("code", WRONG_CODE)
         return typed

@@ -17,6 +17,7 @@ urlpatterns = [
     path("passkey/options/", views.passkey_options, name="passkey_options"),
     path("second-factor/", mfa.authenticate, name="mfa_authenticate"),
     path("reauthenticate/", proof.prove, name="account_reauthenticate"),
+    path("second-factor/show/", proof.prove, {"factor_only": True}, name="account_show_factor"),
     path("password/reset/", account.password_reset, name="account_reset_password"),
     path("password/reset/done/", account.password_reset_done, name="account_reset_password_done"),
     re_path(

@@ -8,9 +8,11 @@ import pytest
 from allauth.mfa.models import Authenticator
 from django.contrib.sessions.backends.db import SessionStore
 from django.core.cache import cache
+from django.db import connections
 from django.urls import reverse
 
 from accounts.models import AuditEvent
+from clusters.models import Cluster
 from tests import factories
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -20,6 +22,13 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 def fresh_counts(settings):
     cache.clear()
     settings.ALLOWED_HOSTS = ["*"]
+
+
+@pytest.fixture(autouse=True)
+def no_connection_stays(visit):
+    """Playwright's loop has database connections of its own in this thread, which nobody else closes."""
+    yield
+    connections.close_all()
 
 
 @pytest.fixture
@@ -54,6 +63,7 @@ def age_proof(page):
     session = SessionStore(key)
     session["proved_at"] = time.time() - 960
     session.save()
+    connections.close_all()
 
 
 def add_passkey(page):
@@ -104,17 +114,17 @@ def test_a_passkey_is_a_second_factor_after_the_password(go, owner, organization
 
 
 def test_a_form_that_would_come_too_late_is_sent_after_the_proof_as_it_was_typed(go, owner, organization):
-    cluster = factories.make_cluster(organization=organization, name="prod")
+    factories.make_cluster(organization=organization, name="prod")
     page = go(
         f"/accounts/login/?next={reverse('clusters:settings', kwargs={'org': 'acme', 'cluster': 'prod'})}"
     )
     sign_in(page, owner)
     page.wait_for_url("**/settings/")
-    page.locator("[name=kubeconfig]").fill("a typed text that is no kubeconfig")
+    page.locator("[name=name]").fill("prod")
     age_proof(page)
     page.clock.set_fixed_time(datetime.datetime.now() + datetime.timedelta(minutes=16))
 
-    page.locator("form:has([name=kubeconfig]) button.primary").first.click()
+    page.get_by_role("button", name="Disconnect…").click()
     dialog = page.get_by_role("dialog", name="Confirm that it is you")
     dialog.get_by_label("Password").fill("wrong")
     dialog.get_by_role("button", name="Go on with the password").click()
@@ -122,6 +132,5 @@ def test_a_form_that_would_come_too_late_is_sent_after_the_proof_as_it_was_typed
     dialog.get_by_label("Password").fill(factories.PASSWORD)
     dialog.get_by_role("button", name="Go on with the password").click()
 
-    page.wait_for_function("document.title.startsWith('Error')")
-    assert "a typed text" in page.content()
-    assert cluster.pk
+    page.wait_for_url("**/o/acme/clusters/")
+    assert not Cluster.objects.exists()

@@ -5,7 +5,7 @@ import re
 import pytest
 from django.urls import reverse
 
-from accounts.audit import origin, services
+from accounts.audit import actions, origin, services
 from accounts.models import AuditEvent, Organization
 from accounts.roles import Role
 from tests import factories
@@ -115,6 +115,14 @@ class TestFilters:
         assert found("action=member.*") == [3, 2, 1], "the group of members holds the roles too"
         assert found("action=sign_in.*") == [5, 4]
 
+    def test_every_action_and_group_can_be_chosen(self, browser):
+        page = browser.get(f"{LOG}?action=deploy.*").content.decode()
+
+        assert set(re.findall(r'<option value="([a-z_]+\.[a-z_]+)"', page)) == {
+            code for code in actions.ACTIONS if "." in code
+        }
+        assert '<option value="deploy.*" selected>' in page
+
     def test_an_outcome(self, found, organization, admin):
         for action in ("role.created", "sign_in.failed", "permission.refused"):
             record(organization, admin, action)
@@ -218,7 +226,7 @@ class TestRows:
 
         assert (row.object, row.url) == ("prod", "")
 
-    def test_every_kind_of_object_leads_to_its_page(self, browser, organization, admin):
+    def test_every_kind_of_object_leads_to_its_page(self, browser, organization, admin, auditor):
         cluster = factories.make_cluster(organization=organization, name="prod")
         service = factories.make_service(cluster=cluster, namespace="shop")
         access = factories.make_access(cluster=cluster, name="aws", namespaces=["shop"])
@@ -227,12 +235,13 @@ class TestRows:
             service=None, access=access, namespace="shop", container="", variable="", takes="keys"
         )
         credential = factories.make_cloud_credential(organization=organization, name="aws-prod")
-        for target in (cluster, service, access, link, whole, credential):
+        member = auditor.memberships.get()
+        for target in (cluster, service, access, link, whole, credential, member):
             record(organization, admin, "cluster.connected", target)
 
         rows = browser.get(LOG).context["rows"]
 
-        assert len(rows) == 6
+        assert len(rows) == 7
         assert {row.object: browser.get(row.url).status_code for row in rows if row.url} == {
             row.object: 200 for row in rows
         }

@@ -194,3 +194,32 @@ def test_a_passkey_that_is_none_is_not_added(mine, credential):
 
     assert answer.status_code == 422
     assert not Authenticator.objects.exists()
+
+
+def test_an_organization_that_asks_for_a_second_factor_leads_to_one_and_then_lets_in(mine, organization):
+    organization.second_factor_required = True
+    organization.save()
+
+    led = mine.get("/o/acme/team/").headers["Location"]
+    secret = mine.get("/account/second-factors/app/").context["secret"]
+    mine.post("/account/second-factors/app/", {"code": code(secret, -1)})
+
+    assert led.startswith("/account/second-factors/?next=")
+    assert mine.get("/o/acme/team/").status_code == 200
+
+
+def test_who_has_a_second_factor_and_did_not_show_it_is_asked_for_it_and_not_for_the_password(
+    app, organization, admin
+):
+    organization.second_factor_required = True
+    organization.save()
+    client = Client()
+    client.force_login(admin)
+
+    led = client.get("/o/acme/team/").headers["Location"]
+    text = client.get(led).content.decode()
+    client.post("/accounts/reauthenticate/", {"method": "code", "code": code(app[0])})
+
+    assert led.startswith("/accounts/second-factor/show/?next=")
+    assert 'name="password"' not in text
+    assert client.get("/o/acme/team/").status_code == 200

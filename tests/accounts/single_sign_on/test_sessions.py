@@ -148,7 +148,7 @@ def test_two_organizations_each_by_their_own_provider(inside, other_issuer, glob
 
     assert inside.client.get("/o/globex/clusters/").status_code == 200
     assert inside.client.get("/o/acme/clusters/").status_code == 200
-    assert inside.client.get("/accounts/reauthenticate/").status_code == 302
+    assert inside.client.get("/account/password/").status_code == 302
 
 
 def test_the_session_ends_with_its_provider(inside, provider):

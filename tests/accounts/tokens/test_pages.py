@@ -10,7 +10,7 @@ from django.test import Client
 from accounts import delegation
 from accounts.models import ApiToken, AuditEvent, CustomRole, Membership
 from accounts.tokens import services
-from tests import factories, world
+from tests import factories
 from tests.api.conftest import Caller
 
 pytestmark = pytest.mark.django_db
@@ -22,7 +22,7 @@ def proven(client: Client) -> Any:
     """Return a function that signs a person in who has just proven who it is."""
 
     def act(user: Any) -> Client:
-        world.prove(client, user)
+        client.force_login(user)
         return client
 
     return act
