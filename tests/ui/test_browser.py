@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-PLAIN = ("/styleguide/", "/accounts/login/", "/accounts/password/reset/")
+PLAIN = ("/styleguide/", "/accounts/login/", "/accounts/password/reset/", "/sso/")
 OURS = (
     "/account/",
     "/account/password/",
