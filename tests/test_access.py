@@ -73,7 +73,7 @@ def test_another_organizations_objects_are_not_found(world, organization, outsid
             url = world.url(name).replace("/o/acme/", "/o/globex/")
             statuses[name] = ask(client, name, url)
 
-    assert set(statuses.values()) == {404}
+    assert {name: status for name, status in statuses.items() if status != 404} == {}
 
 
 WRITING = sorted(name for name in PAGES if "POST" in VIEWS[name].callback.methods)
