@@ -137,7 +137,7 @@ def audit(access: Any) -> None:
         "one audit event, chained",
         record,
         "one plain row",
-        lambda: Membership.objects.filter(user=by).update(role="owner"),
+        lambda: Membership.objects.filter(user=by).update(roles=["owner"]),
     )
     show("checking a chain of 200 events", lambda: services.verify(organization), "one event", record, 10)
 
