@@ -64,9 +64,8 @@ def test_an_unknown_role_may_nothing(organization):
 
 
 def test_another_organizations_objects_are_not_found(world, organization, outsider, client):
-    """The slug is the outsider's own; the ids are Acme's. What is dangerous asks for a proof first."""
+    """The slug is the outsider's own; the ids are Acme's."""
     client.force_login(outsider)
-    client.post("/accounts/reauthenticate/", {"password": factories.PASSWORD})
     statuses = {}
     for name in PAGES:
         if VIEWS[name].pattern.converters:

@@ -22,7 +22,7 @@ api = Api(
     urls_namespace="api",
     openapi_url="/openapi.json",
     docs_url=None,
-    docs_decorator=limited,  # type: ignore[arg-type]
+    docs_decorator=limited,
     parser=StrictParser(),
 )
 problems.install(api)
