@@ -111,18 +111,18 @@ class ServiceShown(Shown):
         return cls.model_validate(facts | {"containers": service.container_names})
 
 
-def visible(request: ApiRequest) -> QuerySet[Cluster]:
-    """Return the clusters of which something may be seen; the door asked for what the call does."""
-    within = Cluster.objects.within(request.organization, request.authority, Permission.CLUSTER_VIEW)
+def visible(request: ApiRequest, permission: Permission = Permission.CLUSTER_VIEW) -> QuerySet[Cluster]:
+    """Return the clusters on which something may be done."""
+    within = Cluster.objects.within(request.organization, request.authority, permission)
     return within.select_related("credential")
 
 
-def find(request: ApiRequest, cluster: str) -> Cluster:
-    """Return a cluster by its name.
+def find(request: ApiRequest, cluster: str, permission: Permission = Permission.CLUSTER_VIEW) -> Cluster:
+    """Return a cluster by its name, if something may be done there.
 
-    :raises Http404: there is none that may be seen
+    :raises Http404: there is none
     """
-    return get_object_or_404(visible(request), name=cluster)
+    return get_object_or_404(visible(request, permission), name=cluster)
 
 
 @sensitive_variables()
@@ -190,7 +190,7 @@ def check_cluster(request: ApiRequest, cluster: str) -> ClusterShown:
 @sensitive_variables()
 def replace_cluster_kubeconfig(request: ApiRequest, cluster: str, sent: KubeconfigSent) -> ClusterShown:
     """Replace a cluster's kubeconfig by one that works and is of the same cluster."""
-    found = find(request, cluster)
+    found = find(request, cluster, Permission.CLUSTER_MANAGE)
     text = _reduced(sent.kubeconfig, sent.context)
     try:
         with problems.turning({services.Changed: 409}):
@@ -199,27 +199,27 @@ def replace_cluster_kubeconfig(request: ApiRequest, cluster: str, sent: Kubeconf
             )
     except kubernetes.ClusterError as error:
         raise elsewhere(error) from None
-    return ClusterShown.of(find(request, cluster))
+    return ClusterShown.of(find(request, cluster, Permission.CLUSTER_MANAGE))
 
 
 @calls.put("/clusters/{cluster}/cloud", Permission.CLUSTER_MANAGE)
 def choose_cluster_cloud(request: ApiRequest, cluster: str, sent: CloudSent) -> ClusterShown:
     """Choose the cloud credential with which deploys make roles, and the account that the cluster is in."""
-    found = find(request, cluster)
+    found = find(request, cluster, Permission.CLUSTER_MANAGE)
     form = CloudForm(found, sent.model_dump(), sees_credentials=request.allows(Permission.CREDENTIAL_VIEW))
     chosen = problems.checked(form)
     with problems.turning({services.WrongAccount: 422, services.AccountInUse: 409}):
         services.use_credential(
             cluster=found, credential=chosen["credential"], account=chosen.get("account"), by=request.user
         )
-    return ClusterShown.of(find(request, cluster))
+    return ClusterShown.of(find(request, cluster, Permission.CLUSTER_MANAGE))
 
 
 @calls.delete("/clusters/{cluster}", Permission.CLUSTER_MANAGE)
 def disconnect_cluster(request: ApiRequest, cluster: str) -> None:
     """Forget a cluster with its accesses and external secrets; what was deployed there stays."""
     with problems.turning({services.Busy: 409}):
-        services.disconnect(cluster=find(request, cluster), by=request.user)
+        services.disconnect(cluster=find(request, cluster, Permission.CLUSTER_MANAGE), by=request.user)
 
 
 @calls.get("/clusters/{cluster}/services", Permission.CLUSTER_VIEW)

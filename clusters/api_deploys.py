@@ -13,7 +13,7 @@ from accounts.roles import Permission
 from clusters import deploys, looks
 from clusters.addons import Change
 from clusters.api import find
-from clusters.models import Deploy, Look
+from clusters.models import Cluster, Deploy, Look
 from config.api import problems
 from config.api.calls import ApiRequest, Calls, Sent, Shown
 from config.api.paging import Page, Paging, cut
@@ -123,15 +123,15 @@ def _change(facts: dict[str, Any]) -> ChangeShown:
     )
 
 
-def _visible(request: ApiRequest) -> QuerySet[Deploy]:
-    within = Deploy.objects.within(request.organization, request.authority, Permission.DEPLOY_VIEW)
+def _visible(request: ApiRequest, permission: Permission = Permission.DEPLOY_VIEW) -> QuerySet[Deploy]:
+    within = Deploy.objects.within(request.organization, request.authority, permission)
     return within.select_related("cluster").defer("snapshot")
 
 
-def _find(request: ApiRequest, cluster: str, number: int) -> Deploy:
+def _find(request: ApiRequest, cluster: str, number: int, permission: Permission) -> Deploy:
     if number > 2_147_483_647:
         raise problems.Problem(404)
-    return get_object_or_404(_visible(request), cluster__name=cluster, number=number)
+    return get_object_or_404(_visible(request, permission), cluster__name=cluster, number=number)
 
 
 @calls.get("/deploys", Permission.DEPLOY_VIEW)
@@ -149,20 +149,22 @@ def list_deploys(
 @calls.get("/clusters/{cluster}/deploys", Permission.DEPLOY_VIEW)
 def list_cluster_deploys(request: ApiRequest, cluster: str, page: Query[Paging]) -> Page[DeployShown]:
     """List the deploys of a cluster, the newest first."""
-    rows = _visible(request).filter(cluster=find(request, cluster))
+    rows = _visible(request).filter(cluster=find(request, cluster, Permission.DEPLOY_VIEW))
     return cut(request, rows, page, by=["-number"], shape=DeployShown.of)
 
 
 @calls.get("/clusters/{cluster}/deploys/{number}", Permission.DEPLOY_VIEW)
 def get_deploy(request: ApiRequest, cluster: str, number: int) -> DeployWhole:
     """Show one deploy and its steps."""
-    return DeployWhole.of(_find(request, cluster, number))
+    return DeployWhole.of(_find(request, cluster, number, Permission.DEPLOY_VIEW))
 
 
 @calls.get("/clusters/{cluster}/deploys/{number}/log", Permission.DEPLOY_VIEW, media="text/plain")
 def get_deploy_log(request: ApiRequest, cluster: str, number: int, after: int = 0) -> StreamingHttpResponse:
     """Show the log as text, a line each: number, time, level, step, message; from the line `after` on."""
-    lines = _find(request, cluster, number).lines.filter(number__gt=max(0, min(after, 2_147_483_647)))
+    lines = _find(request, cluster, number, Permission.DEPLOY_VIEW).lines.filter(
+        number__gt=max(0, min(after, 2_147_483_647))
+    )
     text = (
         f"{line.number}\t{line.at:%Y-%m-%dT%H:%M:%SZ}\t{line.level}\t{line.step}\t{line.message}\n"
         for line in lines.iterator()
@@ -173,7 +175,7 @@ def get_deploy_log(request: ApiRequest, cluster: str, number: int, after: int = 
 @calls.post("/clusters/{cluster}/deploys", Permission.DEPLOY_RUN)
 def request_deploy(request: ApiRequest, cluster: str, sent: DeploySent) -> DeployWhole:
     """Ask for a deploy; one that waits already carries this request as well, and is what is answered."""
-    found = find(request, cluster)
+    found = find(request, cluster, Permission.DEPLOY_RUN)
     asked: dict[str, Any] = {
         "cluster": found,
         "by": request.user,
@@ -193,20 +195,28 @@ def request_deploy(request: ApiRequest, cluster: str, sent: DeploySent) -> Deplo
 def cancel_deploy(request: ApiRequest, cluster: str, number: int) -> DeployWhole:
     """Cancel a deploy: at once while it waits, at the next safe point while it runs."""
     with problems.turning({deploys.CannotBe: 409}):
-        return DeployWhole.of(deploys.cancel(deploy=_find(request, cluster, number), by=request.user))
+        return DeployWhole.of(
+            deploys.cancel(deploy=_find(request, cluster, number, Permission.DEPLOY_RUN), by=request.user)
+        )
 
 
 @calls.post("/clusters/{cluster}/deploys/{number}/retry", Permission.DEPLOY_RUN)
 def retry_deploy(request: ApiRequest, cluster: str, number: int) -> DeployWhole:
     """Ask for a deploy that begins with the step at which this one stopped."""
     with problems.turning({deploys.CannotBe: 409}):
-        return DeployWhole.of(deploys.retry(deploy=_find(request, cluster, number), by=request.user))
+        return DeployWhole.of(
+            deploys.retry(deploy=_find(request, cluster, number, Permission.DEPLOY_RUN), by=request.user)
+        )
 
 
 @calls.get("/clusters/{cluster}/changes", Permission.DEPLOY_VIEW)
 def list_changes(request: ApiRequest, cluster: str) -> ChangesShown:
     """List what a deploy would change, as a worker last saw it."""
-    seen = Look.objects.filter(cluster=find(request, cluster)).first()
+    return _changes(find(request, cluster, Permission.DEPLOY_VIEW))
+
+
+def _changes(cluster: Cluster) -> ChangesShown:
+    seen = Look.objects.filter(cluster=cluster).first()
     if seen is None:
         return ChangesShown(at=None, waiting=False, error="", items=[])
     return ChangesShown(
@@ -220,5 +230,6 @@ def list_changes(request: ApiRequest, cluster: str) -> ChangesShown:
 @calls.post("/clusters/{cluster}/changes/look", Permission.DEPLOY_RUN, status=200)
 def look_at_changes(request: ApiRequest, cluster: str) -> ChangesShown:
     """Have a worker look at the cluster now; the list of changes has what it saw."""
-    looks.ask(find(request, cluster))
-    return list_changes(request, cluster)
+    found = find(request, cluster, Permission.DEPLOY_RUN)
+    looks.ask(found)
+    return _changes(found)
