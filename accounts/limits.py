@@ -11,7 +11,7 @@ else:
     _Lookup = Lookup
 
 # Every name begins with nothing.
-whole = ("",)
+whole: tuple[str, ...] = ("",)
 
 
 def shared(some: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
@@ -35,10 +35,9 @@ class SomeMatch(_Lookup):
     lookup_name = "some_match"
     prepare_rhs = False
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         left, parameters = self.process_lhs(compiler, connection)
         wanted = " AND ".join(["one ~ %s"] * len(self.rhs))
-        return f"EXISTS (SELECT 1 FROM unnest({left}) AS one WHERE {wanted})", [  # noqa: S608 our own words
-            *parameters,
-            *self.rhs,
-        ]
+        # Only places of values.
+        found = f"EXISTS (SELECT 1 FROM unnest({left}) AS one WHERE {wanted})"  # noqa: S608
+        return found, (*parameters, *self.rhs)

@@ -10,7 +10,7 @@ NEEDED = {Deploy.Kind.DEPLOY: Permission.DEPLOY_RUN, Deploy.Kind.UNINSTALL: Perm
 NOBODY = Authority(())
 
 
-def of(cluster: Cluster, user_id: object) -> Authority:
+def of(cluster: Cluster, user_id: int | None) -> Authority:
     """Return what a person may do in a cluster's organization now; of one who has left, or is barred, nothing."""
     membership = Membership.objects.filter(
         organization=cluster.organization_id, user=user_id, user__is_active=True

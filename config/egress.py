@@ -59,14 +59,24 @@ def refuse(host: str, reached: str) -> None:
             raise Forbidden(f"{host} is a link-local or metadata address, which is never called.")
 
 
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
 def refuse_name(url: str) -> str:
-    """Refuse a URL whose host is a cloud's metadata service by its name, and return the host.
+    """Refuse a URL whose host is, as it is written, where nothing may be called; return the host.
 
     :raises Forbidden: with the host's name
     """
     host = (urlsplit(url).hostname or "").rstrip(".").lower()
     if host in METADATA_NAMES:
         raise Forbidden(f"{host} is a cloud's metadata service, which is never called.")
+    if _is_address(host):
+        refuse(host, host)
     return host
 
 

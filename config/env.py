@@ -65,9 +65,23 @@ def url(name: str, schemes: tuple[str, ...], default: str | None = None) -> str:
     return value
 
 
+def folder(name: str) -> str:
+    """Return the absolute path of a folder, or an empty string."""
+    value = text(name, "")
+    if value and not Path(value).is_absolute():
+        raise ImproperlyConfigured(f"{name} is {value!r}; write an absolute path.")
+    return value
+
+
 def mailer(name: str, default: str) -> dict[str, object]:
-    """Return Django's settings for an `smtp://user:password@host:587` URL; `smtps://` begins with TLS."""
-    parts = urlsplit(url(name, ("smtp", "smtps"), default))
+    """Return Django's settings for an `smtp://user:password@host:587` URL; `smtps://` begins with TLS.
+
+    `file:///folder` writes each mail to a file there, for a demo.
+    """
+    parts = urlsplit(url(name, ("smtp", "smtps", "file"), default))
+    if parts.scheme == "file":
+        backend = "django.core.mail.backends.filebased.EmailBackend"
+        return {"BACKEND": backend, "OPTIONS": {"file_path": unquote(parts.path)}}
     options = {
         "host": parts.hostname or "localhost",
         "port": parts.port or (465 if parts.scheme == "smtps" else 25),

@@ -15,10 +15,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sandbox import console, engines, world
 from sandbox.aws import Cloud
 from sandbox.kubernetes.__main__ import write
+from sandbox.oidc import Issuer
 from sandbox.processes import Died, Processes
 
 SEED = "from sandbox import seed; seed.seed()"
@@ -47,6 +49,9 @@ def environment_of(
         "OPERATOR_CHART_VERSION": "2.9.0",
         "STATIC_ROOT": str(folder / "static"),
         "SYNC_TIMEOUT": "30",
+        # Nobody is mailed: what would be sent is there to read.
+        "EMAIL_URL": f"file://{quote(str(folder / 'mail'))}",
+        "AUDIT_FILES_DIR": str(folder / "audit-files"),
     }  # fmt: skip
 
 
@@ -97,7 +102,14 @@ def running(folder: Path, port: int) -> Iterator[tuple[Processes, dict[str, Any]
     port = console.free_port(port)
     # The keys stay; the database does not.
     shutil.rmtree(folder / "postgres", ignore_errors=True)
-    with engines.running(folder) as found, Cloud() as cloud, google(folder) as (google_url, google_key):
+    for name in ("mail", "audit-files"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    with (
+        engines.running(folder) as found,
+        Cloud() as cloud,
+        google(folder) as (google_url, google_key),
+        Issuer() as issuer,
+    ):
         environment = environment_of(folder, found, port, cloud.url, google_url)
         with Processes(folder / "logs", environment) as processes:
             start_clusters(processes, folder, cloud.url, google_url)
@@ -108,7 +120,8 @@ def running(folder: Path, port: int) -> Iterator[tuple[Processes, dict[str, Any]
             console.wait_until_healthy(processes, port)
             wait_for_clusters(processes, folder)
             facts = facts_of(folder, environment, cloud)
-            yield processes, facts | {"google_url": google_url, "google_key": google_key}
+            facts |= {"google_url": google_url, "google_key": google_key, "oidc": issuer.facts}
+            yield processes, facts
 
 
 def facts_of(folder: Path, environment: dict[str, str], cloud: Cloud) -> dict[str, Any]:
@@ -122,6 +135,7 @@ def facts_of(folder: Path, environment: dict[str, str], cloud: Cloud) -> dict[st
         "keys": cloud.keys,
         "aws_url": cloud.url,
         "logs": str(folder / "logs"),
+        "mail": str(folder / "mail"),
         "database_url": environment["DATABASE_URL"],
         "redis_url": environment["REDIS_URL"],
     }
@@ -135,7 +149,7 @@ def screen(facts: dict[str, Any], seconds: float) -> str:
     return f"""
 Keyhaven is ready after {seconds:.0f} s:  {facts["address"]}
 
-  Sign in    devops@example.com   (also owner@, admin@, auditor@, viewer@)
+  Sign in    devops@example.com   (also owner@, admin@, auditor@, viewer@; developer@ sees the shop on staging alone)
   Password   {world.PASSWORD}
 
 The main job, in five minutes:
@@ -152,9 +166,11 @@ Other ways in:
   The cluster is an EKS one. There are also {kubeconfig}-gke (GKE) and {kubeconfig}-onprem (of no cloud, public issuer).
   Cloud credential  {" ".join(facts["keys"]["console"])}
                     what automatic access signs in to AWS with: it makes roles named keyhaven-*{google_line}
+  Single sign-on    issuer {facts["oidc"]["issuer"]}  client {facts["oidc"]["client_id"]}  secret {facts["oidc"]["client_secret"]}
+                    people of acme.example; as owner@, in Settings, Signing in (docs/single-sign-on.md)
 
 The clouds, the clusters and the operator are stand-ins in memory; PostgreSQL, Valkey, Celery, Helm and the console are real.
-Logs are in {os.path.relpath(facts["logs"])}. Ctrl-C ends everything.
+Logs are in {os.path.relpath(facts["logs"])}, mails in {os.path.relpath(facts["mail"])}. Ctrl-C ends everything.
 """
 
 

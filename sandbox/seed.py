@@ -1,6 +1,8 @@
-"""The demo's people: one organization, one person of each role. Run by `manage.py shell` of the demo's console."""
+"""The demo's people: one organization, one person of each role, and one of a role of its own. Run by `manage.py shell` of the demo's console."""
 
-from accounts.models import Organization, User
+from accounts.custom_roles import rules
+from accounts.custom_roles import services as custom_roles
+from accounts.models import CustomRole, Organization, User
 from accounts.organizations import services
 from accounts.roles import Role
 from sandbox import world
@@ -12,6 +14,20 @@ PEOPLE = {
     Role.AUDITOR: "Ines Duarte",
     Role.VIEWER: "Kim Tran",
 }
+DEVELOPER = "Robin Vale"
+
+
+def _shop_developer(acme: Organization, owner: User) -> CustomRole:
+    """Make the example of a role that is limited: the shop, on staging."""
+    wanted = rules.Wanted(
+        name="Shop developer",
+        description="Links secrets in the shop's namespaces on staging",
+        permissions=rules.complete(["secret:browse", "external_secret:manage"]),
+        clusters=("staging", "staging-*"),
+        namespaces=("shop", "shop-*"),
+    )
+    authority = owner.memberships.get(organization=acme).authority
+    return custom_roles.create(organization=acme, wanted=wanted, by=owner, authority=authority)
 
 
 def seed() -> None:
@@ -26,3 +42,6 @@ def seed() -> None:
     acme = services.create(name="Acme Platform", slug="acme", by=owner)
     for role, person in people.items():
         services.add_member(organization=acme, user=person, role=role, by=owner)
+    developer = User.objects.create_user("developer@example.com", world.PASSWORD, name=DEVELOPER)
+    shop = _shop_developer(acme, owner)
+    services.add_member(organization=acme, user=developer, custom_roles=(shop,), by=owner)

@@ -137,7 +137,7 @@ def audit(access: Any) -> None:
         "one audit event, chained",
         record,
         "one plain row",
-        lambda: Membership.objects.filter(user=by).update(role="owner"),
+        lambda: Membership.objects.filter(user=by).update(roles=["owner"]),
     )
     show("checking a chain of 200 events", lambda: services.verify(organization), "one event", record, 10)
 
@@ -162,7 +162,7 @@ def main() -> None:
     django.setup()
     from django.test.utils import setup_databases, setup_test_environment, teardown_databases
 
-    from tests import bench_browse, bench_deploys, bench_inventory
+    from tests import bench_audit, bench_browse, bench_deploys, bench_inventory
 
     setup_test_environment()
     databases = setup_databases(verbosity=0, interactive=False)
@@ -178,6 +178,8 @@ def main() -> None:
             bench_browse.main()
         if not alone or "inventory" in alone:
             bench_inventory.main()
+        if not alone or "audit" in alone:
+            bench_audit.main()
         if not alone or "deploys" in alone or "kubectl" in alone:
             bench_deploys.main()
     finally:

@@ -33,7 +33,7 @@ def fill() -> dict[str, Any]:
     found = {}
     for slug, size in SIZES.items():
         organization = factories.make_organization(name=slug.title(), slug=f"browse-{slug}")
-        Membership.objects.create(organization=organization, user=owner, role="owner")
+        Membership.objects.create(organization=organization, user=owner, roles=["owner"])
         cluster = factories.make_cluster(organization=organization, name="prod")
         access = factories.make_access(cluster=cluster, name="aws")
         names(access, size)

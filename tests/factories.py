@@ -9,7 +9,17 @@ from typing import Any
 from django.utils import timezone
 
 from accesses.models import Access
-from accounts.models import ApiToken, CustomRole, Destination, Invitation, Membership, Organization, User
+from accounts.models import (
+    ApiToken,
+    CustomRole,
+    Destination,
+    Identity,
+    IdentityProvider,
+    Invitation,
+    Membership,
+    Organization,
+    User,
+)
 from accounts.tokens import services as tokens
 from clusters.models import Cluster, Service
 from credentials.models import CloudCredential
@@ -64,6 +74,30 @@ def make_machine(organization: Organization, role: str, **fields: Any) -> str:
     """Make an organization's token and the machine that it acts as, and return its value."""
     user = make_member(organization, role, is_machine=True)
     return make_token(user, organization, **fields)
+
+
+def make_identity_provider(**fields: Any) -> IdentityProvider:
+    """Make an organization's identity provider; `domains` are those it speaks for."""
+    domains = fields.pop("domains", [f"domain-{next(_number)}.example"])
+    if "organization" not in fields:
+        fields["organization"] = make_organization()
+    fields.setdefault("issuer", "https://login.acme.example")
+    fields.setdefault("client_id", "keyhaven")
+    fields.setdefault("client_secret", "s" * 40)
+    provider = IdentityProvider.objects.create(**fields)
+    for name in domains:
+        provider.domains.create(name=name)
+    return provider
+
+
+def make_identity(**fields: Any) -> Identity:
+    if "organization" not in fields:
+        fields["organization"] = make_organization()
+    if "user" not in fields:
+        fields["user"] = make_member(fields["organization"], "viewer")
+    fields.setdefault("issuer", "https://login.acme.example")
+    fields.setdefault("subject", f"subject-{next(_number)}")
+    return Identity.objects.create(**fields)
 
 
 def make_cluster(**fields: Any) -> Cluster:

@@ -1,6 +1,5 @@
 """One object of each kind in one organization, and the pages that show them."""
 
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,9 +34,17 @@ PAGES: dict[str, P] = {
     "accounts:invitation_revoke": P.MEMBER_MANAGE,
     "accounts:roles": P.MEMBER_VIEW,
     "accounts:role_new": P.ROLE_MANAGE,
+    "accounts:role_reach": P.ROLE_MANAGE,
     "accounts:role": P.ROLE_MANAGE,
     "accounts:role_delete": P.ROLE_MANAGE,
     "accounts:audit": P.AUDIT_VIEW,
+    "accounts:sign_in_rules": P.ORGANIZATION_MANAGE,
+    "accounts:change_sign_in_rules": P.ORGANIZATION_MANAGE,
+    "accounts:test_sign_in": P.ORGANIZATION_MANAGE,
+    "accounts:remove_identity_provider": P.ORGANIZATION_MANAGE,
+    "accounts:unlink_identity": P.ORGANIZATION_MANAGE,
+    "accounts:audit_export": P.AUDIT_VIEW,
+    "accounts:audit_digests": P.AUDIT_VIEW,
     "accounts:audit_event": P.AUDIT_VIEW,
     "accounts:audit_view_new": P.AUDIT_VIEW,
     "accounts:audit_view": P.AUDIT_VIEW,
@@ -201,15 +208,6 @@ def world(organization: Any, owner: Any) -> World:
         ("accounts", "view"): view.pk,
     }
     return World(arguments)
-
-
-def prove(client: Client, user: Any) -> None:
-    """Sign a person in who has proven just now who it is, so that what is dangerous asks no more."""
-    client.force_login(user)
-    session = client.session
-    session["account_authentication_methods"] = [{"method": "password", "at": time.time()}]
-    session["account_authentication_methods_user"] = str(user.pk)
-    session.save()
 
 
 def ask(client: Client, name: str, url: str) -> int:

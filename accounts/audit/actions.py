@@ -131,6 +131,7 @@ _PEOPLE = (
             _done("invitation.resent", "sent the invitation of {} again"),
             _done("invitation.revoked", "revoked the invitation of {}"),
             _done("invitation.accepted", "accepted the invitation of {}"),
+            _done("invitation.declined", "declined the invitation of {}"),
             _refused("invitation.refused", "could not use the invitation of {}"),
         ),
     ),

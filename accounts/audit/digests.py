@@ -89,6 +89,7 @@ def _statement(written: dict[str, Any]) -> dict[str, Any]:
 
 def lines(organization: Organization) -> Iterator[str]:
     """Yield a file of JSON lines to keep elsewhere: the public keys, each digest, and where the chain stands now."""
+    signing.current_key()
     for key in AuditKey.objects.order_by("first_used_at"):
         yield json.dumps({"key": key.pk, "public_key": key.public_key}) + "\n"
     digests = AuditDigest.objects.filter(organization=organization)

@@ -5,6 +5,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 
 from accounts.audit import hashing, writing
+from accounts.audit.models import AuditEvent
 from accounts.organizations.models import Organization, User
 
 # The function in the database keeps to this as well, whatever the organization's row says.
@@ -38,7 +39,13 @@ def set_days(*, organization: Organization, days: int | None, by: User) -> Organ
 
 @transaction.atomic
 def prune(organization: Organization, at_once: int = AT_ONCE) -> int:
-    """Remove the oldest events that are past their time, at most so many; return how many."""
+    """Remove the oldest events that are past their time, at most so many; return how many.
+
+    What a destination still has to be sent stays for a while: `outgoing.services.oldest_needed`.
+    """
+    at_once = _room(organization, at_once)
+    if not at_once:
+        return 0
     with connection.cursor() as cursor:
         cursor.execute("SELECT * FROM audit_prune(%s, %s)", [organization.pk, at_once])
         row = cursor.fetchone()
@@ -56,6 +63,16 @@ def prune(organization: Organization, at_once: int = AT_ONCE) -> int:
         organization=organization, by=None, action="audit.pruned", target=organization, details=details
     )
     return int(events)
+
+
+def _room(organization: Organization, at_once: int) -> int:
+    """Return how many of the oldest events nobody has to be sent any more, up to so many."""
+    from accounts.outgoing import services  # noqa: PLC0415  what is sent is read of the log
+
+    needed = services.oldest_needed(organization)
+    owned = AuditEvent.objects.filter(organization=organization).order_by("sequence")
+    first = owned.values_list("sequence", flat=True).first()
+    return at_once if needed is None or first is None else min(at_once, max(0, needed - first))
 
 
 def sweep() -> int:

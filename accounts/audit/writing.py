@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from django.db import connection, models, transaction
+from django.db import DatabaseError, OperationalError, connection, models, transaction
 from django.utils import timezone
 
 from accounts.audit import actions, cleaning, hashing, origin
@@ -19,6 +19,10 @@ _INSERT = (
 SCHEME = 2
 
 
+class NotWritten(OperationalError):
+    """The log cannot be written. Whoever expects a conflict in their own tables must not take it for one."""
+
+
 def record(
     *,
     organization: Organization,
@@ -32,9 +36,20 @@ def record(
     `by` None is the console itself. `details` holds plain values from an allow-list, never a secret's; what does not
     fit is cut, since an odd name must not stop a change. Where it cannot be written, the whole transaction is undone,
     also when somebody catches the error.
+
+    :raises OperationalError: it cannot be written (`NotWritten`), or the database is away
     """
     actions.check(action)
     told = _told(organization, by, action, target) | {"details": cleaning.details(details)}
+    try:
+        return _append(organization, told)
+    except OperationalError:
+        raise
+    except DatabaseError as error:
+        raise NotWritten("The audit event could not be written.") from error
+
+
+def _append(organization: Organization, told: dict[str, Any]) -> AuditEvent:
     # No savepoint: an error in here leaves no way but back.
     with transaction.atomic(savepoint=False), connection.cursor() as cursor:
         cursor.execute("SELECT sequence, hash, at, next_id FROM audit_head(%s)", [organization.pk])

@@ -76,7 +76,7 @@ def _editor(
         "form": form,
         "role": role,
         "seen": role.version if role else 0,
-        "groups": form.groups(_held(request)),
+        "offered": form.groups(_held(request)),
         "reach": preview.of(request.organization, wanted.grant) if wanted else None,
         "previewed": request.POST.get("act") == "preview",
         "holders": services.holders(role) if role else None,
@@ -128,6 +128,15 @@ def _say(form: forms.RoleForm, error: services.Invalid) -> None:
         form.add_error(field, words)
 
 
+@org_view(Permission.ROLE_MANAGE, methods=("POST",))
+def reach(request: OrgRequest) -> HttpResponse:
+    """Tell what a role that is being edited would see; nothing is stored, so no proof is asked for while typing."""
+    form = forms.RoleForm(request.POST)
+    form.is_valid()
+    # A name may still be missing.
+    return _editor(request, form, None, status=200 if form.previewed() else 422)
+
+
 @org_view(Permission.ROLE_MANAGE, methods=("GET", "POST"), dangerous=True)
 def edit(request: OrgRequest, role: uuid.UUID) -> HttpResponse:
     """Change a role; everybody who has it may from then on what it says."""
@@ -155,7 +164,7 @@ def _change(request: OrgRequest, role: CustomRole, form: forms.RoleForm) -> bool
         )
     except services.Changed as error:
         role.refresh_from_db()
-        form.data = forms.initial(role) | {"seen": str(role.version)}  # type: ignore[assignment]
+        form.data = forms.initial(role) | {"seen": str(role.version)}
         form.add_error(None, str(error))
     except services.Invalid as error:
         _say(form, error)

@@ -3,7 +3,7 @@
 The link's token is exchanged for its digest in the session at once, so that no page has it in its address.
 """
 
-from typing import Any, cast
+from typing import Any
 
 from allauth.account.internal.flows.login import perform_password_login
 from allauth.account.models import Login
@@ -15,7 +15,6 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.invitations import forms, mailing, registering, services
 from accounts.invitations.models import Invitation
-from accounts.organizations.models import User
 from config import pages
 
 KEY = "invitation"
@@ -65,10 +64,12 @@ def accept(request: HttpRequest) -> HttpResponse:
     if not request.user.is_authenticated:
         return redirect("invitation")
     try:
-        membership = services.accept(wanted=_wanted(request), user=cast(User, request.user))
+        membership = services.accept(wanted=_wanted(request), user=request.user)
     except services.Gone:
         return _over(request)
     except services.NotPossible as error:
+        if isinstance(error, services.NotForYou):
+            services.refused(error, request.user)
         return _page(request, status=422, wrong=str(error))
     return _entered(request, membership.organization.name, membership.organization.slug)
 
@@ -141,7 +142,7 @@ def decline(request: HttpRequest) -> HttpResponse:
     """Say no to the invitation, which is used up by that."""
     user = request.user if request.user.is_authenticated else None
     try:
-        services.refuse(wanted=_wanted(request), user=cast(User | None, user))
+        services.decline(wanted=_wanted(request), user=user)
     except services.Gone:
         return _over(request)
     request.session.pop(KEY, None)

@@ -25,6 +25,14 @@ class NotPossible(Exception):
     """Why somebody cannot be invited, in words."""
 
 
+class NotForYou(NotPossible):
+    """Somebody tries to accept what is for another address."""
+
+    def __init__(self, invitation: Invitation, user: User) -> None:
+        self.invitation = invitation
+        super().__init__(f"This invitation is for {invitation.email}; you are signed in as {user.email}.")
+
+
 class Gone(Exception):
     """No invitation can be accepted by that link: it was used, revoked or replaced, or its time is over."""
 
@@ -179,12 +187,12 @@ def accept(*, wanted: str, user: User) -> Membership:
     """Let a person in, and use the invitation up.
 
     :raises Gone: it cannot be accepted any more
-    :raises NotPossible: it is for another address, or the person is a member already
+    :raises NotPossible: it is for another address (`NotForYou`), or the person is a member already
     """
     found = _held(wanted)
     organization = found.organization
     if found.email and found.email != user.email:
-        raise NotPossible(f"This invitation is for {found.email}; you are signed in as {user.email}.")
+        raise NotForYou(found, user)
     if Membership.objects.owned_by(organization).filter(user=user).exists():
         raise NotPossible(f"You are a member of {organization.name} already.")
     membership = Membership.objects.create(organization=organization, user=user, roles=found.roles)
@@ -202,15 +210,20 @@ def accept(*, wanted: str, user: User) -> Membership:
     return membership
 
 
+def refused(error: NotForYou, user: User) -> None:
+    """Write down that somebody tried what is for another address; call it outside of what was undone."""
+    _record(error.invitation, "invitation.refused", user, reason="another address", tried_by=user.email)
+
+
 @transaction.atomic
-def refuse(*, wanted: str, user: User | None) -> None:
+def decline(*, wanted: str, user: User | None) -> None:
     """Say no to an invitation; it is used up.
 
     :raises Gone: it cannot be accepted any more
     """
     found = _held(wanted)
     found.revoke()
-    _record(found, "invitation.refused", user)
+    _record(found, "invitation.declined", user)
 
 
 @transaction.atomic

@@ -135,7 +135,10 @@ def _take_out(membership: Membership, action: str, by: User) -> None:
     audit.record(
         organization=membership.organization, by=by, action=action, target=membership, details=details
     )
-    membership.delete()
+    if membership.user.is_machine:
+        membership.user.delete()
+    else:
+        membership.delete()
 
 
 def _sent_by(membership: Membership) -> list[Invitation]:
@@ -181,7 +184,7 @@ def hand_over(*, membership: Membership, to: Membership) -> None:
         organization=old.organization,
         by=old.user,
         action="organization.transferred",
-        target=old.organization,
+        target=new,
         details={
             "from": old.user.email,
             "to": new.user.email,

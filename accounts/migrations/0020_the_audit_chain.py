@@ -59,11 +59,14 @@ CREATE TRIGGER audit_only_extends BEFORE INSERT ON accounts_auditevent
 CREATE OR REPLACE FUNCTION refuse_audit_change() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, public AS $$
 BEGIN
-    IF TG_OP = 'DELETE' AND TG_TABLE_NAME = 'accounts_auditevent' AND EXISTS (
-        SELECT FROM accounts_auditmark m
-        WHERE m.organization_id = OLD.organization_id AND m.through_sequence >= OLD.sequence
-    ) THEN
-        RETURN OLD;
+    IF TG_OP = 'DELETE' AND TG_TABLE_NAME = 'accounts_auditevent' THEN
+        -- What a mark stands for may go; `audit_prune` makes it first.
+        IF EXISTS (
+            SELECT FROM accounts_auditmark m
+            WHERE m.organization_id = OLD.organization_id AND m.through_sequence >= OLD.sequence
+        ) THEN
+            RETURN OLD;
+        END IF;
     END IF;
     RAISE EXCEPTION 'An audit event is never changed or deleted.' USING ERRCODE = 'insufficient_privilege';
 END $$;

@@ -13,6 +13,8 @@ from accounts.organizations.models import Membership, Organization, User
 
 # What a deleted organization's address becomes, so that another may have it.
 CLOSED = "closed-"
+# The module of the models that outlive their organization.
+AUDIT_LOG = "accounts.audit.models"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +56,10 @@ def in_the_way(organization: Organization) -> list[tuple[Blocker, str]]:
 
 
 def _owned() -> Iterable[tuple[type[models.Model], str]]:
-    """Return every model with a reference to an organization, and its name; those of the audit log stay."""
+    """Return every model with a reference to an organization, and the reference's name; the audit log stays."""
     for model in apps.get_models():
         for field in model._meta.concrete_fields:
-            if field.related_model is Organization and not model.__module__.startswith("accounts.audit"):
+            if field.related_model is Organization and model.__module__ != AUDIT_LOG:
                 yield model, field.name
 
 

@@ -14,12 +14,14 @@ class OrganizationForm(forms.Form):
 
     name = forms.CharField(
         max_length=80,
+        error_messages={"required": "Give the organization a name."},
         help_text="As people say it, for example Acme Platform.",
         widget=forms.TextInput(attrs={"autocomplete": "organization"}),
     )
     slug = forms.CharField(
         label="Address",
         max_length=63,
+        error_messages={"required": "Give the organization an address."},
         validators=[slug_rule],
         help_text="Its part of the URLs, for example acme. Lower-case letters, digits and hyphens.",
         widget=forms.TextInput(
@@ -60,7 +62,7 @@ class TransferForm(TypedNameForm):
         field = self.fields["to"]
         assert isinstance(field, forms.ModelChoiceField)  # noqa: S101 for the type checker
         field.queryset = people.select_related("user").order_by("user__name", "pk")
-        field.label_from_instance = lambda one: f"{one.user.name} ({one.user.email})"  # type: ignore[method-assign]
+        field.label_from_instance = lambda obj: f"{obj.user.name} ({obj.user.email})"  # type: ignore[method-assign]
 
 
 class DeleteForm(TypedNameForm):

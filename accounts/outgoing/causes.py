@@ -31,6 +31,7 @@ CAUSES = {
     "full": Cause("The disk is full.", "Make room; the events are written then."),
     "mail": Cause("The mail server does not answer.", "Check EMAIL_URL on the console."),
     "mail_refused": Cause("The mail server refuses the mail.", "Check the addresses, and EMAIL_FROM."),
+    "key": Cause("Its address cannot be read.", "Give the console the key back that it had, or enter it anew."),
     "mistake": Cause("Keyhaven made a mistake here.", "The worker's log says where."),
 }  # fmt: skip
 

@@ -15,6 +15,7 @@ from django.db.models import Q
 from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerAway
 
+from accounts import encryption
 from accounts.audit import origin
 from accounts.audit import services as audit
 from accounts.audit.models import AuditEvent
@@ -36,20 +37,31 @@ LONGEST = 3600
 # So many refusals in a row pause a destination: asking on would only be noise.
 REFUSALS = 3
 KEPT = 200
+# In the cache: which destination that failed last time is tried now.
+_ILL = "outgoing-ill"
 
 
 def sweep() -> int:
-    """Tell the workers of each destination that has something to send; return how many."""
-    from accounts.outgoing import tasks  # noqa: PLC0415  the tasks call this module
+    """Tell the workers of each destination that has something to send; return how many.
 
-    found = [pk for pk in reading.due() if cache.add(f"outgoing-sent:{pk}", 1, timeout=10)]
-    for pk in found:
+    Of those that failed last time one at a time: many that hang must not keep every worker busy with waiting.
+    """
+    from accounts import tasks  # noqa: PLC0415  the tasks call this module
+
+    sent = 0
+    for pk, tries in reading.due():
+        if not cache.add(f"outgoing-sent:{pk}", 1, timeout=10):
+            continue
+        if tries and not cache.add(_ILL, pk, timeout=WHOLE + 10):
+            cache.delete(f"outgoing-sent:{pk}")
+            continue
         try:
             tasks.deliver.delay(destination_id=pk)
         except BrokerAway:
-            logger.warning("The broker is away; %s destinations wait.", len(found))
+            logger.warning("The broker is away; what is to be sent waits.")
             break
-    return len(found)
+        sent += 1
+    return sent
 
 
 def run(destination_id: str) -> None:
@@ -61,6 +73,8 @@ def run(destination_id: str) -> None:
         _turn(destination)
     _mine(destination).update(lease_until=None)
     cache.delete(f"outgoing-sent:{destination_id}")
+    if cache.get(_ILL) == destination_id:
+        cache.delete(_ILL)
 
 
 def _turn(destination: Destination) -> None:
@@ -99,9 +113,8 @@ def _step(destination: Destination, batch: reading.Batch) -> bool:
     if not batch.events:
         return _move(destination, batch.upto)
     began = time.monotonic()
-    parcel = parcel_of(destination, batch.events)
     try:
-        answer = hand_over(destination.kind, parcel)
+        answer = hand_over(destination.kind, parcel_of(destination, batch.events))
     except NotSent as error:
         _failed(destination, batch, error, began)
         return False
@@ -115,16 +128,23 @@ def parcel_of(destination: Destination, events: Sequence[AuditEvent]) -> Parcel:
 
 
 def packed(destination: Destination, parcel_id: str, events: list[payload.Event]) -> Parcel:
-    """Return what is sent to a destination, to a member's own at the member's address of today."""
+    """Return what is sent to a destination, to a member's own at the member's address of today.
+
+    :raises NotSent: its address or secret is under a lost key
+    """
     member = destination.membership
+    try:
+        address, secrets = destination.address, destination.secrets
+    except encryption.Unreadable as error:
+        raise NotSent("key") from error
     return Parcel(
         id=parcel_id,
         organization_id=destination.organization_id,
         organization=destination.organization.name,
         slug=destination.organization.slug,
         name=destination.name,
-        address=member.user.email if member else destination.address,
-        secrets=destination.secrets,
+        address=member.user.email if member else address,
+        secrets=secrets,
         events=tuple(events),
     )
 
@@ -217,10 +237,13 @@ def delay(tries: int, after: float | None) -> float:
 
 
 def _skip(destination: Destination, batch: reading.Batch) -> bool:
-    """Go on behind events that were pruned before the destination took them, and say so in the log."""
+    """Go on behind events that were pruned before the destination took them, and say so in the log.
+
+    Of members' own mails nothing is said: pruning does not wait for them.
+    """
     with transaction.atomic():
         moved = _move(destination, batch.upto)
-        if moved:
+        if moved and destination.membership is None:
             first = batch.upto - batch.skipped + 1
             audit.record(
                 organization=destination.organization,

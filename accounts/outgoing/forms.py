@@ -62,7 +62,7 @@ class DestinationForm(forms.Form):
     def _add_choice(self, log: bool) -> None:
         """Add what is sent: topics, and with the right to forward the log also all of it or any of its actions."""
         if log:
-            what = forms.ChoiceField(
+            what: Any = forms.ChoiceField(
                 label="What is sent?",
                 widget=forms.RadioSelect,
                 choices=[("log", "The whole audit log"), ("topics", "Only what is chosen")],
@@ -72,14 +72,17 @@ class DestinationForm(forms.Form):
             what.consequences = {
                 "log": "Every event, in order: for a SIEM.",
                 "topics": "What people want to know of.",
-            }  # type: ignore[attr-defined]
+            }
             self.fields["what"] = what
-        self.fields["topics"] = forms.MultipleChoiceField(
-            label="Chosen",
+        chosen: Any = forms.MultipleChoiceField(
+            label="Chosen" if log else "What is sent?",
             required=False,
             widget=forms.CheckboxSelectMultiple,
             choices=[(topic.slug, topic.label) for topic in topics.TOPICS],
         )
+        # It depends on the rest whether something must be chosen; “optional” would not be true.
+        chosen.one_of = True
+        self.fields["topics"] = chosen
         if log:
             self.fields["more"] = forms.CharField(
                 label="Further actions of the audit log",
@@ -139,6 +142,7 @@ class PersonalForm(forms.Form):
         super().__init__(data, initial={"topics": chosen})
         field: Any = self.fields["topics"]
         field.choices = [(topic.slug, topic.label) for topic in offered]
+        field.one_of = True
 
 
 class ReplayForm(forms.Form):

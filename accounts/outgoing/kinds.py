@@ -51,7 +51,7 @@ class WebhookForm(DestinationForm):
         help_text="It gets signed JSON by POST. Only its host is shown afterwards.",
     )
     # What is stored is not shown again.
-    STORED = ("url",)
+    STORED: tuple[str, ...] = ("url",)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -151,7 +151,7 @@ def _page(
         "replay": replay,
         "can_touch": request.allows(Permission.AUDIT_MANAGE) or not topics.is_the_log(destination.actions),
     }
-    return pages.render_page(request, "accounts/notification.html", context, part="deliveries", status=status)
+    return pages.render_page(request, "accounts/notification.html", context, status=status)
 
 
 @org_view(MANAGE, methods=("GET", "POST"), dangerous=True)

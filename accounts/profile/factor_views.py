@@ -67,6 +67,7 @@ def add_app(request: PersonalRequest) -> HttpResponse:
     if form.is_bound and form.is_valid():
         del request.session[PENDING]
         codes = services.add_app(user=user, secret=secret, by=user)
+        factors.shown(request, factors.newest(user))
         return _done(request, codes, "The app was added")
     url = adapter.build_totp_url(user, secret)
     groups = " ".join(secret[start : start + 4] for start in range(0, len(secret), 4))
@@ -113,6 +114,7 @@ def add_passkey(request: PersonalRequest) -> HttpResponse:
         codes = services.add_passkey(
             user=user, name=form.cleaned_data["name"], credential=credential, by=user
         )
+        factors.shown(request, factors.newest(user))
         return _done(request, codes, "Passkey added")
     return answer(request, "add_passkey", {}, form)
 

@@ -1,6 +1,6 @@
 """Signing in, as far as django-allauth lets a project decide."""
 
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.internal.flows.login import get_authentication_records
@@ -67,7 +67,7 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
         if wait := limits.of_password(address=sessions.address(request), account=email, device=device):
             records.failed(user=account, action="sign_in.limited", details={"step": "password"})
             raise TooMany(wait)
-        user = cast(User | None, authenticate(request, email=email, password=credentials.get("password")))
+        user = authenticate(request, email=email, password=credentials.get("password"))
         if user is None:
             records.failed(user=account, action="sign_in.failed", details={"step": "password"})
         return user

@@ -3,6 +3,7 @@
 from typing import Any
 
 from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.base.internal.flows import post_authentication
 from allauth.mfa.models import Authenticator
 from django.core.cache import cache
 from django.db import transaction
@@ -40,6 +41,11 @@ def of(user: User) -> list[Authenticator]:
     return list(Authenticator.objects.filter(user=user).order_by("created_at"))
 
 
+def newest(user: User) -> Authenticator:
+    """Return the app or passkey that was added last."""
+    return Authenticator.objects.filter(user=user, type__in=(Type.TOTP, Type.WEBAUTHN)).latest("created_at")
+
+
 def has_second(user: User) -> bool:
     """Tell whether a person has a second factor: an app's codes, or a passkey."""
     return bool(Authenticator.objects.filter(user=user, type__in=(Type.TOTP, Type.WEBAUTHN)).exists())
@@ -67,10 +73,9 @@ def codes_left(user: User) -> int:
     return len(factor.wrap().get_unused_codes()) if factor else 0
 
 
-def used_to_sign_in(request: HttpRequest) -> bool:
-    """Tell whether this session began with a second factor or a passkey."""
-    records = request.session.get("account_authentication_methods", [])
-    return any(record.get("method") == "mfa" for record in records)
+def shown(request: HttpRequest, factor: Authenticator) -> None:
+    """Note in the session that a second factor was shown, as signing in with it would have (`rules`)."""
+    post_authentication(request, factor, reauthenticated=True)
 
 
 @transaction.atomic

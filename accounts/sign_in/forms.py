@@ -2,7 +2,7 @@
 
 from typing import Any, cast
 
-from allauth.account.forms import LoginForm
+from allauth.account.forms import LoginForm, ResetPasswordKeyForm
 from allauth.core import context
 from allauth.mfa.base.forms import AuthenticateForm
 from allauth.mfa.models import Authenticator
@@ -10,6 +10,7 @@ from allauth.mfa.webauthn.forms import AuthenticateWebAuthnForm
 from cryptography.exceptions import InvalidSignature
 from django import forms
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxLengthValidator
 from django.views.decorators.debug import sensitive_variables
 
 from accounts.organizations.models import User
@@ -43,7 +44,7 @@ class SignInForm(LoginForm):  # type: ignore[misc]
 
     @property
     def limited(self) -> bool:
-        return self.has_error("__all__", "too_many")
+        return bool(self.has_error("__all__", "too_many"))
 
 
 class ResetForm(forms.Form):
@@ -61,6 +62,15 @@ class ResetForm(forms.Form):
         email: str = self.cleaned_data["email"]
         mail_reset.delay(email=email)
         return email
+
+
+class NewPasswordForm(ResetPasswordKeyForm):  # type: ignore[misc]
+    """Takes a new password from the one who has the link; no longer one than can be typed to sign in."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("password1", "password2"):
+            self.fields[name].validators.append(MaxLengthValidator(LONGEST))
 
 
 def code_field() -> forms.CharField:
@@ -101,6 +111,10 @@ class PasskeyForm(AuthenticateWebAuthnForm):  # type: ignore[misc]
             raise ValidationError(WRONG_PASSKEY)
         return factor
 
+    @property
+    def factor(self) -> Authenticator:
+        return cast(Authenticator, self.cleaned_data["credential"])
+
 
 class PasskeySignInForm(PasskeyForm):
     passwordless = True
@@ -111,6 +125,8 @@ class ProofForm(forms.Form):
 
     password = password_field()
     code = code_field()
+    # The second factor that was shown.
+    factor: Authenticator | None = None
 
     def __init__(self, *args: Any, user: User, method: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -127,6 +143,8 @@ class ProofForm(forms.Form):
             raise TooMany(wait)
         if "password" in typed and not self.user.check_password(typed["password"]):
             self.add_error("password", "The password is not right.")
-        if "code" in typed and factors.check(self.user, typed["code"]) is None:
-            self.add_error("code", WRONG_CODE)
+        if "code" in typed:
+            self.factor = factors.check(self.user, typed["code"])
+            if self.factor is None:
+                self.add_error("code", WRONG_CODE)
         return typed

@@ -39,8 +39,8 @@ def _is_dangerous(path: str) -> bool:
 @sensitive_post_parameters()
 @login_required
 @require_http_methods(["GET", "POST"])
-def prove(request: HttpRequest) -> HttpResponse:
-    """Ask for a proof and lead back to `next`.
+def prove(request: HttpRequest, *, factor_only: bool = False) -> HttpResponse:
+    """Ask for a proof and lead back to `next`; `factor_only` asks for a second factor.
 
     A page that is about to send a form asks for the dialog with `?for=` the form's address: 204 says that no proof is
     asked for there, or that the last one still holds.
@@ -53,13 +53,15 @@ def prove(request: HttpRequest) -> HttpResponse:
         and (sudo.is_on(request) or not _is_dangerous(request.GET.get("for", "")))
     ):
         return _go_on(request)
-    offered = _offered(user)
-    method = request.POST.get("method", "")
+    offered = [way for way in _offered(user) if not (factor_only and way == "password")]
+    method = request.POST.get("method") or ("password" if "password" in request.POST else "")
     form: ProofForm | PasskeyForm | None = None
     if request.method == "POST" and method in offered:
         form = _form(request, user, method)
         if form.is_valid():
             sudo.grant(request, user=user, method=method)
+            if form.factor is not None:
+                factors.shown(request, form.factor)
             return _go_on(request) if dialog else redirect(_back(request))
         records.failed(user=user, action="sudo.failed", by=user, details={"method": method})
     return _page(request, user, offered, form, method, dialog)
@@ -102,7 +104,6 @@ def _page(
         "back": back,
         "passkey_error": bad.errors.get("credential") if isinstance(bad, PasskeyForm) else None,
         "failed": bad is not None,
-        "elsewhere": sudo.elsewhere(request, back),
     }
     template = "account/proof_dialog.html" if dialog else "account/reauthenticate.html"
     return render(request, template, context, status=422 if bad is not None else 200)

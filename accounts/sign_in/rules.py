@@ -7,7 +7,7 @@ from django.apps import apps
 from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.http import urlencode
 
 from accounts.organizations.models import Membership, Organization
@@ -65,20 +65,16 @@ def _to_factor(request: HttpRequest, organization: Organization) -> HttpResponse
 def factor_page(request: HttpRequest) -> str:
     """Return the page where the person shows the second factor that is there, or sets one up."""
     there = factors(Membership.objects.filter(user=request.user.pk)).exists()
-    for name in ("mfa_reauthenticate",) * there + ("mfa_index",):
-        try:
-            return reverse(name)
-        except NoReverseMatch:
-            continue
-    return reverse("sso_elsewhere")
+    return reverse("account_show_factor" if there else "account_factors")
 
 
 def factors(members: QuerySet[Membership]) -> QuerySet[Any]:
     """Return the second factors of some members."""
     if not apps.is_installed("allauth.mfa"):
         return members.none()
-    model: Any = apps.get_model("mfa", "Authenticator")
-    found: QuerySet[Any] = model.objects.filter(user__in=members.values("user"), type__in=FACTORS)
+    from allauth.mfa.models import Authenticator  # noqa: PLC0415  where it is installed
+
+    found: QuerySet[Any] = Authenticator.objects.filter(user__in=members.values("user"), type__in=FACTORS)
     return found
 
 

@@ -5,7 +5,6 @@ aside by the server: with JavaScript a dialog asks before the form is sent, with
 """
 
 import time
-from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -17,9 +16,6 @@ from accounts.sign_in import records
 from accounts.single_sign_on import sessions
 
 SECONDS = 15 * 60
-# Each returns the address at which a person proves who it is elsewhere, and comes back to `next`, or nothing.
-# A provider that came back calls `grant`.
-providers: list[Callable[[HttpRequest, str], str]] = []
 
 
 def until(request: HttpRequest) -> int:
@@ -45,11 +41,6 @@ def grant(request: HttpRequest, *, user: User, method: str) -> None:
     """Note that a person has just proved who it is."""
     records.everywhere(user=user, action="sudo.granted", by=user, details={"method": method})
     request.session["proved_at"] = time.time()
-
-
-def elsewhere(request: HttpRequest, back: str) -> str:
-    """Return where a person who signs in through a provider proves it, or nothing."""
-    return next(filter(None, (provider(request, back) for provider in providers)), "")
 
 
 def ask(request: HttpRequest, back: str) -> HttpResponse:

@@ -7,6 +7,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.audit import services as audit
+from accounts.invitations import services as invitations
 from accounts.invitations.models import Invitation
 from accounts.organizations.models import Membership, User
 from accounts.single_sign_on.models import Identity, IdentityProvider
@@ -75,8 +76,8 @@ def _invited(provider: IdentityProvider, claims: Claims) -> Invitation | None:
 
     :raises Refused: neither
     """
-    invitations = Invitation.objects.owned_by(provider.organization).open()
-    invitation = invitations.filter(email__iexact=claims.email).order_by("created_at").last()
+    sent = Invitation.objects.owned_by(provider.organization).open()
+    invitation = sent.filter(email__iexact=claims.email).order_by("created_at").last()
     if invitation is None and not provider.default_role:
         raise Refused(Reason.NOT_A_MEMBER)
     return invitation
@@ -119,18 +120,20 @@ def _newcomer(provider: IdentityProvider, claims: Claims, invitation: Invitation
             user = User.objects.create_user(email=claims.email, name=claims.name or claims.email[:120])
     except IntegrityError:
         raise Refused(Reason.NOT_A_MEMBER) from None
-    roles = list(invitation.roles) if invitation else [provider.default_role]
-    membership = Membership.objects.create(organization=provider.organization, user=user, roles=roles)
     if invitation is not None:
-        membership.custom_roles.set(invitation.custom_roles.all())
-        invitation.accepted_at, invitation.accepted_by = timezone.now(), str(user)[:160]
-        invitation.save(update_fields=["accepted_at", "accepted_by"])
+        try:
+            invitations.accept(wanted=invitation.digest, user=user)
+        except (invitations.Gone, invitations.NotPossible):
+            raise Refused(Reason.NOT_A_MEMBER) from None
+        return user
+    roles = [provider.default_role]
+    membership = Membership.objects.create(organization=provider.organization, user=user, roles=roles)
     audit.record(
         organization=provider.organization,
         by=user,
         action="member.added",
         target=membership,
-        details=BY | {"email": user.email, "roles": roles, "invited": invitation is not None},
+        details=BY | {"email": user.email, "roles": roles},
     )
     return user
 

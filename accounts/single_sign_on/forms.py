@@ -52,7 +52,7 @@ class WhereForm(forms.Form):
     def clean_where(self) -> str:
         """Find the provider; the answer depends on domains and organizations alone, never on a person."""
         where = self.cleaned_data["where"].lower()
-        providers = IdentityProvider.objects.select_related("organization")
+        providers = IdentityProvider.objects.open()
         domain = where.rpartition("@")[2]
         found = (
             providers.filter(domains__name=domain)
@@ -192,3 +192,9 @@ class RulesForm(forms.Form):
         for name, missing in (("sso_required", sso), ("second_factor_required", factor)):
             if self.cleaned_data.get(name) and not getattr(self.organization, name) and missing:
                 self.add_error(name, missing)
+
+
+class UnlinkForm(forms.Form):
+    """Which link to a person is removed."""
+
+    identity = forms.UUIDField()

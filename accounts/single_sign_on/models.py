@@ -1,6 +1,7 @@
 """The identity provider of an organization, the e-mail domains that lead to it, and whom it is known to mean."""
 
 import uuid
+from typing import Self
 
 from django.core.validators import RegexValidator
 from django.db import models
@@ -14,6 +15,12 @@ domain_rule = RegexValidator(
     r"^(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]\Z",
     "Write a domain such as acme.example, in lower case.",
 )
+
+
+class IdentityProviderQuerySet(models.QuerySet["IdentityProvider"]):
+    def open(self) -> Self:
+        """Keep those of organizations that are still there, and join these."""
+        return self.filter(organization__deleted_at=None).select_related("organization")
 
 
 class IdentityProvider(models.Model):
@@ -40,6 +47,8 @@ class IdentityProvider(models.Model):
     set_at = models.DateTimeField(default=timezone.now)
     set_by = models.CharField(max_length=160, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = IdentityProviderQuerySet.as_manager()
 
     class Meta:
         constraints = [

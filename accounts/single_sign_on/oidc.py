@@ -84,16 +84,17 @@ def discover(issuer: str, *, fresh: bool = False) -> Issuer:
     said = document.get("issuer")
     if not isinstance(said, str) or said.rstrip("/") != issuer.rstrip("/"):
         raise Refused(Reason.ISSUER if isinstance(said, str) else Reason.NOT_OPENID)
-    addresses = [document.get(f"{name}_endpoint") for name in ("authorization", "token")]
-    addresses.append(document.get("jwks_uri"))
-    if not all(isinstance(address, str) and allowed(address) for address in addresses):
+    found = [document.get(name) for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")]
+    addresses = [address for address in found if isinstance(address, str) and allowed(address)]
+    if len(addresses) < len(found) or "code" not in document.get("response_types_supported", ["code"]):
         raise Refused(Reason.NOT_OPENID)
-    if "code" not in document.get("response_types_supported", ["code"]):
-        raise Refused(Reason.NOT_OPENID)
+    authorization, token, keys = addresses
     userinfo = document.get("userinfo_endpoint")
     return Issuer(
-        said,
-        *(str(address) for address in addresses),
+        issuer=said,
+        authorization=authorization,
+        token=token,
+        keys=keys,
         userinfo=userinfo if isinstance(userinfo, str) and allowed(userinfo) else "",
         by_post="client_secret_post" in (document.get("token_endpoint_auth_methods_supported") or ()),
         says_issuer=document.get("authorization_response_iss_parameter_supported") is True,

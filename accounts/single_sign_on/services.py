@@ -123,10 +123,11 @@ def note_test(*, provider: IdentityProvider, by: User, problem: str = "") -> Non
         IdentityProvider.objects.filter(pk=provider.pk, generation=provider.generation).update(
             tested_at=timezone.now(), tested_by=str(by)[:160]
         )
+    action = "identity_provider.test_failed" if problem else "identity_provider.tested"
     audit.record(
         organization=provider.organization,
         by=by,
-        action="identity_provider.test_failed" if problem else "identity_provider.tested",
+        action=action,
         target=provider,
         details={"reason": problem} if problem else {},
     )

@@ -12,7 +12,7 @@ from accounts.organizations.models import Membership
 from accounts.roles import Permission
 from accounts.sign_in import rules
 from accounts.single_sign_on import flows, services, sessions, views
-from accounts.single_sign_on.forms import ProviderForm, RulesForm
+from accounts.single_sign_on.forms import ProviderForm, RulesForm, UnlinkForm
 from accounts.single_sign_on.models import Identity, IdentityProvider
 from config import pages
 
@@ -21,7 +21,8 @@ STILL_REQUIRED = "Members must sign in through this provider. Turn that rule off
 
 
 def _found(request: OrgRequest) -> IdentityProvider | None:
-    return IdentityProvider.objects.filter(organization=request.organization).first()
+    owned = IdentityProvider.objects.select_related("organization")
+    return owned.filter(organization=request.organization).first()
 
 
 def _url(request: OrgRequest) -> str:
@@ -131,9 +132,9 @@ def _factor_missing(request: OrgRequest) -> str:
 @org_view(_OWN, methods=("POST",), dangerous=True)
 def test_sign_in(request: OrgRequest) -> HttpResponse:
     """Go to the provider and come back here; nobody is signed in by it."""
-    provider = get_object_or_404(
-        IdentityProvider.objects.select_related("organization"), organization=request.organization
-    )
+    provider = _found(request)
+    if provider is None:
+        return _page(request, provider, problem="Set an identity provider first.")
     return views.going(request, provider, back=_url(request), purpose="test")
 
 
@@ -150,9 +151,12 @@ def remove_identity_provider(request: OrgRequest) -> HttpResponse:
 
 
 @org_view(_OWN, methods=("POST",), dangerous=True)
-def unlink_identity(request: OrgRequest, identity: str) -> HttpResponse:
+def unlink_identity(request: OrgRequest) -> HttpResponse:
     """Forget whom the provider means by a subject."""
+    form = UnlinkForm(request.POST)
+    if not form.is_valid():
+        return _page(request, _found(request), problem="Choose whose link to remove.")
     owned = Identity.objects.filter(organization=request.organization).select_related("user", "organization")
-    services.forget(identity=get_object_or_404(owned, pk=identity), by=request.user)
+    services.forget(identity=get_object_or_404(owned, pk=form.cleaned_data["identity"]), by=request.user)
     pages.toast(request, "Link removed.")
     return pages.go_to(request, _url(request))

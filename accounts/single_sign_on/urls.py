@@ -9,7 +9,7 @@ paths = [
     path("settings/sign-in/rules/", settings.change_sign_in_rules, name="change_sign_in_rules"),
     path("settings/sign-in/test/", settings.test_sign_in, name="test_sign_in"),
     path("settings/sign-in/remove/", settings.remove_identity_provider, name="remove_identity_provider"),
-    path("settings/sign-in/unlink/<uuid:identity>/", settings.unlink_identity, name="unlink_identity"),
+    path("settings/sign-in/unlink/", settings.unlink_identity, name="unlink_identity"),
 ]
 
 outside = [

@@ -37,7 +37,7 @@ def _back(request: HttpRequest) -> str:
 
 
 def _provider(slug: str) -> IdentityProvider | None:
-    return IdentityProvider.objects.select_related("organization").filter(organization__slug=slug).first()
+    return IdentityProvider.objects.open().filter(organization__slug=slug).first()
 
 
 def _too_many(request: HttpRequest) -> HttpResponse | None:

@@ -6,9 +6,9 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 
-from accounts import delegation
-from accounts.authority import Authority, Grant, built_in
-from accounts.organizations.models import CustomRole, Organization
+from accounts.authority import Authority
+from accounts.custom_roles.fields import Chosen, RolesField
+from accounts.organizations.models import Organization
 from accounts.roles import Role
 from accounts.tokens.services import Wish
 
@@ -52,9 +52,13 @@ class EndForm(forms.Form):
 
 
 class TokenForm(EndForm, NameForm):
-    """A new token. Only roles are offered that its maker holds; the least is chosen beforehand."""
+    """A new token; the least role is chosen beforehand."""
 
     field_order = ("name", "roles", "expires")
+
+    roles = RolesField(
+        initial=[Role.VIEWER.value], help_text="What it may do. A personal token never may more than you."
+    )
 
     def __init__(
         self,
@@ -65,29 +69,16 @@ class TokenForm(EndForm, NameForm):
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, endless=endless, **kwargs)
-        self.custom = {str(role.pk): role for role in CustomRole.objects.filter(organization=organization)}
-        offered = [*((str(role.value), built_in(role)) for role in reversed(Role)), *self._custom_grants()]
-        choices = [(key, grant.role) for key, grant in offered if not delegation.may_give(authority, [grant])]
-        self.fields["roles"] = forms.MultipleChoiceField(
-            label="Roles",
-            choices=choices,
-            initial=[choices[0][0]] if choices else [],
-            widget=forms.CheckboxSelectMultiple,
-            help_text="What it may do. A personal token never may more than you.",
-            error_messages={"required": "Choose at least one role."},
-        )
-
-    def _custom_grants(self) -> list[tuple[str, Grant]]:
-        return [(key, role.grant) for key, role in self.custom.items()]
+        self.fields["roles"].offer(organization, authority)  # type: ignore[attr-defined]
 
     @property
     def wish(self) -> Wish:
         """What the valid form asks for."""
-        chosen: list[str] = self.cleaned_data["roles"]
+        chosen: Chosen = self.cleaned_data["roles"]
         return Wish(
             name=self.cleaned_data["name"],
-            roles=tuple(key for key in chosen if key not in self.custom),
-            custom_roles=tuple(self.custom[key] for key in chosen if key in self.custom),
+            roles=chosen.roles,
+            custom_roles=chosen.custom_roles,
             expires_at=self.end,
         )
 

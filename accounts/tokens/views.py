@@ -8,6 +8,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_variables
 
+from accounts import delegation
 from accounts.access import OrgRequest, org_view
 from accounts.roles import Permission
 from accounts.tokens import forms, services
@@ -68,7 +69,10 @@ def new(request: OrgRequest) -> HttpResponse:
         endless=for_all or (manages and data is None),
     )
     if form.is_valid() and (kind is None or kind.is_valid()):
-        return _made(request, _create(request, form, for_all=for_all))
+        try:
+            return _made(request, _create(request, form, for_all=for_all))
+        except delegation.MoreThanHeld as error:
+            form.add_error("roles", str(error))
     context = {"form": form, "kind": kind}
     return pages.render_page(
         request, "accounts/tokens_new.html", context, status=422 if form.is_bound else 200
@@ -121,7 +125,7 @@ def rotate(request: OrgRequest, token: UUID) -> HttpResponse:
             made = services.rotate(
                 token=found, expires_at=form.end, authority=request.authority, by=request.user
             )
-        except services.TooMuch as error:
+        except delegation.MoreThanHeld as error:
             form.add_error(None, str(error))
         else:
             return _made(request, made)

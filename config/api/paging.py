@@ -43,13 +43,12 @@ def cut[M: Model, T](
     down = by[0].startswith("-")
     names = [name.removeprefix("-") for name in (*by, "pk")]
     if paging.cursor:
-        rows = rows.filter(_after(names, _read(request, names, paging.cursor), "lt" if down else "gt"))
+        rows = rows.filter(_after(names, unseal(request, names, paging.cursor), "lt" if down else "gt"))
     found = list(rows.order_by(*(f"-{name}" if down else name for name in names))[: paging.limit + 1])
     cursor = None
     if len(found) > paging.limit:
         found.pop()
-        cursor = signing.dumps([_value(found[-1], name) for name in names], salt=_salt(request, names))
-        request.api_next = cursor  # type: ignore[attr-defined]
+        cursor = seal(request, names, [_value(found[-1], name) for name in names])
     return Page(items=[shape(row) for row in found], next=cursor)
 
 
@@ -57,7 +56,18 @@ def _salt(request: HttpRequest, names: Sequence[str]) -> str:
     return f"api.cursor:{request.path}:{','.join(names)}"
 
 
-def _read(request: HttpRequest, names: Sequence[str], cursor: str) -> list[Any]:
+def seal(request: HttpRequest, names: Sequence[str], values: Sequence[str | int]) -> str:
+    """Return the cursor of what comes after some values, and note it for the header Link."""
+    cursor = signing.dumps(list(values), salt=_salt(request, names))
+    request.api_next = cursor  # type: ignore[attr-defined]
+    return cursor
+
+
+def unseal(request: HttpRequest, names: Sequence[str], cursor: str) -> list[Any]:
+    """Return the values of a cursor.
+
+    :raises problems.Problem: the cursor is not one of this list
+    """
     try:
         values: list[Any] = signing.loads(cursor, salt=_salt(request, names))
     except signing.BadSignature:

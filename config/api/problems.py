@@ -112,7 +112,12 @@ def checked[F: forms.BaseForm](form: F) -> dict[str, Any]:
 
 def invalid(field: str, detail: str) -> Problem:
     """Return the problem of one field."""
-    return Problem(422, errors=[FieldProblem(field=field, detail=detail)])
+    return invalid_fields({field: detail})
+
+
+def invalid_fields(details: Mapping[str, str]) -> Problem:
+    """Return the problem of several fields."""
+    return Problem(422, errors=[FieldProblem(field=field, detail=text) for field, text in details.items()])
 
 
 @contextlib.contextmanager

@@ -4,9 +4,15 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, path, re_path
 from django.views.decorators.csrf import csrf_exempt
 
+from accounts.audit import api as audit
+from accounts.custom_roles import api as roles
+from accounts.invitations import api as invitations
+from accounts.members import api as members
+from accounts.organizations import api as organizations
+from accounts.tokens import api as tokens
 from clusters import api as clusters
 from config.api import problems
-from config.api.document import Api
+from config.api.document import Api, limited
 from config.api.reading import StrictParser
 
 api = Api(
@@ -16,11 +22,20 @@ api = Api(
     urls_namespace="api",
     openapi_url="/openapi.json",
     docs_url=None,
+    docs_decorator=limited,  # type: ignore[arg-type]
     parser=StrictParser(),
 )
 problems.install(api)
 
-for calls in (clusters.calls,):
+for calls in (
+    organizations.calls,
+    members.calls,
+    invitations.calls,
+    roles.calls,
+    tokens.calls,
+    audit.calls,
+    clusters.calls,
+):
     api.add_router("", calls.router)
 
 

@@ -121,7 +121,7 @@ def _record(cluster: Cluster, links: list[ExternalSecret], by: User) -> None:
 
 
 # -- the worker's part ---------------------------------------------------------------------------------
-def run(link_ids: list[str], by: object = None) -> None:
+def run(link_ids: list[str], by: int | None = None) -> None:
     """Ask the operator, wait for a moment, and keep on the rows what it says; a failure is kept there too.
 
     `by` is the id of the one who asked, and may have lost the right to meanwhile.
@@ -135,7 +135,7 @@ def run(link_ids: list[str], by: object = None) -> None:
             _of_cluster(_permitted(of_one, by))
 
 
-def _permitted(links: list[ExternalSecret], by: object) -> list[ExternalSecret]:
+def _permitted(links: list[ExternalSecret], by: int | None) -> list[ExternalSecret]:
     """Return the links that the one who asked may still manage; the others say that they are not."""
     authority = permits.of(links[0].cluster, by)
     kept = [

@@ -6,6 +6,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from accounts.audit import services as audit
+from accounts.invitations import services as invitations
+from accounts.models import ApiToken, CustomRole, Membership
 from tests import factories
 
 
@@ -52,4 +55,27 @@ def call_as(organization: Any) -> Callable[..., Caller]:
 def things(organization: Any, owner: Any) -> dict[str, Any]:
     """One object of each kind in Acme, by the names that tests/api/world.py uses."""
     cluster = factories.make_cluster(organization=organization, name="prod")
-    return {"organization": organization, "owner": owner, "cluster": cluster}
+    factories.make_token(owner, organization, name="of the owner")
+    role = CustomRole.objects.create(
+        organization=organization, name="Readers", permissions=["cluster:view"], clusters=["prod"]
+    )
+    audit.record(organization=organization, by=owner, action="organization.created", target=organization)
+    member = Membership.objects.get(user=factories.make_member(organization, "viewer", name="Vera"))
+    invitation = invitations.invite(
+        organization=organization,
+        email="new@example.com",
+        roles=["viewer"],
+        custom_roles=[],
+        days=7,
+        by=owner,
+        authority=Membership.objects.get(user=owner).authority,
+    ).invitation
+    return {
+        "organization": organization,
+        "owner": owner,
+        "cluster": cluster,
+        "token": ApiToken.objects.get(name="of the owner"),
+        "role": role,
+        "member": member,
+        "invitation": invitation,
+    }

@@ -8,13 +8,40 @@ from config.api.root import api
 
 METHODS = ("get", "post", "put", "patch", "delete")
 
-# operation id → what names it in the path (beside `org`), and the body that is sent, where it has one.
-# A callable is given the world: `Things` with one object of each kind.
+# operation id → what names it in the path (beside `org`), and `body` where one is sent. A callable is given `things`:
+# one object of each kind, made in tests/api/conftest.py.
 type Row = dict[str, Any]
 ROWS: dict[str, Row] = {
+    "get_organization": {},
+    "change_organization": {"body": {"name": "Acme Platform"}},
+    "list_members": {},
+    "get_member": {"member": lambda things: things["member"].pk},
+    "change_member_roles": {"member": lambda things: things["member"].pk, "body": {"roles": ["viewer"]}},
+    "remove_member": {"member": lambda things: things["member"].pk},
+    "list_invitations": {},
+    "create_invitation": {"body": {"roles": ["viewer"], "days": 1}},
+    "revoke_invitation": {"invitation": lambda things: things["invitation"].pk},
+    "list_built_in_roles": {},
+    "list_roles": {},
+    "get_role": {"role": lambda things: things["role"].pk},
+    "create_role": {"body": {"name": "Deployers", "permissions": ["deploy:run"]}},
+    "change_role": {
+        "role": lambda things: things["role"].pk,
+        "body": {"name": "Readers", "permissions": ["cluster:view"], "version": 1},
+    },
+    "delete_role": {"role": lambda things: things["role"].pk},
+    "list_audit_events": {},
+    "get_audit_event": {"sequence": 2},
+    "export_audit_events": {},
+    "list_tokens": {},
+    "create_token": {"body": {"name": "pipeline", "roles": ["viewer"], "expires": "never"}},
+    "revoke_token": {"token": lambda things: things["token"].pk},
     "list_clusters": {},
     "get_cluster": {"cluster": "prod"},
 }
+
+# What is one person's own: to others with the permission it may be as if it were not there.
+OWN = {"revoke_token"}
 
 
 def document() -> dict[str, Any]:

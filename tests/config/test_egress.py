@@ -69,7 +69,17 @@ def test_a_name_that_leads_elsewhere_after_a_check_is_refused_at_the_socket(serv
     assert _Answers.seen == []
 
 
-@pytest.mark.parametrize("url", ["http://metadata.google.internal/", "https://METADATA.google.internal./x"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://metadata.google.internal/",
+        "https://METADATA.google.internal./x",
+        "http://169.254.169.254/latest",
+        "http://[fe80::1]/",
+        "http://[::ffff:169.254.169.254]/",
+        "http://0.0.0.0/",
+    ],
+)
 def test_a_metadata_name_is_not_even_looked_up(url):
     with pytest.raises(egress.Forbidden):
         egress.session().get(url)

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from accesses.models import StoreVariant
 from external_secrets import usage_map
+from external_secrets.exchange import exporting
 from external_secrets.models import InventoryEntry, InventoryState
 from tests import factories
 from tests.external_secrets.manager import ACCOUNT
@@ -228,7 +229,7 @@ class TestWhoWouldNotice:
         entry = InventoryEntry.objects.get()
 
         with django_assert_max_num_queries(7):
-            found = usage_map.of(organization, access, "prod/db", entry)
+            found = usage_map.of(organization, access, "prod/db", entry, exporting.EVERYTHING)
 
         assert len(found.services) == 300
         with django_assert_max_num_queries(16):

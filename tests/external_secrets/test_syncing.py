@@ -77,7 +77,7 @@ def quick(monkeypatch):
 def sent(monkeypatch):
     """The links that the worker was asked to read again; the worker is not there."""
     ids: list[list[str]] = []
-    monkeypatch.setattr(tasks.read_again, "delay", lambda link_ids: ids.append(link_ids))
+    monkeypatch.setattr(tasks.read_again, "delay", lambda link_ids, by: ids.append(link_ids))
     return ids
 
 
@@ -177,7 +177,7 @@ class TestAsking:
         assert remedy in refusal.value.remedy
 
     def test_without_a_broker_the_row_is_as_it_was(self, link, devops, monkeypatch):
-        def away(link_ids):
+        def away(link_ids, by):
             raise OperationalError
 
         monkeypatch.setattr(tasks.read_again, "delay", away)

@@ -75,7 +75,7 @@ class Command(BaseCommand):
         problems = [*kept.problems, *brought.problems, *([] if found.ok else [found.problem])]
         for problem in problems:
             self.stderr.write(f"{organization.slug}: {problem}")
-        signed = len(kept.known) + len(brought.known)
+        signed = sum(kept.keys.values()) + sum(brought.keys.values())
         if not problems:
             self.stdout.write(f"{organization.slug}: {found.checked} events follow; {signed} digests agree.")
         self._foreign(organization, brought, ours)

@@ -13,7 +13,7 @@ from clusters.models import Service
 from config import pages
 from external_secrets import batches, costs, forms, listing, placing, services
 from external_secrets.models import ExternalSecret
-from external_secrets.views import linking, lookup
+from external_secrets.views import lookup
 
 # So many links can be chosen to move at once: their ids are in the address.
 MOST = 200
@@ -56,7 +56,7 @@ def bulk(request: OrgRequest) -> HttpResponse:
         return pages.go_to(
             request, reverse("external_secrets:browse", kwargs={"org": request.organization.slug})
         )
-    around, limits = linking.around(request, access), lookup.limits(request, access.cluster)
+    around, limits = lookup.around(request, access), lookup.limits(request, access.cluster)
     if request.method != "POST":
         initial = _initial(request, access, service)
         form = forms.BulkForm(access, around, initial=initial, limits=limits)
@@ -145,7 +145,7 @@ def relocate(request: OrgRequest) -> HttpResponse:
             request, reverse("external_secrets:linked", kwargs={"org": request.organization.slug})
         )
     access = links[0].access
-    around = linking.around(request, access)
+    around = lookup.around(request, access)
     filled: dict[str, Any] = (
         {"data": request.POST} if request.method == "POST" else {"initial": {"scope": "service"}}
     )

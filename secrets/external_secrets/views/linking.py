@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -15,7 +14,7 @@ from accounts.roles import Permission
 from clusters.models import Service
 from config import pages
 from external_secrets import browsing, forms, naming, placing, previews, services
-from external_secrets.models import ExternalSecret, InventoryEntry, InventoryState
+from external_secrets.models import ExternalSecret, InventoryState
 from external_secrets.views import lookup
 
 type Form = forms.LinkForm | forms.AliasForm
@@ -51,7 +50,7 @@ def _initial(request: OrgRequest, access: Access, service: Service | None) -> di
     # What was searched for as name#field comes apart, so that names with a # stay whole.
     read["json_field"] = asked.get("json_field", "").replace("\x00", "") or read.get("json_field", "")
     key, json_field = str(read["key"]), str(read.get("json_field", ""))
-    entry = _named_by(request, access, key) if ":" in key else None
+    entry = lookup.named_by(request, access, key) if ":" in key else None
     places = forms.places(access, [service]) if service else []
     namespace = asked.get("namespace", "")
     name = entry.name if entry else key
@@ -66,12 +65,6 @@ def _initial(request: OrgRequest, access: Access, service: Service | None) -> di
             "place": places[0][0] if len(places) == 1 else "",
         }
     )
-
-
-def _named_by(request: OrgRequest, access: Access, reference: str) -> InventoryEntry | None:
-    """Return the name that a reference is of, where it may be known."""
-    entries = InventoryEntry.objects.filter(access=access, reference=reference)
-    return entries.inside(request.authority, Permission.EXTERNAL_SECRET_MANAGE).first()
 
 
 def _usual() -> dict[str, Any]:
@@ -130,18 +123,6 @@ def _refuse_unknown(page: Page, state: InventoryState) -> None:
         page.form.add_error("key", f"There is no secret named {key} in {page.access} ({age(state)}).")
 
 
-def around(request: OrgRequest, access: Access, link: ExternalSecret | None = None) -> list[Service]:
-    """Return the services of an access's cluster to which one may link; of a link that is edited also one that is gone."""
-    there = Q(gone_at=None)
-    if link is not None and link.service_id:
-        there |= Q(pk=link.service_id)
-    reached = access.cluster.services.inside(request.authority, Permission.EXTERNAL_SECRET_MANAGE)
-    found = list(reached.filter(there))
-    for service in found:
-        service.cluster = access.cluster
-    return found
-
-
 def _write(request: OrgRequest, page: Page) -> ExternalSecret | None:
     """Make or change the link, or put the refusal where it belongs in the form."""
     form, place = page.form, page.form.target_place
@@ -197,14 +178,14 @@ def link(request: OrgRequest) -> HttpResponse:
         else {"initial": _initial(request, access, service)}
     )
     limits = lookup.limits(request, access.cluster)
-    form = forms.LinkForm(access, around(request, access), limits=limits, **filled)
+    form = forms.LinkForm(access, lookup.around(request, access), limits=limits, **filled)
     return _answer(request, Page(form, access, service=service))
 
 
 def _alias(request: OrgRequest, original: ExternalSecret) -> HttpResponse:
     filled = {"data": request.POST} if request.method == "POST" else {"initial": _initial_of_alias(original)}
     limits = lookup.limits(request, original.cluster)
-    form = forms.AliasForm(original, around(request, original.access), limits=limits, **filled)
+    form = forms.AliasForm(original, lookup.around(request, original.access), limits=limits, **filled)
     return _answer(request, Page(form, original.access, original=original))
 
 
@@ -217,7 +198,7 @@ def edit(request: OrgRequest, link: Any) -> HttpResponse:
     seen = found.updated_at.isoformat()
     if request.method == "POST":
         filled["data"], seen = request.POST, request.POST.get("seen", "")
-    services_there = around(request, found.access, found)
+    services_there = lookup.around(request, found.access, found)
     form: Form
     if found.alias_of is not None:
         form = forms.AliasForm(found.alias_of, services_there, **filled)

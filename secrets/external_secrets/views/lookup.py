@@ -3,6 +3,7 @@
 import uuid
 from typing import Any
 
+from django.db.models import Q
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -13,7 +14,7 @@ from accounts.roles import Permission
 from clusters.models import Cluster, Service
 from external_secrets import placing
 from external_secrets.limits import Limits
-from external_secrets.models import ExternalSecret
+from external_secrets.models import ExternalSecret, InventoryEntry
 
 # What a page of a link says of it, without a query more for each.
 RELATED = (
@@ -56,6 +57,24 @@ def link(request: OrgRequest, wanted: Any, permission: Permission) -> ExternalSe
 def limits(request: OrgRequest, cluster: Cluster) -> Limits | None:
     """Return the limits within which the one who asks may link on a cluster, None where there are none."""
     return Limits.of(request.authority, cluster)
+
+
+def around(request: OrgRequest, access: Access, link: ExternalSecret | None = None) -> list[Service]:
+    """Return the services of an access's cluster to which one may link; of a link that is edited also one that is gone."""
+    there = Q(gone_at=None)
+    if link is not None and link.service_id:
+        there |= Q(pk=link.service_id)
+    reached = access.cluster.services.inside(request.authority, Permission.EXTERNAL_SECRET_MANAGE)
+    found = list(reached.filter(there))
+    for service in found:
+        service.cluster = access.cluster
+    return found
+
+
+def named_by(request: OrgRequest, access: Access, reference: str) -> InventoryEntry | None:
+    """Return the name that a reference is of, where it may be known."""
+    reached = InventoryEntry.objects.inside(request.authority, Permission.EXTERNAL_SECRET_MANAGE)
+    return reached.filter(access=access, reference=reference).first()
 
 
 def place_url(request: OrgRequest, place: placing.Place) -> str:

@@ -41,9 +41,9 @@ def _with_addresses(request: OrgRequest, access: Access, tree: users.Tree) -> No
     shown = [link for one in tree for branch in one["services"] for link in branch["links"]]
     for link in shown:
         link.access, link.cluster = access, access.cluster
-    shown = addresses.browsed(request, shown)
-    names = addresses.names_of(shown)
-    for link in shown:
+    seen: list[Any] = addresses.browsed(request, shown)
+    names = addresses.names_of(seen)
+    for link in seen:
         link.upstream = addresses.of_secret(request.organization.slug, link, names)
 
 
@@ -168,10 +168,8 @@ def _targets(request: OrgRequest, source: Access, links: ExternalSecretQuerySet)
     targets = moving.targets(source, links)
     if request.authority.everywhere(Permission.EXTERNAL_SECRET_MANAGE, cluster=source.cluster.name):
         return targets
-    others = Access.objects.filter(cluster=source.cluster_id)
-    seen = set(
-        others.inside(request.authority, Permission.EXTERNAL_SECRET_MANAGE).values_list("pk", flat=True)
-    )
+    others = Access.objects.within(request.organization, request.authority, Permission.EXTERNAL_SECRET_MANAGE)
+    seen = set(others.filter(cluster=source.cluster_id).values_list("pk", flat=True))
     return [one for one in targets if one.access.pk in seen]
 
 
