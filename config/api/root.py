@@ -12,7 +12,7 @@ from accounts.organizations import api as organizations
 from accounts.tokens import api as tokens
 from clusters import api as clusters
 from config.api import problems
-from config.api.document import Api
+from config.api.document import Api, limited
 from config.api.reading import StrictParser
 
 api = Api(
@@ -22,6 +22,7 @@ api = Api(
     urls_namespace="api",
     openapi_url="/openapi.json",
     docs_url=None,
+    docs_decorator=limited,  # type: ignore[arg-type]
     parser=StrictParser(),
 )
 problems.install(api)
