@@ -9,11 +9,12 @@ from clusters.models import Cluster, Service
 NAMES = 5
 
 
-def count(organization: Organization, authority: Authority) -> list[Reach]:
-    """Count the clusters and namespaces that somebody with an authority sees, in two queries."""
-    clusters = list(Cluster.objects.owned_by(organization).order_by("name").values_list("name", flat=True))
+def count(organization: Organization, authority: Authority, viewer: Authority) -> list[Reach]:
+    """Count the clusters and namespaces that somebody with an authority sees, of those that `viewer` sees."""
+    seen_by_viewer = (organization, viewer, Permission.CLUSTER_VIEW)
+    clusters = list(Cluster.objects.within(*seen_by_viewer).order_by("name").values_list("name", flat=True))
     places = list(
-        Service.objects.owned_by(organization)
+        Service.objects.within(*seen_by_viewer)
         .filter(gone_at=None)
         .order_by("cluster__name", "namespace")
         .values_list("cluster__name", "namespace")

@@ -17,7 +17,8 @@ class Reach:
     names: tuple[str, ...] = ()
 
 
-type Counter = Callable[[Organization, Authority], list[Reach]]
+# Is given the organization, what the role allows, and what whoever looks may see.
+type Counter = Callable[[Organization, Authority, Authority], list[Reach]]
 
 _counters: list[Counter] = []
 
@@ -28,7 +29,7 @@ def register(counter: Counter) -> None:
         _counters.append(counter)
 
 
-def of(organization: Organization, grant: Grant) -> list[Reach]:
-    """Return what a role alone reaches in an organization."""
+def of(organization: Organization, grant: Grant, viewer: Authority) -> list[Reach]:
+    """Return what a role alone reaches in an organization, of what `viewer` may see."""
     authority = Authority(((grant,),))
-    return [reach for counter in _counters for reach in counter(organization, authority)]
+    return [reach for counter in _counters for reach in counter(organization, authority, viewer)]

@@ -214,6 +214,29 @@ class TestPages:
         assert "<html" not in page.content.decode()
         assert not CustomRole.objects.exists()
 
+    def test_the_preview_names_nothing_that_its_reader_may_not_see(self, sign_in, organization):
+        for name in ("staging", "prod"):
+            factories.make_cluster(organization=organization, name=name)
+        manager = factories.make_member(organization, "viewer")
+        membership = manager.memberships.get()
+        membership.roles = []
+        membership.save()
+        membership.custom_roles.add(
+            factories.make_role(organization, name="Roles", permissions=["role:manage", "member:view"]),
+            factories.make_role(
+                organization, name="Staging", permissions=["cluster:view"], clusters=["staging"]
+            ),
+        )
+
+        page = sign_in(manager).post(
+            "/o/acme/roles/new/",
+            self.FORM | {"permissions": ["cluster:view"], "clusters": "", "namespaces": "", "act": "preview"},
+            headers={"HX-Request": "true"},
+        )
+
+        assert "1 of 1 cluster" in page.content.decode()
+        assert "prod" not in page.content.decode()
+
     def test_a_copy_begins_as_the_other_and_a_foreign_one_is_not_found(
         self, sign_in, organization, owner, outsider
     ):
