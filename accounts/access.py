@@ -96,7 +96,7 @@ def enter(
         organization_id=membership.organization_id,
         user_id=membership.user_id,
         roles=membership.role_names,
-        token=f"{token.name} ({token.prefix})" if token else "",
+        token=token.label if token else "",
     )
     entering.seen(membership)
     require(request, permission, cluster=cluster)

@@ -65,6 +65,14 @@ def url(name: str, schemes: tuple[str, ...], default: str | None = None) -> str:
     return value
 
 
+def folder(name: str) -> str:
+    """Return the absolute path of a folder, or an empty string."""
+    value = text(name, "")
+    if value and not Path(value).is_absolute():
+        raise ImproperlyConfigured(f"{name} is {value!r}; write an absolute path.")
+    return value
+
+
 def mailer(name: str, default: str) -> dict[str, object]:
     """Return Django's settings for an `smtp://user:password@host:587` URL; `smtps://` begins with TLS.
 

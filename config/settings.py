@@ -254,7 +254,7 @@ INVENTORY_EXPIRE = env.number("INVENTORY_EXPIRE", default=3600, least=60, most=3
 INVENTORY_REFRESH = env.number("INVENTORY_REFRESH", default=60, least=10, most=86_400)
 INVENTORY_PAGES_PER_SECOND = env.number("INVENTORY_PAGES_PER_SECOND", default=20, least=1, most=10_000)
 # Where organizations may have their audit log written to; empty is nowhere.
-AUDIT_FILES_DIR = env.text("AUDIT_FILES_DIR", "")
+AUDIT_FILES_DIR = env.folder("AUDIT_FILES_DIR")
 LEASE_SECONDS = env.number("LEASE_SECONDS", default=30, least=5, most=600)
 
 # What the audit log's digests are signed with; by default a key that is made of SECRET_KEY.

@@ -34,6 +34,7 @@ PAGES: dict[str, P] = {
     "accounts:invitation_revoke": P.MEMBER_MANAGE,
     "accounts:roles": P.MEMBER_VIEW,
     "accounts:role_new": P.ROLE_MANAGE,
+    "accounts:role_reach": P.ROLE_MANAGE,
     "accounts:role": P.ROLE_MANAGE,
     "accounts:role_delete": P.ROLE_MANAGE,
     "accounts:audit": P.AUDIT_VIEW,

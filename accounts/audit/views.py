@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404
 from redis.exceptions import RedisError
 
 from accounts.access import OrgRequest, org_view
-from accounts.audit import actions, chips, objects, queries, services, showing
+from accounts.audit import chips, lines, objects, queries, services, showing
 from accounts.audit.forms import ORIGINS, OUTCOMES, RANGES, FilterForm
 from accounts.audit.models import AuditDigest, AuditEvent, AuditEventQuerySet, AuditHead
 from accounts.audit.plainly import visible
@@ -56,7 +56,7 @@ def _listed(
     plain = chips.without(request.GET)
     is_first = page.newer is None
     return {
-        "rows": _rows(request, page.rows),
+        **_rows(request, page.rows),
         "chips": chips.of(request.organization, request.GET),
         "empty": newest == 0,
         "newest": newest,
@@ -71,8 +71,9 @@ def _listed(
     }
 
 
-def _rows(request: OrgRequest, events: list[AuditEvent]) -> list[showing.Row]:
-    return showing.rows(events, objects.addresses(request.organization, request.authority, events))
+def _rows(request: OrgRequest, events: list[AuditEvent]) -> dict[str, Any]:
+    rows = showing.rows(events, objects.addresses(request.organization, request.authority, events))
+    return {"rows": rows, "lines": lines.html(rows, request.organization.slug)}
 
 
 def _tail(request: OrgRequest, found: AuditEventQuerySet, tail: int, newest: int) -> HttpResponse:
@@ -82,7 +83,7 @@ def _tail(request: OrgRequest, found: AuditEventQuerySet, tail: int, newest: int
     since = found.filter(sequence__gt=tail, sequence__lte=newest)
     events = list(since.order_by("sequence")[:MOST_AT_ONCE])
     reached = events[-1].sequence if len(events) == MOST_AT_ONCE else newest
-    context = {"rows": _rows(request, events[::-1]), "newest": reached, "plain": chips.without(request.GET)}
+    context = {"newest": reached, "plain": chips.without(request.GET)} | _rows(request, events[::-1])
     return pages.render_page(request, "accounts/audit.html", context, part="tail")
 
 
@@ -105,7 +106,7 @@ def _shell(request: OrgRequest, form: FilterForm) -> dict[str, Any]:
         "narrow": any(
             request.GET.get(name) for name in ("cluster", "origin", "address", "token", "start", "end")
         ),
-        "action_groups": actions.GROUPS,
+        "action_choices": lines.choices_of_actions(request.GET.get("action", "")),
         "kinds": objects.WORDS,
         "ranges": {word: label for word, (label, _) in RANGES.items()},
         "origins": ORIGINS,

@@ -34,6 +34,7 @@ class RoleForm(forms.Form):
 
     name = forms.CharField(
         max_length=40,
+        error_messages={"required": "Give the role a name."},
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
         help_text="How people call it, for example Shop developer.",
     )

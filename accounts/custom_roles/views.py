@@ -128,6 +128,15 @@ def _say(form: forms.RoleForm, error: services.Invalid) -> None:
         form.add_error(field, words)
 
 
+@org_view(Permission.ROLE_MANAGE, methods=("POST",))
+def reach(request: OrgRequest) -> HttpResponse:
+    """Tell what a role that is being edited would see; nothing is stored, so no proof is asked for while typing."""
+    form = forms.RoleForm(request.POST)
+    form.is_valid()
+    # A name may still be missing.
+    return _editor(request, form, None, status=200 if form.previewed() else 422)
+
+
 @org_view(Permission.ROLE_MANAGE, methods=("GET", "POST"), dangerous=True)
 def edit(request: OrgRequest, role: uuid.UUID) -> HttpResponse:
     """Change a role; everybody who has it may from then on what it says."""

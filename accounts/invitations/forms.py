@@ -52,6 +52,8 @@ class InviteForm(forms.Form):
             "email": "The link goes to the address, and is for it alone",
             "link": "You hand it over; whoever opens it first comes in",
         }
+        # Needed for one of the two ways, so not called optional.
+        self.fields["email"].one_of = True  # type: ignore[attr-defined]
         roles = self.fields["roles"]
         assert isinstance(roles, RolesField)  # noqa: S101 for the type checker
         roles.offer(organization, authority)
@@ -70,12 +72,16 @@ class RegisterForm(forms.Form):
     """A new person's name and password."""
 
     name = forms.CharField(
-        label="Your name", max_length=120, widget=forms.TextInput(attrs={"autocomplete": "name"})
+        label="Your name",
+        max_length=120,
+        error_messages={"required": "Type your name, as colleagues shall read it."},
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
     )
     password = forms.CharField(
         label="Password",
         max_length=1000,
         strip=False,
+        error_messages={"required": "Type a password."},
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
         help_text="A long one that you use nowhere else.",
     )
@@ -102,6 +108,7 @@ class AddressForm(forms.Form):
 
     email = EmailField(
         label="Your e-mail address",
+        error_messages={"required": "Type your e-mail address."},
         max_length=254,
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
     )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from accounts.authority import Grant
 from accounts.organizations.models import Membership, Organization
-from accounts.roles import GROUPS, Permission
+from accounts.roles import GROUPS, OF_A_CLUSTER, Permission
 
 type Place = dict[str, str | None]
 
@@ -21,16 +21,24 @@ class Answer:
         return bool(self.because)
 
     @property
+    def placed(self) -> bool:
+        """Whether it is allowed in places; else it concerns the whole organization."""
+        return self.permission in OF_A_CLUSTER
+
+    @property
     def everywhere(self) -> bool:
-        return any(grant.scope.unlimited for grant in self.because)
+        return not self.placed or any(grant.scope.unlimited for grant in self.because)
+
+
+def ask(membership: Membership, permission: Permission, place: Place) -> Answer:
+    """Answer for one member; what concerns the whole organization is in no place."""
+    where = place if permission in OF_A_CLUSTER else {}
+    return Answer(permission, tuple(membership.authority.because(permission, **where)))
 
 
 def of(membership: Membership, place: Place) -> list[tuple[str, list[Answer]]]:
     """Return an answer for every permission, by group; a dimension that is None is not asked about."""
-    return [
-        (title, [Answer(one, tuple(membership.authority.because(one, **place))) for one in permissions])
-        for title, permissions in GROUPS
-    ]
+    return [(title, [ask(membership, one, place) for one in permissions]) for title, permissions in GROUPS]
 
 
 def who(organization: Organization, permission: Permission, place: Place) -> list[tuple[Membership, Answer]]:

@@ -4,6 +4,7 @@ from django import forms
 
 from accounts.custom_roles.fields import RolesField
 from accounts.naming import TypedNameForm
+from accounts.organizations.models import User
 from accounts.roles import GROUPS
 
 _QUIET = {"spellcheck": "false", "autocomplete": "off", "autocapitalize": "none"}
@@ -47,17 +48,18 @@ class WhoForm(PlaceForm):
 
 
 class RemoveForm(TypedNameForm):
-    """The address of a member, typed to remove them."""
+    """The address of a member, or a machine's name, typed to remove them."""
 
-    noun, act = "person", "remove"
+    noun, act = "member", "remove"
 
-    def __init__(self, expected: str, data: object = None) -> None:
-        super().__init__(expected, data)
-        self.fields["name"].label = "Type the person's e-mail address"
-        self.fields["name"].error_messages["required"] = "Type the e-mail address of the person to remove."
+    def __init__(self, user: User, data: object = None) -> None:
+        super().__init__(user.name if user.is_machine else user.email, data)
+        what = "name" if user.is_machine else "e-mail address"
+        self.fields["name"].label = f"Type the {what} of {user}"
+        self.fields["name"].error_messages["required"] = f"Type the {what} of whom to remove."
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
-        if name.lower() != self.expected:
-            raise forms.ValidationError(f"The address is {self.expected}.")
+        if name.lower() != self.expected.lower():
+            raise forms.ValidationError(f"That is not {self.expected}.")
         return name

@@ -135,7 +135,10 @@ def _take_out(membership: Membership, action: str, by: User) -> None:
     audit.record(
         organization=membership.organization, by=by, action=action, target=membership, details=details
     )
-    membership.delete()
+    if membership.user.is_machine:
+        membership.user.delete()
+    else:
+        membership.delete()
 
 
 def _sent_by(membership: Membership) -> list[Invitation]:

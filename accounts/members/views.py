@@ -123,7 +123,7 @@ def _change(request: OrgRequest, member: Membership, form: forms.RolesForm) -> b
 def remove(request: OrgRequest, membership: int) -> HttpResponse:
     """Take a member out of the organization."""
     found = _find(request, membership)
-    form = forms.RemoveForm(found.user.email, request.POST if request.method == "POST" else None)
+    form = forms.RemoveForm(found.user, request.POST if request.method == "POST" else None)
     if form.is_valid():
         try:
             services.remove(membership=found, by=request.user, authority=request.authority)

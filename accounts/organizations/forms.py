@@ -14,12 +14,14 @@ class OrganizationForm(forms.Form):
 
     name = forms.CharField(
         max_length=80,
+        error_messages={"required": "Give the organization a name."},
         help_text="As people say it, for example Acme Platform.",
         widget=forms.TextInput(attrs={"autocomplete": "organization"}),
     )
     slug = forms.CharField(
         label="Address",
         max_length=63,
+        error_messages={"required": "Give the organization an address."},
         validators=[slug_rule],
         help_text="Its part of the URLs, for example acme. Lower-case letters, digits and hyphens.",
         widget=forms.TextInput(

@@ -37,20 +37,31 @@ LONGEST = 3600
 # So many refusals in a row pause a destination: asking on would only be noise.
 REFUSALS = 3
 KEPT = 200
+# In the cache: which destination that failed last time is tried now.
+_ILL = "outgoing-ill"
 
 
 def sweep() -> int:
-    """Tell the workers of each destination that has something to send; return how many."""
-    from accounts.outgoing import tasks  # noqa: PLC0415  the tasks call this module
+    """Tell the workers of each destination that has something to send; return how many.
 
-    found = [pk for pk in reading.due() if cache.add(f"outgoing-sent:{pk}", 1, timeout=10)]
-    for pk in found:
+    Of those that failed last time one at a time: many that hang must not keep every worker busy with waiting.
+    """
+    from accounts import tasks  # noqa: PLC0415  the tasks call this module
+
+    sent = 0
+    for pk, tries in reading.due():
+        if not cache.add(f"outgoing-sent:{pk}", 1, timeout=10):
+            continue
+        if tries and not cache.add(_ILL, pk, timeout=WHOLE + 10):
+            cache.delete(f"outgoing-sent:{pk}")
+            continue
         try:
             tasks.deliver.delay(destination_id=pk)
         except BrokerAway:
-            logger.warning("The broker is away; %s destinations wait.", len(found))
+            logger.warning("The broker is away; what is to be sent waits.")
             break
-    return len(found)
+        sent += 1
+    return sent
 
 
 def run(destination_id: str) -> None:
@@ -62,6 +73,8 @@ def run(destination_id: str) -> None:
         _turn(destination)
     _mine(destination).update(lease_until=None)
     cache.delete(f"outgoing-sent:{destination_id}")
+    if cache.get(_ILL) == destination_id:
+        cache.delete(_ILL)
 
 
 def _turn(destination: Destination) -> None:
@@ -224,10 +237,13 @@ def delay(tries: int, after: float | None) -> float:
 
 
 def _skip(destination: Destination, batch: reading.Batch) -> bool:
-    """Go on behind events that were pruned before the destination took them, and say so in the log."""
+    """Go on behind events that were pruned before the destination took them, and say so in the log.
+
+    Of members' own mails nothing is said: pruning does not wait for them.
+    """
     with transaction.atomic():
         moved = _move(destination, batch.upto)
-        if moved:
+        if moved and destination.membership is None:
             first = batch.upto - batch.skipped + 1
             audit.record(
                 organization=destination.organization,

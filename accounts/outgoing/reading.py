@@ -26,7 +26,7 @@ SELDOM = datetime.timedelta(minutes=5)
 # The destinations whose turn it is. The log of an organization grows in order, so its end is a look at an index.
 # What has nothing to send still moves on now and then, or its next look would begin far back.
 _DUE = """
-SELECT d.id FROM accounts_destination d
+SELECT d.id, d.tries FROM accounts_destination d
 CROSS JOIN LATERAL (SELECT sequence FROM accounts_auditevent e WHERE e.organization_id = d.organization_id
   ORDER BY sequence DESC LIMIT 1) head
 WHERE d.paused_at IS NULL AND d.cursor < head.sequence
@@ -53,13 +53,13 @@ class Batch:
     more: bool = False
 
 
-def due() -> list[str]:
-    """Return the ids of the destinations that have something to send now, those that work well first."""
+def due() -> list[tuple[str, int]]:
+    """Return the destinations that have something to send now, as (id, failed tries), those that work well first."""
     now = timezone.now()
     times: dict[str, Any] = {"now": now, "gathered": now - GATHER, "seldom": now - SELDOM, "idle": _IDLE}
     with connection.cursor() as cursor:
         cursor.execute(_DUE, times)
-        return [str(row[0]) for row in cursor.fetchall()]
+        return [(str(pk), tries) for pk, tries in cursor.fetchall()]
 
 
 def matching(actions: Sequence[str]) -> Q:

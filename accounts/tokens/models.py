@@ -65,6 +65,11 @@ class ApiToken(models.Model):
         return self.name
 
     @property
+    def label(self) -> str:
+        """What the audit log calls it: its name and what its value begins with."""
+        return f"{self.name} ({self.prefix})"
+
+    @property
     def is_of_the_organization(self) -> bool:
         """Whether it acts as a machine, and not as the person who made it."""
         return self.membership.user.is_machine

@@ -1,9 +1,11 @@
 """Making, finding and revoking API tokens."""
 
+import contextlib
 import hashlib
 import logging
 import secrets
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,6 +16,7 @@ from django.utils import timezone
 from redis import RedisError
 
 from accounts import delegation
+from accounts.audit import origin
 from accounts.audit import services as audit
 from accounts.authority import Authority, Grant, built_in
 from accounts.organizations.models import CustomRole, Membership, Organization, User
@@ -165,42 +168,72 @@ def _record(action: str, token: ApiToken, by: User, details: dict[str, Any]) -> 
     )
 
 
-def find(value: str) -> ApiToken | None:
-    """Return the usable token with a value, its member and its organization, or None; an unknown one is only logged."""
+def find(value: str, *, address: str) -> ApiToken | None:
+    """Return the usable token with a value, its member and its organization, or None.
+
+    That one was shown which is over is written down; one that is unknown is only logged.
+    """
     if len(value) > LONGEST or not value.isascii() or not value.startswith((PERSONAL, MACHINE)):
         return None
-    token = (
-        ApiToken.objects.usable()
-        .filter(digest=digest_of(value), membership__user__is_active=True)
-        .select_related("membership__user", "membership__organization")
-        .first()
-    )
+    found = ApiToken.objects.select_related("membership__user", "membership__organization")
+    token = found.filter(digest=digest_of(value)).first()
     if token is None:
         # The beginning is what the list of tokens shows: enough to tell a forgotten one from a guessed one.
-        logger.warning("An API token was refused: %s… is not known, or revoked or expired.", value[:SHOWN])
+        logger.warning("An API token was refused: %s… is not known.", value[:SHOWN])
+    elif token.state != "active" or not token.membership.user.is_active:
+        _refused(token, address)
+        token = None
     return token
+
+
+def _refused(token: ApiToken, address: str) -> None:
+    """Note that a token was shown that is over, once an hour and address."""
+    member = token.membership
+    logger.warning("An API token was refused: %s… is %s.", token.prefix, _why(token))
+    with _once("refused", token, address, otherwise=False) as first:
+        if first:
+            origin.entered(
+                organization_id=member.organization_id,
+                user_id=member.user_id,
+                roles=member.role_names,
+                token=token.label,
+            )
+            _record("token.refused", token, member.user, {"prefix": token.prefix, "reason": _why(token)})
+
+
+def _why(token: ApiToken) -> str:
+    return token.state if token.state != "active" else "of somebody who is switched off"
 
 
 def used(*, token: ApiToken, address: str) -> None:
     """Note that a token was shown: when and where at most once a minute, in the audit log once an hour and address."""
-    now, last = timezone.now(), token.last_used_at
-    if last is not None and now - last < timedelta(seconds=USED_SECONDS) and token.last_used_from == address:
+    last = token.last_used_at
+    stale = last is None or timezone.now() - last >= timedelta(seconds=USED_SECONDS)
+    if not stale and token.last_used_from == address:
         return
-    with transaction.atomic():
-        ApiToken.objects.filter(pk=token.pk).update(last_used_at=now, last_used_from=address)
-        if _is_news(token, address):
-            audit.record(
-                organization=token.membership.organization,
-                by=token.membership.user,
-                action="token.used",
-                target=token,
-                details={"prefix": token.prefix},
-            )
+    with _once("used", token, address, otherwise=stale) as first:
+        if first or stale:
+            _seen(token, address, first=first)
 
 
-def _is_news(token: ApiToken, address: str) -> bool:
-    """Tell whether the token was not seen from an address for an hour; while Redis is away, always."""
+@transaction.atomic
+def _seen(token: ApiToken, address: str, *, first: bool) -> None:
+    ApiToken.objects.filter(pk=token.pk).update(last_used_at=timezone.now(), last_used_from=address)
+    if first:
+        _record("token.used", token, token.membership.user, {"prefix": token.prefix})
+
+
+@contextlib.contextmanager
+def _once(what: str, token: ApiToken, address: str, *, otherwise: bool) -> Iterator[bool]:
+    """Tell whether something is news for an hour; `otherwise` while Redis is away. What fails stays news."""
+    key = f"token-{what}:{token.pk}:{address}"
     try:
-        return bool(cache.add(f"token-used:{token.pk}:{address}", 1, TOLD_SECONDS))
+        first = bool(cache.add(key, 1, TOLD_SECONDS))
     except RedisError:
-        return True
+        first, key = otherwise, ""
+    try:
+        yield first
+    except BaseException:
+        if first and key:
+            cache.delete(key)
+        raise

@@ -1,11 +1,14 @@
 """The OpenAPI document: django-ninja's, and for every call the answers that all have in common."""
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
+from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 
 from config.api import idempotency, limits
-from config.api.problems import KINDS, MEDIA, ProblemDocument
+from config.api.problems import KINDS, MEDIA, Problem, ProblemDocument, respond
 
 # What any call may answer. Those with a body, and those that make something, add theirs.
 ALWAYS = (400, 401, 403, 404, 409, 422, 429, 500, 502, 503)
@@ -66,8 +69,25 @@ def _headers() -> dict[str, Any]:
 
 
 class Api(NinjaAPI):
-    """django-ninja's, with the completed document."""
+    """django-ninja's, with the completed document, which is made once."""
+
+    _completed: dict[str, Any] | None = None
 
     def get_openapi_schema(self, **given: Any) -> Any:
-        document = super().get_openapi_schema(**given)
-        return complete(document)
+        if self._completed is None:
+            self._completed = complete(super().get_openapi_schema(**given))
+        return self._completed
+
+
+def limited(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Let an address read the document as often as it may call."""
+
+    @functools.wraps(view)
+    def counted(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            limits.ask(request)
+        except Problem as problem:
+            return respond(problem)
+        return view(request, *args, **kwargs)
+
+    return counted

@@ -22,7 +22,8 @@ class Bearer(HttpBearer):
     def __call__(self, request: HttpRequest) -> ApiToken:
         limits.ask(request)
         scheme, _, value = request.headers.get("Authorization", "").partition(" ")
-        token = tokens.find(value.strip()) if scheme.lower() == "bearer" else None
+        address = request.META.get("REMOTE_ADDR", "")
+        token = tokens.find(value.strip(), address=address) if scheme.lower() == "bearer" else None
         if token is None:
             limits.fail(request)
             raise Problem(401)

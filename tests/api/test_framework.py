@@ -114,6 +114,38 @@ def test_a_refusal_and_the_first_use_are_in_the_audit_log_with_the_token(organiz
     assert events[0].request_id == response.headers["X-Request-Id"]
 
 
+def test_a_token_that_is_over_is_written_down_once_an_hour(organization, viewer, call_as):
+    call = call_as(viewer, name="ci", revoked_at=timezone.now())
+
+    statuses = {call.get("/clusters").status_code for _ in range(3)}
+    call.client.defaults["REMOTE_ADDR"] = "198.51.100.9"
+    call.get("/clusters")
+
+    assert statuses == {401}
+    events = list(AuditEvent.objects.order_by("sequence"))
+    assert [(event.action, event.origin, event.address) for event in events] == [
+        ("token.refused", "api", "127.0.0.1"),
+        ("token.refused", "api", "198.51.100.9"),
+    ]
+    assert events[0].details == {"prefix": call.value[:10], "reason": "revoked"}
+
+
+def test_two_addresses_in_turn_do_not_write_each_time(
+    organization, viewer, call_as, django_assert_max_num_queries
+):
+    call = call_as(viewer)
+    for address in ("198.51.100.1", "198.51.100.2"):
+        call.client.defaults["REMOTE_ADDR"] = address
+        call.get("/clusters")
+
+    with django_assert_max_num_queries(8):
+        for address in ("198.51.100.1", "198.51.100.2"):
+            call.client.defaults["REMOTE_ADDR"] = address
+            call.get("/clusters")
+
+    assert AuditEvent.objects.filter(action="token.used").count() == 2
+
+
 def test_the_last_use_is_written_at_most_once_a_minute(
     organization, viewer, call_as, django_assert_max_num_queries
 ):
@@ -234,6 +266,15 @@ def test_nothing_is_limited_while_redis_is_away(organization, viewer, call_as, s
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
 
     assert [call.get("/clusters").status_code for _ in range(3)] == [200, 200, 200]
+
+
+def test_the_document_is_limited_too(db, client, settings):
+    settings.API_PER_ADDRESS = 2
+    client.defaults["REMOTE_ADDR"] = "198.51.100.12"
+
+    statuses = [client.get("/api/v1/openapi.json").status_code for _ in range(6)]
+
+    assert (statuses[0], statuses[-1]) == (200, 429)
 
 
 def test_the_document_is_for_anybody_and_names_the_permission_of_each_call(db, client):

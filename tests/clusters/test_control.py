@@ -39,6 +39,8 @@ class TestCancel:
         assert (deploy.status, deploy.cancelled_by) == ("cancelled", str(admin))
         assert [row.status for row in deploy.steps.all()] == ["skipped"]
         assert step.calls == 0
+        told = AuditEvent.objects.order_by("sequence").values_list("action", flat=True)
+        assert list(told) == ["deploy.requested", "deploy.cancelled"]
 
     def test_a_running_one_stops_at_the_next_safe_point_and_says_what_was_done(
         self, cluster, admin, sent, steps

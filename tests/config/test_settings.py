@@ -40,6 +40,8 @@ def start(what: str = "s.DEBUG", **changes: str | None) -> subprocess.CompletedP
         ("TRUSTED_PROXIES", "10.0.0.0/99", "TRUSTED_PROXIES"),
         ("LEASE_SECONDS", "many", "whole number from 5 to 600"),
         ("LOG_LEVEL", "LOUD", "LOG_LEVEL"),
+        ("AUDIT_FILES_DIR", "audit", "write an absolute path"),
+        ("EMAIL_URL", "pop3://mail", "smtp:// or smtps:// or file://"),
     ],
 )
 def test_nonsense_is_refused_by_name(name, value, words):
@@ -56,6 +58,13 @@ def test_a_database_url_is_taken_apart():
     )
 
     assert '"keyhaven", "u", "p", "db.example", "5432", {"sslmode": "require"}' in result.stdout
+
+
+def test_mails_may_be_written_to_a_folder():
+    result = start("s.MAILERS['default']", EMAIL_URL="file:///var/my%20mail")
+
+    assert "filebased.EmailBackend" in result.stdout
+    assert '"file_path": "/var/my mail"' in result.stdout
 
 
 def test_over_tls_cookies_are_host_bound_and_hsts_is_on():

@@ -73,8 +73,8 @@ def around(request: OrgRequest, access: Access, link: ExternalSecret | None = No
 
 def named_by(request: OrgRequest, access: Access, reference: str) -> InventoryEntry | None:
     """Return the name that a reference is of, where it may be known."""
-    entries = InventoryEntry.objects.filter(access=access, reference=reference)
-    return entries.inside(request.authority, Permission.EXTERNAL_SECRET_MANAGE).first()
+    reached = InventoryEntry.objects.inside(request.authority, Permission.EXTERNAL_SECRET_MANAGE)
+    return reached.filter(access=access, reference=reference).first()
 
 
 def place_url(request: OrgRequest, place: placing.Place) -> str:

@@ -13,9 +13,8 @@ from external_secrets.views import addresses, lookup
 
 def links_of(request: OrgRequest, cluster: Cluster, namespace: str) -> list[ExternalSecret]:
     """Return the links of a namespace that may be seen with what belongs to each, by one query."""
-    links = ExternalSecret.objects.filter(cluster=cluster, namespace=namespace)
-    seen = links.inside(request.authority, Permission.EXTERNAL_SECRET_VIEW)
-    found = seen.select_related(*lookup.RELATED)
+    seen = ExternalSecret.objects.inside(request.authority, Permission.EXTERNAL_SECRET_VIEW)
+    found = seen.filter(cluster=cluster, namespace=namespace).select_related(*lookup.RELATED)
     return list(found.order_by("variable", "path", "container"))
 
 

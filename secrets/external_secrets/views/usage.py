@@ -168,10 +168,8 @@ def _targets(request: OrgRequest, source: Access, links: ExternalSecretQuerySet)
     targets = moving.targets(source, links)
     if request.authority.everywhere(Permission.EXTERNAL_SECRET_MANAGE, cluster=source.cluster.name):
         return targets
-    others = Access.objects.filter(cluster=source.cluster_id)
-    seen = set(
-        others.inside(request.authority, Permission.EXTERNAL_SECRET_MANAGE).values_list("pk", flat=True)
-    )
+    others = Access.objects.within(request.organization, request.authority, Permission.EXTERNAL_SECRET_MANAGE)
+    seen = set(others.filter(cluster=source.cluster_id).values_list("pk", flat=True))
     return [one for one in targets if one.access.pk in seen]
 
 

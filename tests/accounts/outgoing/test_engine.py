@@ -351,7 +351,7 @@ def test_what_has_nothing_to_send_is_not_due(organization, receiver):
     make_hook(factories.make_organization(), receiver)
     happen(organization)
 
-    assert reading.due() == [str(wanted.pk)]
+    assert reading.due() == [(str(wanted.pk), 0)]
 
 
 def test_a_cursor_far_behind_moves_on_though_nothing_matches(organization, receiver, monkeypatch):
@@ -362,7 +362,7 @@ def test_a_cursor_far_behind_moves_on_though_nothing_matches(organization, recei
     due = reading.due()
     run(destination)
 
-    assert due == [str(destination.pk)]
+    assert due == [(str(destination.pk), 0)]
     assert (destination.cursor, receiver.requests) == (12, [])
 
 
@@ -387,6 +387,25 @@ def test_a_webhook_is_called_by_the_sweep_through_a_task(organization, receiver,
 
     assert (first, second) == (1, 0)
     assert sent == [{"destination_id": str(destination.pk)}]
+
+
+def test_of_those_that_fail_one_is_tried_at_a_time(organization, receiver, monkeypatch):
+    """A task that waits for a hung receiver keeps a worker busy."""
+    ill = [make_hook(organization, receiver, tries=3) for _ in range(3)]
+    well = [make_hook(organization, receiver) for _ in range(2)]
+    happen(organization)
+    sent = []
+    monkeypatch.setattr("accounts.tasks.deliver.delay", lambda destination_id: sent.append(destination_id))
+    monkeypatch.setattr(engine, "_ILL", "outgoing-ill-of-this-test")
+
+    engine.sweep()
+    first = list(sent)
+    run(Destination.objects.get(pk=first[2]))
+    engine.sweep()
+
+    assert set(first[:2]) == {str(one.pk) for one in well}
+    assert len(set(first[2:]) & {str(one.pk) for one in ill}) == 1
+    assert len(sent) == 4
 
 
 # -- pruning -------------------------------------------------------------------------------------------

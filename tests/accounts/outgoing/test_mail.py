@@ -63,7 +63,7 @@ def test_a_mail_waits_for_what_else_happens_and_mails_are_seldom(organization, c
 
     just_mailed = reading.due()
 
-    assert (fresh, gathered, just_mailed) == ([], [str(chosen.pk)], [])
+    assert (fresh, gathered, just_mailed) == ([], [(str(chosen.pk), 0)], [])
 
 
 @pytest.fixture
