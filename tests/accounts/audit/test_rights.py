@@ -17,7 +17,7 @@ def role(transactional_db):
     organization = factories.make_organization(name="Acme", slug="acme")
     for _ in range(3):
         services.record(
-            organization=organization, by=None, action="organization.changed", target=organization
+            organization=organization, by=None, action="organization.closed", target=organization
         )
     with connection.cursor() as cursor:
         cursor.execute("DROP ROLE IF EXISTS audit_tests")
