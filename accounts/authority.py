@@ -164,8 +164,10 @@ class Authority:
         if not self.layers:
             return ()
         for namespace in [None] if namespaces is None else namespaces:
-            layers = [self._prefixes(layer, permission, cluster, namespace) for layer in self.layers]
-            found |= set(functools.reduce(shared, layers, whole))
+            names = whole
+            for layer in self.layers:
+                names = shared(names, self._prefixes(layer, permission, cluster, namespace))
+            found |= set(names)
         return shared(tuple(found), whole)
 
     @staticmethod

@@ -40,7 +40,7 @@ def _rights(request: OrgRequest) -> dict[str, Any]:
     }
 
 
-def _users(request: OrgRequest, credential: CloudCredential) -> dict[str, Any]:
+def users(request: OrgRequest, credential: CloudCredential) -> dict[str, Any]:
     """Return what uses a credential, one query each; what may not be seen is `hidden`, and only counted."""
     accesses = credential.accesses.select_related("cluster").order_by("cluster__name", "name")
     identities = credential.identities.select_related("cluster").order_by("cluster__name", "access_name")
@@ -144,7 +144,7 @@ def _create(request: OrgRequest, cloud: str, method: str, form: SecretForm) -> C
 def detail(request: OrgRequest, credential: str) -> HttpResponse:
     """Show whose credential it is, who uses it, and what it needs to be allowed."""
     found = _find(request, credential)
-    context = _described(found) | _users(request, found) | _rights(request)
+    context = _described(found) | users(request, found) | _rights(request)
     if context["cloud"]:
         context["policy"] = context["cloud"].policy(found.facts)
     return pages.render_page(request, "credentials/detail.html", context)
@@ -194,7 +194,7 @@ def _change(request: OrgRequest, credential: CloudCredential, form: SecretForm) 
         credential.refresh_from_db()
         form.add_error(None, str(error))
     except services.InUse as error:
-        form.add_error(None, str(error) if not _users(request, credential)["hidden"] else IN_USE)
+        form.add_error(None, str(error) if not users(request, credential)["hidden"] else IN_USE)
     except services.NameTaken as error:
         form.add_error("name", str(error))
     else:
@@ -220,7 +220,7 @@ def delete(request: OrgRequest, credential: str) -> HttpResponse:
             return pages.go_to(
                 request, reverse("credentials:index", kwargs={"org": request.organization.slug})
             )
-    context = _described(found) | _users(request, found) | {"form": form}
+    context = _described(found) | users(request, found) | {"form": form}
     return pages.render_page(
         request, "credentials/delete.html", context, status=422 if form.is_bound else 200
     )

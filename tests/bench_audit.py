@@ -16,7 +16,8 @@ import time
 import tracemalloc
 from typing import Any
 
-EVENTS, ORGANIZATIONS = int(os.environ.get("AUDIT_EVENTS", "1000000")), 50
+EVENTS = int(os.environ.get("AUDIT_EVENTS", "1000000"))
+ORGANIZATIONS = int(os.environ.get("AUDIT_ORGANIZATIONS", "50"))
 RUNS, PLAIN_RUNS = int(os.environ.get("AUDIT_RUNS", "40")), 5
 SECONDS = 6.0
 _ACTIONS = (

@@ -72,7 +72,7 @@ def test_another_organizations_objects_are_not_found(world, organization, outsid
             url = world.url(name).replace("/o/acme/", "/o/globex/")
             statuses[name] = ask(client, name, url)
 
-    assert {name for name, status in statuses.items() if status != 404} == set()
+    assert {name: status for name, status in statuses.items() if status != 404} == {}
 
 
 WRITING = sorted(name for name in PAGES if "POST" in VIEWS[name].callback.methods)

@@ -105,7 +105,6 @@ _PEOPLE = (
         (
             _done("organization.created", "created the organization {}"),
             _done("organization.renamed", "renamed the organization {}"),
-            _done("organization.changed", "changed the organization {}"),
             _done("organization.closed", "closed the organization {}"),
             _done("organization.transferred", "handed the organization over to {}"),
         ),

@@ -13,7 +13,8 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
     organization = 0
     # The actions that are asked for, each a range of an index; none where all are.
     branches: tuple[str, ...] = ()
-    has_text = False
+    # The word of a text that the index of texts is asked for.
+    word = ""
     # Where the time that is asked for begins and ends in the sequence.
     since: int | None = None
     until: int | None = None
@@ -23,7 +24,7 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
 
     def _clone(self) -> Self:
         clone: Self = super()._clone()  # type: ignore[misc]
-        for name in ("organization", "branches", "has_text", "since", "until"):
+        for name in ("organization", "branches", "word", "since", "until"):
             setattr(clone, name, getattr(self, name))
         return clone
 

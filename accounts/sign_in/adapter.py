@@ -64,12 +64,15 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
         email = str(credentials.get("email", "")).strip().lower()
         account = User.objects.filter(email=email, is_machine=False).first()
         device = devices.known(request, account)
-        if wait := limits.of_password(address=sessions.address(request), account=email, device=device):
+        who = {"address": sessions.address(request), "account": email, "device": device}
+        if wait := limits.of_password(**who):
             records.failed(user=account, action="sign_in.limited", details={"step": "password"})
             raise TooMany(wait)
         user = authenticate(request, email=email, password=credentials.get("password"))
         if user is None:
             records.failed(user=account, action="sign_in.failed", details={"step": "password"})
+        else:
+            limits.was_right(**who)
         return user
 
     def post_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponseBase:

@@ -93,6 +93,7 @@ class CodeForm(AuthenticateForm):  # type: ignore[misc]
         if factor is None:
             records.failed(user=self.user, action="sign_in.failed", details={"step": "second factor"})
             raise ValidationError(WRONG_CODE)
+        limits.proof_was_right(address=address, person=self.user.pk)
         self.authenticator = factor
         return code
 
@@ -139,7 +140,8 @@ class ProofForm(forms.Form):
         typed = super().clean() or {}
         if not typed:
             return typed
-        if wait := limits.of_proof(address=sessions.address(context.request), person=self.user.pk):
+        who: dict[str, Any] = {"address": sessions.address(context.request), "person": self.user.pk}
+        if wait := limits.of_proof(**who):
             raise TooMany(wait)
         if "password" in typed and not self.user.check_password(typed["password"]):
             self.add_error("password", "The password is not right.")
@@ -147,4 +149,6 @@ class ProofForm(forms.Form):
             self.factor = factors.check(self.user, typed["code"])
             if self.factor is None:
                 self.add_error("code", WRONG_CODE)
+        if not self.errors:
+            limits.proof_was_right(**who)
         return typed

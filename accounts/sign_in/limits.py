@@ -5,6 +5,7 @@ keyed by the account alone: whoever attacks from elsewhere uses up places that a
 ends by itself. A browser in which the person signed in before (`devices`) has a count of its own.
 """
 
+import contextlib
 import hashlib
 import ipaddress
 import time
@@ -25,13 +26,23 @@ class Limit:
     def take(self, *parts: object) -> int:
         """Count one try; return 0 if it is allowed, else in how many seconds the next one may be."""
         now = time.time()
-        text = "\n".join(str(part) for part in parts)
-        who = hashlib.sha256(text.encode(errors="replace")).hexdigest()[:32]
-        key = f"limit:{self.name}:{int(now // self.seconds)}:{who}"
+        key = self._key(now, parts)
         cache.add(key, 0, timeout=self.seconds + 5)
         if int(cache.incr(key)) <= self.amount:
             return 0
         return self.seconds - int(now % self.seconds)
+
+    def give_back(self, *parts: object) -> None:
+        """Count one try less: it was right."""
+        key = self._key(time.time(), parts)
+        if (cache.get(key) or 0) > 0:
+            with contextlib.suppress(ValueError):  # its window has just ended
+                cache.decr(key)
+
+    def _key(self, now: float, parts: tuple[object, ...]) -> str:
+        text = "\n".join(str(part) for part in parts)
+        who = hashlib.sha256(text.encode(errors="replace")).hexdigest()[:32]
+        return f"limit:{self.name}:{int(now // self.seconds)}:{who}"
 
 
 # Of one person (address and account, or known browser and account), a minute and an hour.
@@ -72,6 +83,13 @@ def of_password(*, address: str, account: str, device: str) -> int:
     )
 
 
+def was_right(*, address: str, account: str, device: str) -> None:
+    """Forget the try of a password that was right: who signs in often is not slowed. The count of all keeps it."""
+    parts = ("device", device, account) if device else (place(address), account)
+    PAIR.give_back(*parts)
+    PAIR_HOUR.give_back(*parts)
+
+
 def of_proof(*, address: str, person: int) -> int:
     """Count a try of somebody who is signed in, or who has given the password and owes the second factor."""
     return PAIR.take("proof", place(address), person) or PAIR_HOUR.take("proof", place(address), person)
@@ -80,3 +98,8 @@ def of_proof(*, address: str, person: int) -> int:
 def of_reset(*, address: str, account: str) -> int:
     """Count a request for a mail that resets a password."""
     return RESET.take(place(address), account) or RESET_ADDRESS.take(place(address))
+
+
+def proof_was_right(*, address: str, person: int) -> None:
+    PAIR.give_back("proof", place(address), person)
+    PAIR_HOUR.give_back("proof", place(address), person)

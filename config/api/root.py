@@ -11,9 +11,11 @@ from accounts.members import api as members
 from accounts.organizations import api as organizations
 from accounts.tokens import api as tokens
 from clusters import api as clusters
+from clusters import api_deploys as deploys
 from config.api import problems
 from config.api.document import Api, limited
 from config.api.reading import StrictParser
+from credentials import api as credentials
 
 api = Api(
     title="Keyhaven",
@@ -34,7 +36,9 @@ for calls in (
     roles.calls,
     tokens.calls,
     audit.calls,
+    credentials.calls,
     clusters.calls,
+    deploys.calls,
 ):
     api.add_router("", calls.router)
 

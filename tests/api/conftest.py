@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from accounts.audit import services as audit
 from accounts.invitations import services as invitations
 from accounts.models import ApiToken, CustomRole, Membership
+from clusters.models import Deploy, DeployStep
 from tests import factories
 
 
@@ -51,10 +53,30 @@ def call_as(organization: Any) -> Callable[..., Caller]:
     return make
 
 
+def _deploys(cluster: Any, owner: Any, *statuses: str) -> None:
+    """Make deploys 1, 2 … of a cluster; those that failed did so in their first step."""
+    for number, status in enumerate(statuses, start=1):
+        ended = timezone.now() if status == "failed" else None
+        deploy = Deploy.objects.create(
+            cluster=cluster, number=number, by=owner, by_name="Olive", status=status, finished_at=ended
+        )
+        DeployStep.objects.create(
+            deploy=deploy,
+            position=1,
+            slug="connect",
+            label="Connect",
+            status="failed" if ended else "waiting",
+        )
+
+
 @pytest.fixture
-def things(organization: Any, owner: Any) -> dict[str, Any]:
+def things(organization: Any, owner: Any, aws_endpoint: str) -> dict[str, Any]:
     """One object of each kind in Acme, by the names that tests/api/world.py uses."""
     cluster = factories.make_cluster(organization=organization, name="prod")
+    factories.make_service(cluster=cluster)
+    factories.make_cloud_credential(organization=organization, name="aws-prod")
+    _deploys(cluster, owner, "failed", "queued")
+    _deploys(factories.make_cluster(organization=organization, name="spare"), owner, "failed")
     factories.make_token(owner, organization, name="of the owner")
     role = CustomRole.objects.create(
         organization=organization, name="Readers", permissions=["cluster:view"], clusters=["prod"]

@@ -1,10 +1,28 @@
 """Every call of the API, derived from its document, with what one in good order sends."""
 
 import functools
+import json
 from collections.abc import Callable
 from typing import Any
 
 from config.api.root import api
+
+
+def kubeconfig(host: str) -> str:
+    """Return a kubeconfig of a cluster that nobody answers for."""
+    return json.dumps(
+        {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "one",
+            "clusters": [
+                {"name": "one", "cluster": {"server": f"https://{host}", "insecure-skip-tls-verify": False}}
+            ],
+            "users": [{"name": "one", "user": {"token": "a-token"}}],
+            "contexts": [{"name": "one", "context": {"cluster": "one", "user": "one"}}],
+        }
+    )
+
 
 METHODS = ("get", "post", "put", "patch", "delete")
 
@@ -36,8 +54,50 @@ ROWS: dict[str, Row] = {
     "list_tokens": {},
     "create_token": {"body": {"name": "pipeline", "roles": ["viewer"], "expires": "never"}},
     "revoke_token": {"token": lambda things: things["token"].pk},
+    "list_credentials": {},
+    "get_credential": {"credential": "aws-prod"},
+    "get_credential_usage": {"credential": "aws-prod"},
+    "create_credential": {
+        "body": {
+            "cloud": "aws",
+            "method": "static",
+            "name": "aws-new",
+            "values": {
+                "partition": "aws",
+                "access_key_id": "AKIATESTTESTTESTTEST",
+                "secret_access_key": "s" * 40,
+            },
+        }
+    },
+    "change_credential": {"credential": "aws-prod", "body": {"version": 1, "name": "aws-renamed"}},
+    "check_credential": {"credential": "aws-prod"},
+    "delete_credential": {"credential": "aws-prod"},
     "list_clusters": {},
     "get_cluster": {"cluster": "prod"},
+    "connect_cluster": {"body": {"name": "new", "kubeconfig": kubeconfig("127.0.0.1:1")}},
+    "check_cluster": {"cluster": "prod"},
+    "replace_cluster_kubeconfig": {"cluster": "prod", "body": {"kubeconfig": kubeconfig("127.0.0.1:1")}},
+    "choose_cluster_cloud": {"cluster": "prod", "body": {"credential": "aws-prod"}},
+    "disconnect_cluster": {"cluster": "spare"},
+    "list_services": {"cluster": "prod"},
+    "refresh_services": {"cluster": "prod"},
+    "list_deploys": {},
+    "list_cluster_deploys": {"cluster": "prod"},
+    "get_deploy": {"cluster": "prod", "number": 1},
+    "get_deploy_log": {"cluster": "prod", "number": 1},
+    "request_deploy": {"cluster": "prod", "body": {"reason": "a ticket"}},
+    "cancel_deploy": {"cluster": "prod", "number": 2},
+    "retry_deploy": {"cluster": "spare", "number": 1},
+    "list_changes": {"cluster": "prod"},
+    "look_at_changes": {"cluster": "prod"},
+}
+
+# These ask a cluster or a cloud that isn't there in this table: 422 or 502 is as good as done.
+REACHING = {
+    "create_credential",
+    "connect_cluster",
+    "replace_cluster_kubeconfig",
+    "refresh_services",
 }
 
 # What is one person's own: to others with the permission it may be as if it were not there.

@@ -7,8 +7,13 @@ from playwright.sync_api import Page, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-PLAIN = ("/styleguide/", "/accounts/login/")
+PLAIN = ("/styleguide/", "/accounts/login/", "/accounts/password/reset/", "/sso/")
 OURS = (
+    "/account/",
+    "/account/password/",
+    "/account/second-factors/",
+    "/account/second-factors/app/",
+    "/account/sessions/",
     "/o/acme/team/", "/o/acme/audit/", "/o/acme/clusters/", "/o/acme/clusters/connect/", "/o/acme/credentials/",
     "/o/acme/credentials/new/?kind=aws.static",
 )  # fmt: skip
