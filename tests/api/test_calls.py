@@ -158,6 +158,16 @@ def test_a_token_s_value_is_in_one_answer(organization, owner, call_as):
     assert {item["state"] for item in call.get("/tokens").json()["items"]} == {"active", "revoked"}
 
 
+def test_a_small_token_ends_itself_and_no_other(organization, owner, call_as):
+    factories.make_token(owner, organization, name="other")
+    call = call_as(owner, name="small", roles=["viewer"])
+
+    other = call("DELETE", f"/tokens/{ApiToken.objects.get(name='other').pk}")
+    itself = call("DELETE", f"/tokens/{ApiToken.objects.get(name='small').pk}")
+
+    assert (other.status_code, itself.status_code, call.get("/clusters").status_code) == (404, 204, 401)
+
+
 def test_a_token_sees_only_what_its_role_is_limited_to(organization, owner, call_as):
     for name in ("prod", "staging-1", "staging-2"):
         factories.make_cluster(organization=organization, name=name)
