@@ -205,6 +205,24 @@ def test_the_audit_log_is_paged_and_filtered(organization, auditor, call_as):
     assert fields(call.get("/audit-events?cursor=x")) == {"cursor"}
 
 
+def test_a_time_of_any_zone_is_asked_for(organization, auditor, call_as):
+    call = call_as(auditor)
+    call.get("/clusters")
+
+    found = {
+        when: call.get(f"/audit-events?since={when}")
+        for when in (
+            "2000-01-01",
+            "2000-01-01T00:00:00",
+            "2000-01-01T00:00:00%2B19:15",
+            "0001-01-01T00:00:00%2B19:15",
+        )
+    }
+
+    assert [len(answer.json().get("items", [])) for answer in found.values()] == [1, 1, 1, 0]
+    assert fields(found["0001-01-01T00:00:00%2B19:15"]) == {"since"}
+
+
 def test_the_audit_log_is_exported_and_the_export_is_in_it(organization, auditor, call_as):
     call = call_as(auditor)
     call.get("/clusters")
