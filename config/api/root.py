@@ -4,6 +4,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, path, re_path
 from django.views.decorators.csrf import csrf_exempt
 
+from accesses import api as accesses
 from accounts.audit import api as audit
 from accounts.custom_roles import api as roles
 from accounts.invitations import api as invitations
@@ -39,6 +40,7 @@ for calls in (
     credentials.calls,
     clusters.calls,
     deploys.calls,
+    accesses.calls,
 ):
     api.add_router("", calls.router)
 

@@ -90,10 +90,32 @@ ROWS: dict[str, Row] = {
     "retry_deploy": {"cluster": "spare", "number": 1},
     "list_changes": {"cluster": "prod"},
     "look_at_changes": {"cluster": "prod"},
+    "list_accesses": {},
+    "list_cluster_accesses": {"cluster": "prod"},
+    "list_providers": {"cluster": "prod"},
+    "get_access": {"cluster": "prod", "access": "aws"},
+    "create_access": {
+        "cluster": "prod",
+        "body": {
+            "provider": "aws-secrets-manager",
+            "method": "static",
+            "name": "aws-new",
+            "namespaces": ["shop"],
+            "fields": {
+                "region": "eu-west-3",
+                "access_key_id": "AKIATESTTESTTESTTEST",
+                "secret_access_key": "s" * 40,
+            },
+        },
+    },
+    "change_access": {"cluster": "prod", "access": "aws", "body": {"version": 1}},
+    "test_access": {"cluster": "prod", "access": "aws"},
+    "delete_access": {"cluster": "prod", "access": "unused"},
 }
 
 # These ask a cluster or a cloud that isn't there in this table: 422 or 502 is as good as done.
 REACHING = {
+    "create_access",
     "create_credential",
     "connect_cluster",
     "replace_cluster_kubeconfig",
