@@ -111,6 +111,30 @@ ROWS: dict[str, Row] = {
     "change_access": {"cluster": "prod", "access": "aws", "body": {"version": 1}},
     "test_access": {"cluster": "prod", "access": "aws"},
     "delete_access": {"cluster": "prod", "access": "unused"},
+    "list_external_secrets": {},
+    "get_external_secret": {"external_secret": lambda things: things["link"].pk},
+    "create_external_secret": {
+        "cluster": "prod",
+        "body": {"access": "aws", "namespace": "shop", "key": "app/000/payments", "variable": "PAYMENTS"},
+    },
+    "create_external_secrets": {
+        "cluster": "prod",
+        "body": {"access": "aws", "namespace": "shop", "lines": ["ONE=prod/one", "TWO=prod/two#field"]},
+    },
+    "change_external_secret": {
+        "external_secret": lambda things: things["link"].pk,
+        "body": lambda things: {
+            "revision": things["link"].updated_at.isoformat(),
+            "refresh_seconds": 300,
+        },
+    },
+    "relocate_external_secrets": {
+        "cluster": "prod",
+        "body": lambda things: {"ids": [str(things["link"].pk)], "namespace": "shop"},
+    },
+    "sync_external_secret": {"external_secret": lambda things: things["deployed"].pk},
+    "sync_failed_external_secrets": {"cluster": "prod", "body": {}},
+    "unlink_external_secret": {"external_secret": lambda things: things["link"].pk},
 }
 
 # These ask a cluster or a cloud that isn't there in this table: 422 or 502 is as good as done.
