@@ -17,7 +17,7 @@ from config.api import problems
 from config.api.document import Api, limited
 from config.api.reading import StrictParser
 from credentials import api as credentials
-from external_secrets.api import acts, links
+from external_secrets.api import acts, links, moving, names
 
 api = Api(
     title="Keyhaven",
@@ -42,6 +42,8 @@ for calls in (
     clusters.calls,
     deploys.calls,
     accesses.calls,
+    moving.calls,
+    names.calls,
     links.calls,
     acts.calls,
 ):

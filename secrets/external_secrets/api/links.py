@@ -164,7 +164,7 @@ def _refuse_read(sent: shapes.LinkFields) -> None:
     """
     if given := _READ & sent.model_fields_set:
         raise problems.invalid_fields(
-            {name: "Another name takes what its original takes." for name in sorted(given)}
+            dict.fromkeys(sorted(given), "Another name takes what its original takes.")
         )
 
 
