@@ -17,6 +17,7 @@ from config.api import problems
 from config.api.document import Api, limited
 from config.api.reading import StrictParser
 from credentials import api as credentials
+from external_secrets.api import acts, links, moving, names
 
 api = Api(
     title="Keyhaven",
@@ -41,6 +42,10 @@ for calls in (
     clusters.calls,
     deploys.calls,
     accesses.calls,
+    moving.calls,
+    names.calls,
+    links.calls,
+    acts.calls,
 ):
     api.add_router("", calls.router)
 
