@@ -124,6 +124,7 @@ CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {
     "accounts.sign_in.tasks.mail_reset": {"queue": "default"},
     "accounts.sign_in.tasks.mail_notice": {"queue": "default"},
+    "accounts.sign_in.tasks.write_failed": {"queue": "default"},
     "accounts.outgoing.tasks.deliver": {"queue": "default"},
     "clusters.tasks.run_deploys": {"queue": "deploys"},
     "clusters.tasks.look": {"queue": "default"},
