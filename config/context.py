@@ -98,6 +98,11 @@ def _navigation(request: HttpRequest, organization: Organization) -> list[dict[s
     return entries
 
 
+def _organizations(request: HttpRequest) -> list[Organization]:
+    """Return the organizations that the switcher offers, by name."""
+    return list(sessions.within(request, Organization.objects.of(request.user)))  # type: ignore[arg-type]
+
+
 def shell(request: HttpRequest) -> dict[str, Any]:
     """Return the context that base.html needs; outside an organization there is no navigation."""
     context: dict[str, Any] = {"theme": theme.chosen(request), "version": settings.VERSION}
@@ -107,10 +112,10 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     if organization is not None:
         context |= {
             "organization": organization,
-            "organizations": sessions.within(request, Organization.objects.of(request.user)),  # type: ignore[arg-type]
+            # Parts of pages show neither the switcher nor the navigation.
+            "organizations": SimpleLazyObject(lambda: _organizations(request)),
             "may_create": settings.ORGANIZATIONS_BY_ANYONE,
             "membership": request.membership,  # type: ignore[attr-defined]
-            # Parts of pages show no navigation.
             "nav": SimpleLazyObject(lambda: _navigation(request, organization)),
         }
     return context

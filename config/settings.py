@@ -183,7 +183,7 @@ API_PER_ADDRESS = env.number("API_PER_ADDRESS", default=3000, least=1, most=1_00
 API_FAILURES = env.number("API_FAILURES", default=30, least=1, most=1_000_000)
 
 # -- Sessions, cookies, headers --------------------------------------------------------------------
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_ENGINE = "accounts.sign_in.session_store"
 SESSION_COOKIE_AGE = 12 * 60 * 60
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
