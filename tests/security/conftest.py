@@ -7,6 +7,9 @@ import pytest
 from django.core.cache import cache
 from django.test import Client
 
+from tests import factories
+from tests.api.conftest import Caller
+
 
 @pytest.fixture
 def browser(owner: Any, aws_endpoint: str, google_endpoint: str) -> Client:
@@ -17,3 +20,9 @@ def browser(owner: Any, aws_endpoint: str, google_endpoint: str) -> Client:
     session["proved_at"] = time.time()
     session.save()
     return client
+
+
+@pytest.fixture
+def call_as(organization: Any) -> Any:
+    """Return a function that makes a token of a member of Acme and returns what calls with it."""
+    return lambda user: Caller(factories.make_token(user, organization))

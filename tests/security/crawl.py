@@ -20,7 +20,7 @@ MARK = "xss7"
 OUTSIDE = (
     "/", "/accounts/login/", "/accounts/signup/", "/accounts/inactive/", "/accounts/passkey/", "/accounts/second-factor/",
     "/accounts/reauthenticate/", "/accounts/second-factor/show/", "/accounts/password/reset/",
-    "/accounts/password/reset/done/", "/accounts/password/reset/key/1-abc/", "/accounts/first/", "/accounts/first/abc/",
+    "/accounts/password/reset/done/", "/accounts/password/reset/key/1-abc/", "/accounts/password/reset/key/done/", "/accounts/first/", "/accounts/first/abc/",
     "/invitation/", "/invitation/accept/", "/invitation/register/", "/invitation/claim/", "/invitation/decline/",
     "/join/abc/", "/organizations/new/", "/sso/", "/sso/acme/", "/sso/acme/callback/", "/sso/acme/needed/",
     "/sso/acme/again/", "/signed-in-elsewhere/", "/theme/", "/api/v1/openapi.json", "/nowhere/",

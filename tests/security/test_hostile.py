@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from tests.api.conftest import call_as  # noqa: F401
 from tests.api.world import ROWS, operations, path_of
 from tests.external_secrets.hostile import SEEN, UNKEEPABLE, encoded
 from tests.security import crawl
@@ -176,7 +175,7 @@ def calls(fuzz: Fuzz, call: Any, things: Any, count: int) -> None:
 
 
 @pytest.mark.parametrize("part", range(PARTS))
-def test_whatever_is_sent_is_answered(part, world, browser, call_as, owner):  # noqa: F811
+def test_whatever_is_sent_is_answered(part, world, browser, call_as, owner):
     fuzz, count = Fuzz(part), IN_ALL // PARTS
     forms = {url: form for url, form in crawl.forms(browser, world).items() if url not in crawl.LEAVING}
     urls = [url for _, url in crawl.visited(world) if url not in crawl.LEAVING]
