@@ -31,7 +31,7 @@ METADATA = frozenset(
         "192.0.0.192",
         # Azure's platform, which hands a machine its certificates.
         "168.63.129.16",
-    )  # fmt: skip
+    )
 )
 # Prefixes whose last 32 bits are an IPv4 address that a gateway or the kernel may turn to.
 _CARRIERS = tuple(
