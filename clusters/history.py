@@ -10,7 +10,7 @@ def _cluster(name: str) -> tuple[str, dict[str, Any]]:
     return "clusters:overview", {"cluster": name}
 
 
-def _deploy(cluster: str, number: int) -> tuple[str, dict[str, Any]]:
+def _deploy(cluster: str, number: str) -> tuple[str, dict[str, Any]]:
     return "clusters:deploy", {"cluster": cluster, "number": number}
 
 

@@ -101,7 +101,7 @@ def database(name: str) -> dict[str, object]:
     if not parts.path.strip("/"):
         raise ImproperlyConfigured(f"{name} names no database.")
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "config.postgresql",
         "NAME": unquote(parts.path.strip("/")),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.template import loader
 
 from accounts.audit import origin
 
@@ -85,5 +86,24 @@ def no_store(get_response: Next) -> Next:
         response = get_response(request)
         response.headers.setdefault("Cache-Control", "no-store")
         return response
+
+    return middleware
+
+
+def small_bodies(get_response: Next) -> Next:
+    """Answer 413 to a body that no form can have, unread: a file of it would fill the disk before anybody is asked who they are.
+
+    The API answers its own, as a problem document. A body without a length is empty to Django.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        length = request.META.get("CONTENT_LENGTH") or "0"
+        if (
+            not request.path.startswith("/api/")
+            and length.isdecimal()
+            and int(length) > settings.LARGEST_BODY
+        ):
+            return HttpResponse(loader.get_template("413.html").template.source, status=413)  # type: ignore[attr-defined]
+        return get_response(request)
 
     return middleware

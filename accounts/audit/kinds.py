@@ -1,25 +1,24 @@
 """The pages of what events of people are about: members, roles, API tokens and destinations."""
 
-import uuid
 from typing import Any
 
 from accounts.audit.objects import Kind
 from accounts.roles import Permission
 
 
-def _member(membership: int) -> tuple[str, dict[str, Any]]:
+def _member(membership: str) -> tuple[str, dict[str, Any]]:
     return "accounts:member", {"membership": membership}
 
 
-def _role(role: uuid.UUID) -> tuple[str, dict[str, Any]]:
+def _role(role: str) -> tuple[str, dict[str, Any]]:
     return "accounts:role", {"role": role}
 
 
-def _token(token: uuid.UUID) -> tuple[str, dict[str, Any]]:
+def _token(token: str) -> tuple[str, dict[str, Any]]:
     return "accounts:token", {"token": token}
 
 
-def _destination(destination: uuid.UUID) -> tuple[str, dict[str, Any]]:
+def _destination(destination: str) -> tuple[str, dict[str, Any]]:
     return "accounts:notification", {"destination": destination}
 
 

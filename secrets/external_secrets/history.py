@@ -1,17 +1,16 @@
 """The pages of what the audit log's events of services and external secrets are about."""
 
-import uuid
 from typing import Any
 
 from accounts.audit.objects import Kind
 from accounts.roles import Permission
 
 
-def _service(cluster: str, service: uuid.UUID) -> tuple[str, dict[str, Any]]:
+def _service(cluster: str, service: str) -> tuple[str, dict[str, Any]]:
     return "external_secrets:service", {"cluster": cluster, "service": service}
 
 
-def _link(cluster: str, namespace: str, service: uuid.UUID | None) -> tuple[str, dict[str, Any]]:
+def _link(cluster: str, namespace: str, service: str | None) -> tuple[str, dict[str, Any]]:
     """A link is shown on the page of its service, or of its namespace."""
     if service is None:
         return "external_secrets:namespace", {"cluster": cluster, "namespace": namespace}
