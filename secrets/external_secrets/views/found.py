@@ -26,14 +26,20 @@ STATES = (("ready", "Ready"), ("failed", "Failed"), ("unknown", "Not looked at")
 _READY = {"True": "ready", "False": "failed"}
 
 
-def _is_wanted(one: Foreign, asked: dict[str, str]) -> bool:
+def is_wanted(one: Foreign, asked: dict[str, str]) -> bool:
+    """Tell whether one is like what was asked for: `q`, `namespace` and `state`."""
     text = asked["q"].lower()
     words = (one.id, one.secret, one.store.name, one.manager, *map(str, one.references))
     return (
         (not text or any(text in word.lower() for word in words))
         and asked["namespace"] in ("", one.namespace)
-        and asked["state"] in ("", _READY.get(one.ready, "unknown"))
+        and asked["state"] in ("", state_of(one))
     )
+
+
+def state_of(one: Foreign) -> str:
+    """Return what the operator says of it in a word."""
+    return _READY.get(one.ready, "unknown")
 
 
 def _asked(query: QueryDict) -> dict[str, str]:
@@ -60,7 +66,7 @@ def found(request: OrgRequest, cluster: str) -> HttpResponse:
     here = clusters.find(request, cluster)
     seen, error = _look(request, here)
     asked = _asked(request.GET)
-    wanted = [one for one in seen.externals if _is_wanted(one, asked)]
+    wanted = [one for one in seen.externals if is_wanted(one, asked)]
     page = Paginator(wanted, PAGE).get_page(request.GET.get("page"))
     kept = {name: value for name, value in asked.items() if value}
     context = clusters.page_context(request, here, "found") | {
@@ -97,7 +103,7 @@ def _rows(request: OrgRequest, cluster: Cluster, seen: Found, shown: list[Foreig
             "store": seen.stores.get(one.store),
             "uses": seen.uses_of(one),
             "linked": linked.get(one.id, 0),
-            "state": _READY.get(one.ready, "unknown"),
+            "state": state_of(one),
         }
         for one in shown
     ]
