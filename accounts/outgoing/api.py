@@ -106,7 +106,7 @@ def create_destination(request: ApiRequest, sent: DestinationSent) -> Destinatio
             whole=form.cleaned_data.get("whole", False),
             by=request.user,
         )
-    secret = str(made.secret) if sent.kind == Destination.Kind.WEBHOOK else None
+    secret = str(made.secret) if sent.kind == "webhook" else None
     return DestinationMade.model_validate(DestinationShown.facts(made) | {"secret": secret})
 
 

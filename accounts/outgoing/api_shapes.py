@@ -11,7 +11,7 @@ from accounts.outgoing.models import Delivery, Destination
 from config.api.calls import Sent, Shown
 
 type Kind = Literal["webhook", "email", "syslog", "otlp", "file"]
-SETTINGS = Field(
+SETTINGS: Any = Field(
     {},
     repr=False,
     max_length=10,
@@ -50,8 +50,10 @@ class DestinationShown(Shown):
     @classmethod
     def facts(cls, row: Destination) -> dict[str, Any]:
         """Return what may be told of a destination."""
-        own = ("id", "name", "kind", "place", "state", "cause", "failing_since", "paused_at")
-        own += ("last_delivered_at", "secret_set_at", "created_by", "created_at")
+        own = (
+            "id", "name", "kind", "place", "state", "cause", "failing_since", "paused_at", "last_delivered_at",
+            "secret_set_at", "created_by", "created_at",
+        )  # fmt: skip
         held = topics.chosen(row.actions) if row.actions else []
         left = sorted(set(row.actions) - set(topics.expand(held)))
         found = {name: getattr(row, name) for name in own}

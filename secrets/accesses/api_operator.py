@@ -37,17 +37,16 @@ class OperatorShown(Shown):
     def of(cls, cluster: Cluster) -> Self:
         state = OperatorState.objects.filter(cluster=cluster).first()
         following = releases.next_after(cluster.operator_version) if state else None
-        known = state or OperatorState(cluster=cluster, adopted=False, seen_at=None)
         return cls(
             found=state is not None,
             version=cluster.operator_version,
             namespace=cluster.operator_namespace,
-            adopted=known.adopted,
-            wanted=known.wanted,
+            adopted=state is not None and state.adopted,
+            wanted=state.wanted if state else "",
             next_version=following.chart if following else "",
-            proved_version=known.proved_version,
-            proved_at=known.proved_at,
-            seen_at=known.seen_at,
+            proved_version=state.proved_version if state else "",
+            proved_at=state.proved_at if state else None,
+            seen_at=state.seen_at if state else None,
         )
 
 

@@ -1,6 +1,6 @@
 """What others made in a cluster, and taking it over."""
 
-from typing import Any
+from typing import Any, Literal
 
 from django.core.paginator import Paginator
 from django.http import HttpResponse, QueryDict
@@ -23,7 +23,8 @@ from external_secrets.views import lookup
 
 PAGE = 50
 STATES = (("ready", "Ready"), ("failed", "Failed"), ("unknown", "Not looked at"))
-_READY = {"True": "ready", "False": "failed"}
+type Word = Literal["ready", "failed", "unknown"]
+_READY: dict[str, Word] = {"True": "ready", "False": "failed"}
 
 
 def is_wanted(one: Foreign, asked: dict[str, str]) -> bool:
@@ -37,7 +38,7 @@ def is_wanted(one: Foreign, asked: dict[str, str]) -> bool:
     )
 
 
-def state_of(one: Foreign) -> str:
+def state_of(one: Foreign) -> Word:
     """Return what the operator says of it in a word."""
     return _READY.get(one.ready, "unknown")
 
