@@ -101,22 +101,23 @@ def test_what_does_not_work_is_not_stored_and_leaves_no_draft(call, sandbox_clou
     assert (Access.objects.count(), AccessDraft.objects.count()) == (0, 0)
 
 
-def test_two_of_the_operators_own_identity_are_refused(call, access, cluster):
-    """A rule of identity: the operator has one identity in a cloud."""
-    cluster.kind = "eks"
+def test_the_rules_of_identity_hold(call, cluster):
+    """Of a role that deploys make and one that people make there is one kind on a cluster."""
+    cluster.kind, cluster.account = "eks", "123456789012"
+    cluster.issuer = "https://oidc.eks.eu-west-3.amazonaws.com/id/ABC"
     cluster.save()
-    factories.make_access(cluster=cluster, name="own", method="ambient", credential=None)
+    factories.make_access(cluster=cluster, name="made", method="automatic", credential=None)
 
     answer = call.post(
         f"{ROOT}/accesses",
         {
-            "provider": "aws-secrets-manager", "method": "ambient", "name": "again", "namespaces": ["shop"],
-            "fields": {"region": "eu-west-3"},
+            "provider": "aws-secrets-manager", "method": "role", "name": "again", "namespaces": ["shop"],
+            "fields": {"region": "eu-west-3", "role_arn": "arn:aws:iam::123456789012:role/x"},
         },
     )  # fmt: skip
 
     assert answer.status_code == 409, answer.content
-    assert "own" in answer.json()["detail"]
+    assert "exclude each other" in answer.json()["detail"]
 
 
 def test_an_access_is_changed_by_who_saw_it_last(call, access, cluster):
