@@ -5,6 +5,7 @@ from typing import Any
 from django.core.cache import cache
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404
+from django.utils.safestring import SafeString
 from redis.exceptions import RedisError
 
 from accounts.access import OrgRequest, org_view
@@ -106,15 +107,27 @@ def _shell(request: OrgRequest, form: FilterForm) -> dict[str, Any]:
         "narrow": any(
             request.GET.get(name) for name in ("cluster", "origin", "address", "token", "start", "end")
         ),
-        "action_choices": lines.choices_of_actions(request.GET.get("action", "")),
-        "kinds": objects.WORDS,
-        "ranges": {word: label for word, (label, _) in RANGES.items()},
-        "origins": ORIGINS,
-        "outcomes": OUTCOMES,
+        "options": _options(request.GET, kept),
         "views": [{"view": view, "is_on": view.query == now} for view in views],
         "may_manage": request.allows(Permission.AUDIT_MANAGE),
-        **kept,
+        "chain": kept["chain"],
+        "signed": kept["signed"],
     }
+
+
+def _options(query: QueryDict, kept: dict[str, Any]) -> dict[str, SafeString]:
+    """Return each list to choose from, by the name of its field."""
+    choices = {
+        "who": [*kept["actors"], (queries.ITSELF, chips.ITSELF)],
+        "outcome": OUTCOMES.items(),
+        "type": [(kind, f"{word[:1].upper()}{word[1:]}") for kind, word in objects.WORDS.items()],
+        "range": [(word, label) for word, (label, _) in RANGES.items()],
+        "cluster": kept["clusters"],
+        "origin": ORIGINS.items(),
+        "token": kept["tokens"],
+    }
+    found = {name: lines.options(each, query.get(name, "")) for name, each in choices.items()}
+    return found | {"action": lines.options_of_actions(query.get("action", ""))}
 
 
 def _kept(organization: Organization) -> dict[str, Any]:
