@@ -9,23 +9,20 @@ from clusters.models import Cluster, Service
 NAMES = 5
 
 
-def count(organization: Organization, authority: Authority) -> list[Reach]:
-    """Count the clusters and namespaces that somebody with an authority sees, in two queries."""
-    clusters = list(Cluster.objects.owned_by(organization).order_by("name").values_list("name", flat=True))
-    places = list(
-        Service.objects.owned_by(organization)
-        .filter(gone_at=None)
-        .order_by("cluster__name", "namespace")
-        .values_list("cluster__name", "namespace")
-        .distinct()
+def count(organization: Organization, asking: Authority, role: Authority) -> list[Reach]:
+    """Count the clusters and namespaces that a role sees, of those that the one who asks does, in two queries."""
+    names = Cluster.objects.owned_by(organization).order_by("name").values_list("name", flat=True)
+    services = (
+        Service.objects.owned_by(organization).filter(gone_at=None).order_by("cluster__name", "namespace")
     )
-    seen = [name for name in clusters if authority.allows(Permission.CLUSTER_VIEW, cluster=name)]
-    within = [
-        f"{cluster}/{namespace}"
-        for cluster, namespace in places
-        if authority.allows(Permission.CLUSTER_VIEW, cluster=cluster, namespace=namespace)
-    ]
+    places = services.values_list("cluster__name", "namespace").distinct()
     return [
-        Reach("cluster", len(seen), len(clusters), tuple(seen[:NAMES])),
-        Reach("namespace", len(within), len(places), tuple(within[:NAMES])),
+        _reach("cluster", [(name, {"cluster": name}) for name in names], asking, role),
+        _reach("namespace", [(f"{c}/{n}", {"cluster": c, "namespace": n}) for c, n in places], asking, role),
     ]
+
+
+def _reach(noun: str, found: list[tuple[str, dict[str, str]]], asking: Authority, role: Authority) -> Reach:
+    known = [(name, place) for name, place in found if asking.allows(Permission.CLUSTER_VIEW, **place)]
+    seen = [name for name, place in known if role.allows(Permission.CLUSTER_VIEW, **place)]
+    return Reach(noun, len(seen), len(known), tuple(seen[:NAMES]))

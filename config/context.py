@@ -57,12 +57,20 @@ NAVIGATION = (
         "Organization",
         (
             "accounts:settings",
+            "accounts:audit_settings",
             "accounts:rename",
             "accounts:transfer",
             "accounts:leave",
             "accounts:delete_organization",
             "accounts:sign_in_rules",
+            "accounts:change_sign_in_rules",
+            "accounts:test_sign_in",
+            "accounts:remove_identity_provider",
+            "accounts:unlink_identity",
             "accounts:token",
+            "accounts:new_token",
+            "accounts:rotate_token",
+            "accounts:revoke_token",
             "accounts:notification",
         ),
     ),
@@ -80,20 +88,29 @@ def _keys() -> dict[str, str]:
 KEYS = _keys()
 
 
+def _section(view: str) -> str:
+    """Return the label of the entry that a page belongs to, by the longest beginning of its name; "" for none."""
+    found = [
+        (len(prefix), label)
+        for label, *_, prefixes in NAVIGATION
+        for prefix in prefixes
+        if view.startswith(prefix)
+    ]
+    return max(found, default=(0, ""))[1]
+
+
 def _navigation(request: HttpRequest, organization: Organization) -> list[dict[str, Any]]:
     match = request.resolver_match
     view = match.view_name if match else ""
     # What is below a cluster's address is a page of the cluster, whichever app answers it.
     section = "clusters:" if match and "cluster" in match.kwargs else view
+    here = _section(section)
     entries: list[dict[str, Any]] = []
-    for label, icon, name, permission, group, prefixes in NAVIGATION:
+    for label, icon, name, permission, group, _ in NAVIGATION:
         if not request.allows(permission):  # type: ignore[attr-defined]
             continue
-        current = any(section.startswith(prefix) for prefix in prefixes)
-        if name == "clusters:index" and view in ("clusters:all_deploys",):
-            current = False
         url = reverse(name, kwargs={"org": organization.slug})
-        entry = {"label": label, "icon": icon, "url": url, "current": current, "group": group}
+        entry = {"label": label, "icon": icon, "url": url, "current": label == here, "group": group}
         entries.append(entry | {"key": KEYS[label]})
     return entries
 

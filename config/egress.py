@@ -22,10 +22,22 @@ METADATA_NAMES = frozenset(
 )
 METADATA = frozenset(
     ipaddress.ip_address(address)
-    for address in ("169.254.169.254", "fd00:ec2::254", "100.100.100.200", "192.0.0.192")
+    for address in (
+        "169.254.169.254",
+        "fd00:ec2::254",
+        "fd20:ce::254",
+        "fd00:42::42",
+        "100.100.100.200",
+        "192.0.0.192",
+        # Azure's platform, which hands a machine its certificates.
+        "168.63.129.16",
+    )
 )
 # Prefixes whose last 32 bits are an IPv4 address that a gateway or the kernel may turn to.
-_CARRIERS = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("::/96"))
+_CARRIERS = tuple(
+    ipaddress.ip_network(network)
+    for network in ("64:ff9b::/96", "64:ff9b:1::/48", "::ffff:0:0:0/96", "::/96")
+)
 
 type Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 

@@ -8,7 +8,7 @@ from django.urls import reverse
 from accounts.access import OrgRequest, org_view
 from accounts.roles import Permission
 from clusters.models import Cluster, Service
-from config import context, pages
+from config import context, pages, palette_pages
 from credentials.models import CloudCredential
 
 LIMIT = 8
@@ -24,6 +24,7 @@ def go_to(request: OrgRequest) -> HttpResponse:
         for entry in context.shell(request)["nav"]
         if typed in entry["label"].lower()
     ]
+    results += palette_pages.found(request, org, typed)
     clusters = Cluster.objects.within(request.organization, request.authority, Permission.CLUSTER_VIEW)
     for cluster in clusters.filter(name__icontains=typed)[:LIMIT]:
         url = reverse("clusters:overview", kwargs={"org": org, "cluster": cluster.name})

@@ -56,21 +56,23 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "config.middleware.trust_proxies",
+    # What says how an answer is to be treated is outside of all that may answer.
+    "config.middleware.no_store",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "config.middleware.small_bodies",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "config.middleware.audit_context",
     "accounts.sign_in.sessions.kept_within_limits",
     "accounts.single_sign_on.middleware.Confine",
-    "config.middleware.no_store",
     "config.api.gate.gate",
 ]
 
@@ -124,6 +126,7 @@ CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {
     "accounts.sign_in.tasks.mail_reset": {"queue": "default"},
     "accounts.sign_in.tasks.mail_notice": {"queue": "default"},
+    "accounts.sign_in.tasks.write_failed": {"queue": "default"},
     "accounts.outgoing.tasks.deliver": {"queue": "default"},
     "clusters.tasks.run_deploys": {"queue": "deploys"},
     "clusters.tasks.look": {"queue": "default"},
@@ -211,6 +214,8 @@ SECURE_CSP = {
     "object-src": [CSP.NONE],
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+# Fields and a file, each of the above, and what frames them: more of a body is not even read.
+LARGEST_BODY = 3 * DATA_UPLOAD_MAX_MEMORY_SIZE
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
 # -- Static files, time, language ------------------------------------------------------------------

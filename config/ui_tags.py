@@ -236,10 +236,10 @@ def unique(prefix: str) -> str:
 
 
 @register.simple_tag(takes_context=True)
-def may(context: RequestContext, permission: str) -> bool:
-    """Tell whether the one who looks at the page holds a permission, somewhere."""
+def may(context: RequestContext, permission: str, cluster: str | None = None) -> bool:
+    """Tell whether the one who looks at the page holds a permission, on a cluster or somewhere."""
     request: Any = context.request
-    return bool(request.allows(Permission(permission)))
+    return bool(request.allows(Permission(permission), cluster=cluster))
 
 
 @register.simple_tag(takes_context=True)

@@ -3,6 +3,8 @@
 import pytest
 
 from accounts import roles
+from accounts.audit import services as audit
+from accounts.models import AuditEvent
 from accounts.roles import Permission as P
 from accounts.roles import Role
 from tests import factories
@@ -68,11 +70,29 @@ def test_another_organizations_objects_are_not_found(world, organization, outsid
     client.force_login(outsider)
     statuses = {}
     for name in PAGES:
-        if VIEWS[name].pattern.converters:
+        # Events are numbered anew in each organization: the next test.
+        if VIEWS[name].pattern.converters and name != "accounts:audit_event":
             url = world.url(name).replace("/o/acme/", "/o/globex/")
             statuses[name] = ask(client, name, url)
 
     assert {name: status for name, status in statuses.items() if status != 404} == {}
+
+
+def test_an_events_number_is_of_ones_own_organization(world, organization, outsider, client):
+    """The same number is another event in each organization, and none where there are fewer."""
+    client.force_login(outsider)
+    globex = outsider.memberships.get().organization
+    url = world.url("accounts:audit_event").replace("/o/acme/", "/o/globex/")
+    number = AuditEvent.objects.owned_by(organization).get(action="cluster.connected").sequence
+
+    for _ in range(number - AuditEvent.objects.owned_by(globex).count()):
+        assert client.get(url).status_code == 404
+        audit.record(organization=globex, by=outsider, action="organization.created", target=globex)
+    page = client.get(url)
+
+    assert page.status_code == 200
+    assert page.context["event"].organization_id == globex.pk
+    assert "cluster.connected" not in page.content.decode()
 
 
 WRITING = sorted(name for name in PAGES if "POST" in VIEWS[name].callback.methods)

@@ -1,6 +1,6 @@
 """The API's calls on the audit log: pages of it, one event, and an export of any filter."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal, Self
 
 from django.http import StreamingHttpResponse
@@ -13,6 +13,7 @@ from accounts.audit.models import AuditEvent
 from accounts.roles import Permission
 from config.api import paging
 from config.api.calls import ApiRequest, Calls, Shown
+from config.api.reading import Moment
 
 calls = Calls("Audit log")
 # The largest number of an event that PostgreSQL can hold.
@@ -59,8 +60,8 @@ class Wanted(BaseModel):
     origin: Literal["", "console", "api", "worker", "cli"] = ""
     address: str = Field("", max_length=45)
     token: str = Field("", max_length=100)
-    since: datetime | None = None
-    until: datetime | None = Field(None, description="Exclusive.")
+    since: Moment | None = None
+    until: Moment | None = Field(None, description="Exclusive.")
 
     def filters(self) -> queries.Filters:
         return queries.Filters(
@@ -73,15 +74,10 @@ class Wanted(BaseModel):
             address=self.address,
             token=self.token,
             outcome=self.outcome,
-            since=_aware(self.since),
-            until=_aware(self.until),
+            since=self.since,
+            until=self.until,
             text=self.q,
         )
-
-
-def _aware(moment: datetime | None) -> datetime | None:
-    """Return a time without a zone as one of UTC."""
-    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
 
 
 @calls.get("/audit-events", Permission.AUDIT_VIEW)

@@ -20,7 +20,7 @@ _LINE = (
     "<span class=sub>%(outcome)s<code>%(code)s</code></span></span>"
     "<span class=e-from>%(origin)s%(address)s</span></summary>"
     '<div class=opened hx-get="%(url)s" hx-trigger="toggle from:closest details once" hx-swap=innerHTML>'
-    '<p><a href="%(url)s">Open event %(sequence)s</a></p></div></details></li>'
+    '<p><a href="%(url)s">Open event %(sequence)s</a></p></div></details>%(open)s</li>'
 )
 
 
@@ -41,7 +41,8 @@ def _line(row: Row, log: str) -> str:
         "who": escape(row.who),
         "by": f" <span class=sub>{escape(by)}</span>" if by else "",
         "before": escape(row.before),
-        "object": _object(row),
+        "object": f"<b><bdi>{escape(row.object)}</bdi></b>" if row.object else "",
+        "open": _open(row),
         "after": escape(row.after),
         "note": f": <bdi>{escape(row.note)}</bdi>" if row.note else "",
         "outcome": f"<span class='badge t-{row.tone}'>{row.outcome}</span> " if row.outcome else "",
@@ -52,10 +53,15 @@ def _line(row: Row, log: str) -> str:
     }
 
 
-def _object(row: Row) -> str:
-    if row.url:
-        return f'<a href="{escape(row.url)}"><bdi>{escape(row.object)}</bdi></a>'
-    return f"<b><bdi>{escape(row.object)}</bdi></b>" if row.object else ""
+def _open(row: Row) -> str:
+    """Return the way to the object beside the summary: a summary is a button, and holds no link."""
+    if not row.url:
+        return ""
+    words = f"Open {escape(row.object)}"
+    return (
+        f'<a class="btn ghost icon sm e-open" href="{escape(row.url)}" title="{words}" aria-label="{words}">'
+        f"{icon('arrow-right', 14)}</a>"
+    )
 
 
 def options(choices: Iterable[tuple[str, str]], chosen: str) -> SafeString:

@@ -71,7 +71,11 @@ class Page(NamedTuple):
 def events(organization: Organization, filters: Filters | None = None) -> AuditEventQuerySet:
     """Return the events of an organization that a filter lets through, newest first."""
     filters = filters or Filters()
-    found = AuditEvent.objects.owned_by(organization).filter(_equal(filters))
+    owned = AuditEvent.objects.owned_by(organization)
+    if filters.text.strip():
+        # A bigint of its own: a plain number is none to the index of texts.
+        owned = AuditEvent.objects.filter(organization_id=RawSQL("%s::bigint", [organization.pk]))
+    found = owned.filter(_equal(filters))
     for word in filters.text[:LONGEST_TEXT].split():
         found = found.alias(looked_at=_LOOKED_AT).filter(looked_at__icontains=word.replace("\0", ""))
     found.organization = organization.pk
@@ -229,9 +233,7 @@ def _with_text(found: AuditEventQuerySet, bound: int | None, order: str, number:
         return near
     # An order that no index has: the database finds all and sorts, and does not walk through the log.
     place = Coalesce(F("sequence") + 0, 0)
-    # The organization is a bigint of its own: a plain number is none to this kind of index.
-    own = RawSQL("%s::bigint", [found.organization])
-    indexed = found.alias(indexed=_INDEXED).filter(indexed__icontains=found.word, organization_id=own)
+    indexed = found.alias(indexed=_INDEXED).filter(indexed__icontains=found.word)
     unordered = indexed.order_by(place if upwards else place.desc())
     return list(unordered[:number])
 

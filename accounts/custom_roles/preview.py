@@ -17,7 +17,8 @@ class Reach:
     names: tuple[str, ...] = ()
 
 
-type Counter = Callable[[Organization, Authority], list[Reach]]
+# Gets what whoever asks may see, and what the role would see of that.
+type Counter = Callable[[Organization, Authority, Authority], list[Reach]]
 
 _counters: list[Counter] = []
 
@@ -28,7 +29,8 @@ def register(counter: Counter) -> None:
         _counters.append(counter)
 
 
-def of(organization: Organization, grant: Grant) -> list[Reach]:
-    """Return what a role alone reaches in an organization."""
-    authority = Authority(((grant,),))
-    return [reach for counter in _counters for reach in counter(organization, authority)]
+def of(organization: Organization, grant: Grant, asking: Authority) -> list[Reach]:
+    """Return what a role reaches in an organization, of what the one who asks may see: names are not for all who edit
+    roles."""
+    role = asking.narrowed_by([grant])
+    return [reach for counter in _counters for reach in counter(organization, asking, role)]

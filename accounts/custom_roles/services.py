@@ -139,7 +139,17 @@ def change(*, role: CustomRole, wanted: Wanted, seen_version: int, by: User, aut
         target=found,
         details={"changes": changes},
     )
+    members.no_longer_given(_inviting(found), by=by)
     return True
+
+
+def _inviting(role: CustomRole) -> list[Membership]:
+    """Return those who have a role and sent invitations that are still open, as they are now."""
+    pending = Invitation.objects.owned_by(role.organization).pending().exclude(inviter=None)
+    having = role.memberships.filter(user__in=pending.values("inviter")).select_related(
+        "user", "organization"
+    )
+    return list(having)
 
 
 def _locked(role: CustomRole) -> CustomRole:
@@ -166,4 +176,6 @@ def delete(*, role: CustomRole, by: User, authority: Authority) -> None:
         "invitations": [str(one) for one in held.invitations],
     }
     audit.record(organization=found.organization, by=by, action="role.deleted", target=found, details=details)
+    inviting = _inviting(found)
     found.delete()
+    members.no_longer_given(inviting, by=by)

@@ -77,7 +77,7 @@ def _editor(
         "role": role,
         "seen": role.version if role else 0,
         "offered": form.groups(_held(request)),
-        "reach": preview.of(request.organization, wanted.grant) if wanted else None,
+        "reach": preview.of(request.organization, wanted.grant, request.authority) if wanted else None,
         "previewed": request.POST.get("act") == "preview",
         "holders": services.holders(role) if role else None,
     }

@@ -82,7 +82,7 @@ def change_roles(
     if Role.OWNER not in wanted:
         keep_an_owner(found)
     write(found, wanted, custom)
-    _no_longer_given(found, by)
+    no_longer_given([found], by=by)
     changes = {"roles": [[grant.role for grant in before], [grant.role for grant in after]]}
     audit.record(
         organization=found.organization,
@@ -146,10 +146,11 @@ def _sent_by(membership: Membership) -> list[Invitation]:
     return list(sent.prefetch_related("custom_roles"))
 
 
-def _no_longer_given(membership: Membership, by: User) -> None:
-    """Revoke the invitations of a member to roles that the member could not give any more."""
-    held = membership.authority
-    _revoke([one for one in _sent_by(membership) if delegation.may_give(held, one.grants)], by)
+def no_longer_given(memberships: Iterable[Membership], *, by: User) -> None:
+    """Revoke the invitations of members to roles that these could not give any more."""
+    for member in memberships:
+        sent = _sent_by(member)
+        _revoke([one for one in sent if delegation.may_give(member.authority, one.grants)], by)
 
 
 def _revoke(invitations: list[Invitation], by: User) -> int:
@@ -180,6 +181,7 @@ def hand_over(*, membership: Membership, to: Membership) -> None:
     write(new, in_order([*new.roles, Role.OWNER]), list(new.custom_roles.all()))
     rest = [role for role in old.roles if role != Role.OWNER]
     write(old, in_order([*rest, Role.ADMIN]), list(old.custom_roles.all()))
+    no_longer_given([old], by=old.user)
     audit.record(
         organization=old.organization,
         by=old.user,

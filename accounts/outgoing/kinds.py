@@ -87,6 +87,16 @@ class OtlpForm(WebhookForm):
             raise forms.ValidationError("Write a header as name: value, such as Authorization: Bearer ….")
         return typed
 
+    def clean(self) -> dict[str, Any]:
+        """Ask for the header anew where it would go to another address than the one that it belongs to."""
+        cleaned = super().clean()
+        stored, typed = self.destination, cleaned.get("url")
+        if stored and stored.secret and typed and typed != stored.address and not cleaned.get("header"):
+            self.add_error(
+                "header", "Enter the header anew; the stored one belongs to the address of before."
+            )
+        return cleaned
+
     def secret(self) -> str:
         return str(self.cleaned_data["header"])
 

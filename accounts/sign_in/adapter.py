@@ -11,7 +11,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_variables
 
 from accounts.organizations.models import User
-from accounts.sign_in import devices, limits, records, sessions
+from accounts.sign_in import devices, limits, records, sessions, tasks
 
 METHODS = {"socialaccount": "single sign-on", "mfa": "second factor"}
 
@@ -66,11 +66,11 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
         device = devices.known(request, account)
         who = {"address": sessions.address(request), "account": email, "device": device}
         if wait := limits.of_password(**who):
-            records.failed(user=account, action="sign_in.limited", details={"step": "password"})
+            tasks.note_failed(email, "sign_in.limited")
             raise TooMany(wait)
         user = authenticate(request, email=email, password=credentials.get("password"))
         if user is None:
-            records.failed(user=account, action="sign_in.failed", details={"step": "password"})
+            tasks.note_failed(email, "sign_in.failed")
         else:
             limits.was_right(**who)
         return user

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from allauth.core.internal.cryptokit import normalize_user_code
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.base.internal.flows import post_authentication
 from allauth.mfa.models import Authenticator
@@ -52,8 +53,11 @@ def has_second(user: User) -> bool:
 
 
 def first_use(user: User, code: str) -> bool:
-    """Tell whether a code is used for the first time: one that was seen over a shoulder is worth nothing."""
-    return bool(cache.add(f"code-used:{user.pk}:{code.replace(' ', '')}", 1, timeout=REPLAYED))
+    """Tell whether a code is used for the first time: one that was seen over a shoulder is worth nothing.
+
+    It is the same code however it is typed: what compares codes leaves out spaces, dashes and the like.
+    """
+    return bool(cache.add(f"code-used:{user.pk}:{normalize_user_code(code)}", 1, timeout=REPLAYED))
 
 
 def check(user: User, code: str) -> Authenticator | None:

@@ -52,6 +52,9 @@ RESET = Limit("reset", 5, 3600)
 RESET_ADDRESS = Limit("reset-address", 30, 3600)
 # Audit events of failed tries, for each person.
 WRITTEN = Limit("written", 20, 3600)
+# What the worker is asked to write: for each address that was typed, and of each kind in all.
+ASKED = Limit("asked", 20, 3600)
+ASKED_BY_ALL = Limit("asked-by-all", 600, 60)
 SPAN = 10
 
 

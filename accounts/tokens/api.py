@@ -98,5 +98,9 @@ def create_token(request: ApiRequest, sent: TokenSent) -> TokenMade:
 
 @calls.delete("/tokens/{token}", Permission.ORGANIZATION_VIEW)
 def revoke_token(request: ApiRequest, token: UUID) -> None:
-    """Revoke an API token: the caller's own, or any for who manages tokens. Its next call is refused."""
-    services.revoke(token=get_object_or_404(visible(request), pk=token), by=request.user)
+    """Revoke an API token: the calling one itself, or any for who manages tokens. Its next call is refused."""
+    ending = visible(request)
+    if request.token and not request.allows(Permission.TOKEN_MANAGE):
+        # A token that leaked ends no other.
+        ending = ending.filter(pk=request.token.pk)
+    services.revoke(token=get_object_or_404(ending, pk=token), by=request.user)

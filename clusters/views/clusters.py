@@ -87,9 +87,11 @@ def _reach(request: OrgRequest, paths: Paths) -> Q:
     return request.authority.limit(Permission.CLUSTER_VIEW, paths)
 
 
-def _last(request: OrgRequest, cluster: Any) -> Deploy | None:
+def _row(request: OrgRequest, cluster: Any) -> dict[str, Any]:
+    """Return a cluster with its last deploy; whoever may not see deploys is not told that there was none."""
     may = request.allows(Permission.DEPLOY_VIEW, cluster=cluster.name)
-    return next(iter(cluster.newest_first), None) if may else None
+    last = next(iter(cluster.newest_first), None) if may else None
+    return {"cluster": cluster, "last": last, "sees_deploys": may}
 
 
 @org_view(Permission.CLUSTER_VIEW)
@@ -107,7 +109,7 @@ def index(request: OrgRequest) -> HttpResponse:
     )
     rows = list(found.prefetch_related(Prefetch("deploys", deploys, to_attr="newest_first")))
     context = {
-        "rows": [{"cluster": row, "last": _last(request, row)} for row in rows],
+        "rows": [_row(request, row) for row in rows],
         "q": wanted,
         "total": owned.count(),
         "can_manage": request.allows(Permission.CLUSTER_MANAGE),

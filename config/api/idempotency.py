@@ -1,11 +1,14 @@
 """`Idempotency-Key`: a call that is sent twice with the same key is carried out once.
 
 The key, what was done and the answer are written in one transaction, so that neither a lost answer nor a killed
-process makes it happen twice. Of the body only a keyed digest is kept.
+process makes it happen twice. Of the body only a keyed digest is kept, and another of what the token might do then:
+who has lost a right since is not given the answer again.
 """
 
+import dataclasses
 import datetime
 import hmac
+import json
 from collections.abc import Callable
 
 from django.db import connection, transaction
@@ -14,11 +17,14 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from accounts import access
+from accounts.authority import Authority
 from accounts.tokens.models import IdempotencyKey
 from config.api.problems import Problem
 
 HOURS = 24
 LONGEST = 200
+# Characters of the digest that are of the call; the others are of the token's rights.
+HALF = 32
 
 
 def once(request: HttpRequest, act: Callable[[], HttpResponse], *, keep: bool) -> HttpResponse:
@@ -78,13 +84,31 @@ def _lock(name: str) -> bool:
 
 
 def _digest(request: HttpRequest) -> str:
+    """Return 128 bits for the call and its body, and 128 bits for what the token may do."""
     said = f"{request.method}\n{request.get_full_path()}\n".encode() + request.body
-    return salted_hmac("api.idempotency", said, algorithm="sha256").hexdigest()
+    return _sealed(said) + _sealed(_rights(request.authority).encode())  # type: ignore[attr-defined]
+
+
+def _sealed(said: bytes) -> str:
+    return salted_hmac("api.idempotency", said, algorithm="sha256").hexdigest()[:HALF]
+
+
+def _rights(authority: Authority) -> str:
+    """Return what is allowed and where, in one order; what a role is called does not matter."""
+    layers = [
+        sorted((sorted(grant.permissions), dataclasses.astuple(grant.scope)) for grant in layer)
+        for layer in authority.layers
+    ]
+    return json.dumps(layers)
 
 
 def _again(kept: IdempotencyKey, digest: str) -> HttpResponse:
-    if not hmac.compare_digest(kept.digest, digest):
+    if not hmac.compare_digest(kept.digest[:HALF], digest[:HALF]):
         raise Problem(422, "This key was used for another call.", code="key-reused")
+    if not hmac.compare_digest(kept.digest, digest):
+        raise Problem(
+            403, "What the token may do has changed since this key was used. Look before you send it anew."
+        )
     if kept.answer is None:
         raise Problem(
             409,

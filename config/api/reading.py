@@ -1,10 +1,24 @@
-"""Reading a body: strict JSON whose texts PostgreSQL can keep."""
+"""Reading what is sent: strict JSON whose texts and times PostgreSQL can keep."""
 
 import json
-from typing import Any, NoReturn
+from datetime import UTC, datetime
+from typing import Annotated, Any, NoReturn
 
 from django.http import HttpRequest
 from ninja.parser import Parser
+from pydantic import AfterValidator
+
+
+def _in_utc(moment: datetime) -> datetime:
+    """Return a time in UTC, in which one without a zone is; PostgreSQL refuses some zones that Python has."""
+    try:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except OverflowError:
+        raise ValueError("This is no time that there is.") from None
+
+
+# A time that is sent.
+Moment = Annotated[datetime, AfterValidator(_in_utc)]
 
 
 class StrictParser(Parser):

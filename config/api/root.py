@@ -4,6 +4,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, path, re_path
 from django.views.decorators.csrf import csrf_exempt
 
+from accesses import api as accesses
 from accounts.audit import api as audit
 from accounts.custom_roles import api as roles
 from accounts.invitations import api as invitations
@@ -16,6 +17,7 @@ from config.api import problems
 from config.api.document import Api, limited
 from config.api.reading import StrictParser
 from credentials import api as credentials
+from external_secrets.api import acts, links, moving, names
 
 api = Api(
     title="Keyhaven",
@@ -39,6 +41,11 @@ for calls in (
     credentials.calls,
     clusters.calls,
     deploys.calls,
+    accesses.calls,
+    moving.calls,
+    names.calls,
+    links.calls,
+    acts.calls,
 ):
     api.add_router("", calls.router)
 

@@ -20,11 +20,15 @@ def begin(*, cluster: Cluster, by: User) -> AccessDraft:
     Drafts that nobody touched for a week end here: they hold credentials.
     """
     AccessDraft.objects.filter(updated_at__lt=timezone.now() - FORGOTTEN).delete()
-    # Without an answer the page goes on with the namespace that a deploy would use.
-    with contextlib.suppress(kubernetes.ClusterError):
-        installed.settle_namespace(cluster, kubernetes.connect(cluster))
+    settle(cluster)
     empty = AccessDraft.objects.filter(cluster=cluster, by=by, provider="").first()
     return empty or AccessDraft.objects.create(cluster=cluster, by=by)
+
+
+def settle(cluster: Cluster) -> None:
+    """Find out in which namespace the operator is; without an answer it is the one that a deploy would use."""
+    with contextlib.suppress(kubernetes.ClusterError):
+        installed.settle_namespace(cluster, kubernetes.connect(cluster))
 
 
 def test_draft(draft: AccessDraft) -> trials.Result:

@@ -11,7 +11,8 @@ from accounts.limits import whole
 from accounts.models import Organization
 from accounts.roles import Permission
 from external_secrets import inventory
-from external_secrets.models import InventoryState
+from external_secrets.browsing_search import Scope
+from external_secrets.models import ExternalSecretQuerySet, InventoryState
 
 _STATE = (
     "asked_at", "started_at", "read_at", "refreshed_at", "entries", "seen", "truncated",
@@ -81,6 +82,17 @@ def listed(
         if reach:
             found.append(Listed(pk, name, at, _state(pk, facts, reach), reach))
     return found
+
+
+def scope(
+    organization: Organization, authority: Authority, known: list[Listed], some: list[Listed] | None
+) -> Scope:
+    """Return whose names are looked at: those of some accesses, or with None of all that are known to be browsed."""
+    if some is None and not authority.everywhere(Permission.SECRET_BROWSE):
+        some = known
+    reach = tuple((one.pk, one.reach) for one in some or () if one.is_limited)
+    links = authority.limit(Permission.EXTERNAL_SECRET_VIEW, ExternalSecretQuerySet.paths)
+    return Scope(organization.pk, None if some is None else tuple(one.pk for one in some), reach, links)
 
 
 def _state(pk: uuid.UUID, facts: list[Any], reach: tuple[str, ...] = whole) -> InventoryState:

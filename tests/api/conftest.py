@@ -72,8 +72,12 @@ def _deploys(cluster: Any, owner: Any, *statuses: str) -> None:
 @pytest.fixture
 def things(organization: Any, owner: Any, aws_endpoint: str) -> dict[str, Any]:
     """One object of each kind in Acme, by the names that tests/api/world.py uses."""
-    cluster = factories.make_cluster(organization=organization, name="prod")
-    factories.make_service(cluster=cluster)
+    cluster = factories.make_cluster(organization=organization, name="prod", operator_version="2.9.0")
+    service = factories.make_service(cluster=cluster)
+    access = factories.make_access(cluster=cluster, name="aws")
+    factories.make_access(cluster=cluster, name="unused")
+    link = factories.make_link(service=service, access=access, key="prod/shop/db")
+    deployed = factories.make_link(service=service, access=access, key="prod/shop/api", status="failed")
     factories.make_cloud_credential(organization=organization, name="aws-prod")
     _deploys(cluster, owner, "failed", "queued")
     _deploys(factories.make_cluster(organization=organization, name="spare"), owner, "failed")
@@ -96,6 +100,10 @@ def things(organization: Any, owner: Any, aws_endpoint: str) -> dict[str, Any]:
         "organization": organization,
         "owner": owner,
         "cluster": cluster,
+        "service": service,
+        "access": access,
+        "link": link,
+        "deployed": deployed,
         "token": ApiToken.objects.get(name="of the owner"),
         "role": role,
         "member": member,

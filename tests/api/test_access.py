@@ -67,7 +67,7 @@ def test_a_token_of_another_organization_finds_nothing(name, things, organizatio
 @pytest.mark.parametrize("name", CALLS)
 def test_another_organizations_things_are_not_found(name, things, organization, outsider):
     """The organization in the path is the outsider's own; what is named after it is Acme's."""
-    if not {key for key in ROWS[name] if key != "body"}:
+    if not {key for key in ROWS[name] if key not in ("body", "query")}:
         return
     elsewhere = Membership.objects.get(user=outsider).organization
     call = Caller(factories.make_token(outsider, elsewhere), elsewhere.slug)
@@ -111,4 +111,4 @@ def test_a_token_may_less_than_the_owner_who_made_it(name, things, organization,
     # To see the organization is every member's.
     if permission != Permission.ORGANIZATION_VIEW:
         assert tried(narrow, name, things).status_code == 403
-    assert tried(enough, name, things).status_code not in (401, 403, 404, 500)
+    assert tried(enough, name, things).status_code not in (401, 403, 500, *(() if name in OWN else (404,)))

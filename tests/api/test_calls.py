@@ -158,6 +158,16 @@ def test_a_token_s_value_is_in_one_answer(organization, owner, call_as):
     assert {item["state"] for item in call.get("/tokens").json()["items"]} == {"active", "revoked"}
 
 
+def test_a_small_token_ends_itself_and_no_other(organization, owner, call_as):
+    factories.make_token(owner, organization, name="other")
+    call = call_as(owner, name="small", roles=["viewer"])
+
+    other = call("DELETE", f"/tokens/{ApiToken.objects.get(name='other').pk}")
+    itself = call("DELETE", f"/tokens/{ApiToken.objects.get(name='small').pk}")
+
+    assert (other.status_code, itself.status_code, call.get("/clusters").status_code) == (404, 204, 401)
+
+
 def test_a_token_sees_only_what_its_role_is_limited_to(organization, owner, call_as):
     for name in ("prod", "staging-1", "staging-2"):
         factories.make_cluster(organization=organization, name=name)
@@ -193,6 +203,24 @@ def test_the_audit_log_is_paged_and_filtered(organization, auditor, call_as):
     assert nothing == []
     assert call.get(f"/audit-events/{seen[0]}").json()["sequence"] == seen[0]
     assert fields(call.get("/audit-events?cursor=x")) == {"cursor"}
+
+
+def test_a_time_of_any_zone_is_asked_for(organization, auditor, call_as):
+    call = call_as(auditor)
+    call.get("/clusters")
+
+    found = {
+        when: call.get(f"/audit-events?since={when}")
+        for when in (
+            "2000-01-01",
+            "2000-01-01T00:00:00",
+            "2000-01-01T00:00:00%2B19:15",
+            "0001-01-01T00:00:00%2B19:15",
+        )
+    }
+
+    assert [len(answer.json().get("items", [])) for answer in found.values()] == [1, 1, 1, 0]
+    assert fields(found["0001-01-01T00:00:00%2B19:15"]) == {"since"}
 
 
 def test_the_audit_log_is_exported_and_the_export_is_in_it(organization, auditor, call_as):

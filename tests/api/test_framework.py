@@ -170,7 +170,7 @@ def test_whatever_has_no_call_is_a_problem(organization, owner, call_as):
     assert_problem(call.get("/nothing"), 404, "not-found")
     assert_problem(call.get("/clusters/%00"), 404, "not-found")
     assert_problem(call.get("/clusters?q=%00"), 400, "malformed")
-    refused = call("DELETE", "/clusters")
+    refused = call("DELETE", "/members")
     assert_problem(refused, 405, "method-not-allowed")
     assert refused.headers["Allow"] == "GET"
 

@@ -8,9 +8,11 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from accounts.authority import Authority, custom
 from accounts.models import ApiToken, AuditEvent, IdempotencyKey
 from config.api import calls as framework
 from config.api import idempotency
+from config.api.problems import Problem
 from tests import factories
 from tests.api.conftest import Caller
 
@@ -67,6 +69,45 @@ def test_a_key_is_of_one_token(organization, owner, call):
 
 
 @pytest.mark.django_db
+def test_who_has_lost_a_right_is_not_given_the_answer_again(organization, admin):
+    cluster = factories.make_cluster(organization=organization, name="staging")
+    role = factories.make_role(
+        organization, permissions=["cluster:view", "deploy:view", "deploy:run"], clusters=["staging"]
+    )
+    membership = admin.memberships.get()
+    membership.roles = ["viewer"]
+    membership.save()
+    membership.custom_roles.add(role)
+    caller = Caller(factories.make_token(admin, organization, custom_roles=[role]))
+    sent, key = {"reason": "a word"}, {"Idempotency-Key": "a"}
+    path = f"/clusters/{cluster.name}/deploys"
+    first = caller.post(path, sent, **key)
+    again = caller.post(path, sent, **key)
+    role.permissions, role.namespaces = ["cluster:view"], ["shop"]
+    role.save()
+
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert caller.post(path, sent, **key).status_code == 403
+
+
+@pytest.mark.django_db
+def test_an_answer_is_of_the_rights_of_its_time(rf, organization, admin):
+    """Also where the call's own permission is still held: what it was asked for may be named in its body."""
+    factories.make_token(admin, organization)
+    request = rf.post("/api/v1/x", b"{}", "application/json", headers={"Idempotency-Key": "a"})
+    request.token, request.resolver_match = ApiToken.objects.get(), None
+    there, elsewhere = (custom("Role", ["cluster:manage"], clusters=[name]) for name in ("one", "two"))
+    request.authority = Authority(((there,),))
+    idempotency.once(request, lambda: framework.HttpResponse(b"{}", "application/json", 201), keep=True)
+    request.authority = Authority(((elsewhere,),))
+
+    with pytest.raises(Problem) as refused:
+        idempotency.once(request, lambda: framework.HttpResponse(b"{}"), keep=True)
+
+    assert refused.value.status == 403
+
+
+@pytest.mark.django_db
 def test_what_failed_may_be_tried_again_with_its_key(call):
     wrong = call.post("/tokens", BODY | {"roles": ["owner"]}, **{"Idempotency-Key": "a"})
     right = call.post("/tokens", BODY, **{"Idempotency-Key": "a"})
@@ -89,6 +130,7 @@ def test_an_answer_without_a_secret_is_given_again(rf, organization, admin):
     value = factories.make_token(admin, organization)
     request = rf.post("/api/v1/x", b"{}", "application/json", headers={"Idempotency-Key": "a"})
     request.token, request.resolver_match = ApiToken.objects.get(), None
+    request.authority = request.token.authority
     done = []
 
     def act() -> Any:

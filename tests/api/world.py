@@ -26,7 +26,7 @@ def kubeconfig(host: str) -> str:
 
 METHODS = ("get", "post", "put", "patch", "delete")
 
-# operation id → what names it in the path (beside `org`), and `body` where one is sent. A callable is given `things`:
+# operation id → what names it in the path (beside `org`), `body` where one is sent, and `query` where one is needed. A callable is given `things`:
 # one object of each kind, made in tests/api/conftest.py.
 type Row = dict[str, Any]
 ROWS: dict[str, Row] = {
@@ -90,10 +90,62 @@ ROWS: dict[str, Row] = {
     "retry_deploy": {"cluster": "spare", "number": 1},
     "list_changes": {"cluster": "prod"},
     "look_at_changes": {"cluster": "prod"},
+    "list_accesses": {},
+    "list_cluster_accesses": {"cluster": "prod"},
+    "list_providers": {"cluster": "prod"},
+    "get_access": {"cluster": "prod", "access": "aws"},
+    "create_access": {
+        "cluster": "prod",
+        "body": {
+            "provider": "aws-secrets-manager",
+            "method": "static",
+            "name": "aws-new",
+            "namespaces": ["shop"],
+            "fields": {
+                "region": "eu-west-3",
+                "access_key_id": "AKIATESTTESTTESTTEST",
+                "secret_access_key": "s" * 40,
+            },
+        },
+    },
+    "change_access": {"cluster": "prod", "access": "aws", "body": {"version": 1}},
+    "test_access": {"cluster": "prod", "access": "aws"},
+    "delete_access": {"cluster": "prod", "access": "unused"},
+    "get_access_usage": {"cluster": "prod", "access": "aws"},
+    "list_move_targets": {"cluster": "prod", "access": "aws"},
+    "move_external_secrets": {"cluster": "prod", "access": "aws", "body": {"target": "unused"}},
+    "list_secrets": {},
+    "refresh_secrets": {"cluster": "prod", "access": "aws"},
+    "get_secret": {"cluster": "prod", "access": "aws", "query": "name=prod/shop/db"},
+    "list_external_secrets": {},
+    "get_external_secret": {"external_secret": lambda things: things["link"].pk},
+    "create_external_secret": {
+        "cluster": "prod",
+        "body": {"access": "aws", "namespace": "shop", "key": "app/000/payments", "variable": "PAYMENTS"},
+    },
+    "create_external_secrets": {
+        "cluster": "prod",
+        "body": {"access": "aws", "namespace": "shop", "lines": ["ONE=prod/one", "TWO=prod/two#field"]},
+    },
+    "change_external_secret": {
+        "external_secret": lambda things: things["link"].pk,
+        "body": lambda things: {
+            "revision": things["link"].updated_at.isoformat(),
+            "refresh_seconds": 300,
+        },
+    },
+    "relocate_external_secrets": {
+        "cluster": "prod",
+        "body": lambda things: {"ids": [str(things["link"].pk)], "namespace": "shop"},
+    },
+    "sync_external_secret": {"external_secret": lambda things: things["deployed"].pk},
+    "sync_failed_external_secrets": {"cluster": "prod", "body": {}},
+    "unlink_external_secret": {"external_secret": lambda things: things["link"].pk},
 }
 
 # These ask a cluster or a cloud that isn't there in this table: 422 or 502 is as good as done.
 REACHING = {
+    "create_access",
     "create_credential",
     "connect_cluster",
     "replace_cluster_kubeconfig",
@@ -132,5 +184,6 @@ def path_of(name: str, arguments: dict[str, Any]) -> str:
 def ask(call: Callable[..., Any], name: str, things: dict[str, Any]) -> Any:
     """Make a call that is in good order."""
     row = {key: value(things) if callable(value) else value for key, value in ROWS[name].items()}
-    body = row.pop("body", None)
-    return call(operations()[name][0].upper(), path_of(name, row), body)
+    body, query = row.pop("body", None), row.pop("query", "")
+    path = path_of(name, row) + (f"?{query}" if query else "")
+    return call(operations()[name][0].upper(), path, body)

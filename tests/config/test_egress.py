@@ -77,6 +77,10 @@ def test_a_name_that_leads_elsewhere_after_a_check_is_refused_at_the_socket(serv
         "http://169.254.169.254/latest",
         "http://[fe80::1]/",
         "http://[::ffff:169.254.169.254]/",
+        "http://[::ffff:0:169.254.169.254]/",
+        "http://[64:ff9b:1::169.254.169.254]/",
+        "http://[fd20:ce::254]/",
+        "http://168.63.129.16/machine",
         "http://0.0.0.0/",
     ],
 )

@@ -70,6 +70,28 @@ def test_only_a_listed_proxy_is_believed(settings, peer, forwarded, address):
     assert middleware.client_address(peer, forwarded) == address
 
 
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "address"),
+    [
+        # A socket that has both families names IPv4 so.
+        ("::ffff:198.51.100.7", "", "198.51.100.7"),
+        ("::ffff:10.0.0.1", "203.0.113.9", "203.0.113.9"),
+        ("10.0.0.1", "::ffff:203.0.113.9", "203.0.113.9"),
+        ("fe80::1%eth0", "", "fe80::1"),
+        ("2001:DB8:0::1", "", "2001:db8::1"),
+        ("", "", ""),
+    ],
+)
+def test_an_address_is_written_in_one_way(settings, rf, peer, forwarded, address):
+    settings.TRUSTED_PROXIES = [ipaddress.ip_network("10.0.0.0/8")]
+    seen = []
+    request = rf.get("/", REMOTE_ADDR=peer, HTTP_X_FORWARDED_FOR=forwarded)
+
+    middleware.trust_proxies(lambda request: seen.append(request.META["REMOTE_ADDR"]))(request)
+
+    assert seen == [address]
+
+
 def test_the_theme_is_a_cookie_and_leads_back_only_to_ourselves():
     client = Client()
 

@@ -104,6 +104,38 @@ def test_nothing_that_is_outside_is_on_any_page(limited, ground, client):
     assert answered > 60
 
 
+def dead_ends(client, start="/o/acme/"):
+    """Follow every link from a page on, and return those that lead to a refusal or to nothing, with where they are."""
+    ahead, seen, found = [(start, "")], {start}, {}
+    while ahead and len(seen) < LONGEST:
+        url, where = ahead.pop(0)
+        response = client.get(url, follow=True)
+        if response.status_code >= 400:
+            found[url] = (response.status_code, where)
+            continue
+        if response.streaming or "html" not in response.headers["Content-Type"]:
+            continue
+        for link in {unescape(link) for link in re.findall(r'href="(/[^"#]*)', response.content.decode())}:
+            if link not in seen and not link.startswith("/static/"):
+                seen.add(link)
+                ahead.append((link, url))
+    assert len(seen) > 10
+    return found
+
+
+def test_no_link_leads_a_limited_person_to_a_refusal(limited, ground, client):
+    client.force_login(limited[1])
+
+    assert dead_ends(client) == {}
+
+
+@pytest.mark.parametrize("who", ["owner", "admin", "devops", "auditor", "viewer"])
+def test_no_link_leads_anybody_to_a_refusal(who, ground, client, request):
+    client.force_login(request.getfixturevalue(who))
+
+    assert dead_ends(client) == {}
+
+
 def outside(ground):
     """Return the arguments of what lies in another cluster, and of what lies in another namespace."""
     far, near = ground.other, ground.staging

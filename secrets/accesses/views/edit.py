@@ -5,7 +5,7 @@ from typing import Any
 from django.http import HttpResponse
 from django.views.decorators.debug import sensitive_variables
 
-from accesses import forms, identities, services, situations, trials
+from accesses import entering, forms, services, situations, trials
 from accesses.models import Access
 from accesses.providers import PROVIDERS, ConfigurationForm, Method
 from accesses.setup import cards
@@ -69,21 +69,14 @@ def _change(
 ) -> trials.Result | None:
     """Test the new values, then store them; what stands in the way is said on the form."""
     seen = request.POST.get("seen", "")
-    kept = access.credential if method.slug == access.method else None
-    values = services.Values(
-        method=method.slug,
-        configuration=form.configuration(),
-        credential=form.credential(kept),
-        namespaces=form.cleaned_data["namespaces"],
-        **form.aside(),
-    )
+    values = entering.values_of(access, method, form)
     result = None
     try:
         version = int(seen) if seen.isdecimal() and len(seen) < 10 else 0
         services.check_version(access, version)
-        _keep_rules(access, method)
+        entering.keep_rules(access, method)
         if values.is_new_to(access):
-            result = _try(access, values)
+            result = entering.try_values(access, values)
             if not result.usable:
                 _say(form, result)
                 return result
@@ -100,25 +93,6 @@ def _change(
         said = "is changed. Deploy to apply it." if differs else "stays as it is: nothing differs."
         pages.toast(request, f"{access.name} {said}")
     return result
-
-
-def _keep_rules(access: Access, method: Method) -> None:
-    """Refuse another method that is not possible before anything is asked of the cluster or the cloud.
-
-    :raises situations.NotPossible: with the reason and the remedy
-    """
-    if method.slug == access.method:
-        return
-    obstacle = method.obstacle(situations.of(access.cluster, access.provider, but=access))
-    if obstacle is not None:
-        raise situations.NotPossible(obstacle)
-
-
-def _try(access: Access, values: services.Values) -> trials.Result:
-    """Test the new values as the access itself, whose row stays as it is."""
-    tried = Access(pk=access.pk, cluster=access.cluster, provider=access.provider, name=access.name)
-    made = values.method == access.method and identities.are_made(access)
-    return trials.try_access(values.put(tried), made=made)
 
 
 def _say(form: ConfigurationForm, result: trials.Result) -> None:

@@ -6,12 +6,11 @@ from typing import Any
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
-from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from accesses import drafts, forms, services, situations
+from accesses import drafts, entering, forms, services, situations
 from accesses.models import Access, AccessDraft
-from accesses.providers import PROVIDERS, ConfigurationForm, Method
+from accesses.providers import PROVIDERS, Method
 from accesses.setup import cards
 from accounts.access import OrgRequest, org_view
 from accounts.roles import Permission
@@ -170,7 +169,7 @@ def _details(request: OrgRequest, draft: AccessDraft) -> HttpResponse:
     sees = request.allows(Permission.CREDENTIAL_VIEW)
     form, result = forms.details_form(draft, method, *posted, sees_credentials=sees), None
     if form.is_valid():
-        _answer(draft, form)
+        entering.answer(draft, form)
         result = drafts.test_draft(draft)
         if result.usable or result.about not in form.fields:
             return pages.go_to(request, _url(request, draft, "test"))
@@ -179,7 +178,7 @@ def _details(request: OrgRequest, draft: AccessDraft) -> HttpResponse:
         form.add_error(result.about, f"{result.reason} {result.remedy}")
     elif form.is_bound and form.typed():
         # Nobody finds a key again that was shown once: what is right of the form is kept, and not asked for anew.
-        _keep_credential(draft, form)
+        entering.keep_credential(draft, form)
         draft.save(force_update=True)
         form = forms.details_form(draft, method, request.POST, sees_credentials=sees)
     context = {
@@ -189,26 +188,6 @@ def _details(request: OrgRequest, draft: AccessDraft) -> HttpResponse:
         "makes": draft.service_account if method.annotations and method.rehearse is None else "",
     }  # fmt: skip
     return _page(request, draft, "details", context)
-
-
-@sensitive_variables()
-def _answer(draft: AccessDraft, form: ConfigurationForm) -> None:
-    """Keep what was entered; what was tested before is to be tested anew."""
-    draft.name, draft.namespaces = form.cleaned_data["name"], form.cleaned_data["namespaces"]
-    draft.configuration = form.configuration()
-    for name, value in form.aside().items():
-        setattr(draft, name, value)
-    _keep_credential(draft, form)
-    draft.save(force_update=True)
-
-
-@sensitive_variables()
-def _keep_credential(draft: AccessDraft, form: ConfigurationForm) -> None:
-    """Put on the draft what was typed of a credential; what was tested before is to be tested anew."""
-    credential = form.credential(draft.credential)
-    if credential != draft.credential:
-        draft.credential, draft.credential_set_at = credential, timezone.now()
-    draft.result, draft.tested_at = {}, None
 
 
 def _test(request: OrgRequest, draft: AccessDraft) -> HttpResponse:

@@ -25,7 +25,7 @@ from external_secrets import (
 )
 from external_secrets.browsing_accesses import Listed
 from external_secrets.browsing_search import ONLY, Scope, Search
-from external_secrets.models import ExternalSecretQuerySet, InventoryState
+from external_secrets.models import InventoryState
 from external_secrets.views import lookup, name_rows
 
 KEPT = ("q", "mode", "tag", "filter", "service", "key")
@@ -73,12 +73,8 @@ class Browsing:
 
     @cached_property
     def scope(self) -> Scope:
-        authority, organization = self.request.authority, self.request.organization.pk
-        free = authority.everywhere(Permission.SECRET_BROWSE)
-        some = None if free and not (self.access or self.service) else self._looked_at
-        reach = tuple((one.pk, one.reach) for one in some or () if one.is_limited)
-        links = authority.limit(Permission.EXTERNAL_SECRET_VIEW, ExternalSecretQuerySet.paths)
-        return Scope(organization, None if some is None else tuple(one.pk for one in some), reach, links)
+        some = self._looked_at if self.access or self.service else None
+        return browsing_accesses.scope(self.request.organization, self.request.authority, self.accesses, some)
 
     @cached_property
     def kept(self) -> dict[str, Any]:

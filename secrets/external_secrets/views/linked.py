@@ -19,7 +19,7 @@ from external_secrets.views import addresses
 
 PAGE = 50
 # By what the service sees: a variable, else a file, else what several are taken from.
-_TITLE = Coalesce(NullIf("variable", Value("")), NullIf("path", Value("")), F("key"))
+TITLE = Coalesce(NullIf("variable", Value("")), NullIf("path", Value("")), F("key"))
 _SEARCHED = ("variable", "path", "key", "json_field", "namespace", "service__name", "container")
 _KINDS = {
     "variable": Q(target="variable", takes="value"),
@@ -29,7 +29,7 @@ _KINDS = {
 }
 
 
-def _filtered(links: ExternalSecretQuerySet, wanted: dict[str, Any]) -> ExternalSecretQuerySet:
+def filtered(links: ExternalSecretQuerySet, wanted: dict[str, Any]) -> ExternalSecretQuerySet:
     found = Q()
     for name in _SEARCHED if wanted.get("q") else ():
         found |= Q(**{f"{name}__icontains": wanted["q"]})
@@ -71,10 +71,10 @@ def linked(request: OrgRequest) -> HttpResponse:
     accesses = browsing_accesses.listed(*may)
     form = LinkedFilter(clusters, accesses, request.GET)
     form.is_valid()
-    found = _filtered(ExternalSecret.objects.within(*may), form.cleaned_data)
+    found = filtered(ExternalSecret.objects.within(*may), form.cleaned_data)
     after = request.GET.get("after", "")
     related = found.select_related(*addresses.RELATED).defer(*addresses.SEALED)
-    links = list(_after(related.annotate(by=_TITLE), after).order_by("by", "pk")[: PAGE + 1])
+    links = list(_after(related.annotate(by=TITLE), after).order_by("by", "pk")[: PAGE + 1])
     kept = {name: request.GET[name] for name in form.fields if request.GET.get(name)}
     last = links[PAGE - 1] if links[PAGE:] else None
     context = {

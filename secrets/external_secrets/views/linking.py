@@ -112,7 +112,7 @@ def age(state: InventoryState) -> str:
     return f"read {minutes} min ago" if minutes < 120 else f"read {minutes // 60} h ago"
 
 
-def _refuse_unknown(page: Page, state: InventoryState) -> None:
+def refuse_unknown(page: Page, state: InventoryState) -> None:
     """Add an error when the console knows that the secret manager has no such name."""
     if page.original is not None or page.form.taken not in ("value", "keys") or page.form.overrides:
         return
@@ -151,7 +151,7 @@ def _answer(request: OrgRequest, page: Page) -> HttpResponse:
         return _form_page(request, page)
     state = browsing.state_of(page.access)
     if page.form.is_bound and page.form.is_valid():
-        _refuse_unknown(page, state)
+        refuse_unknown(page, state)
         made = _write(request, page) if page.form.is_valid() else None
         if made is not None:
             done = "changed" if page.editing else "linked"

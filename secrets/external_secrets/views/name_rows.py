@@ -94,7 +94,7 @@ def _users(users: list[browsing_uses.User], url: str) -> str:
     return f'<a href="{url}#uses-h">{escape(str(users[0]))}{more}</a>'
 
 
-def _sees(request: OrgRequest, known: dict[uuid.UUID, Listed]) -> browsing_uses.Sees:
+def sees(request: OrgRequest, known: dict[uuid.UUID, Listed]) -> browsing_uses.Sees:
     """Return which links a row may name."""
     if request.authority.everywhere(Permission.EXTERNAL_SECRET_VIEW):
         return None
@@ -113,7 +113,7 @@ def build(
     """Return each row of the table. `kept` are the parameters that every address of the page carries."""
     known = {access.pk: access for access in accesses}
     find = browsing_uses.users_of_gone if names.gone else browsing_uses.of_rows
-    users = find(names.rows, _sees(request, known))
+    users = find(names.rows, sees(request, known))
     page = _Page(request, names, search, kept)
     return [
         page.row(entry, known[entry.access_id], users.get((entry.access_id, entry.name), []))

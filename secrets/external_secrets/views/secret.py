@@ -19,7 +19,7 @@ def _entry(access: Access, name: str) -> InventoryEntry | None:
     return InventoryEntry.objects.filter(access=access, name=name).first()
 
 
-def _is_gone(state: InventoryState, entry: InventoryEntry | None, name: str) -> bool:
+def is_gone(state: InventoryState, entry: InventoryEntry | None, name: str) -> bool:
     """Tell whether the inventory, read whole, does not have it; of a reference elsewhere it says nothing."""
     if entry is not None or state.read_at is None or state.truncated:
         return False
@@ -42,7 +42,7 @@ def secret(request: OrgRequest) -> HttpResponse:
         raise Http404
     entry, state = _entry(access, name), browsing.state_of(access)
     found = usage_map.of(request.organization, access, name, entry, request.authority)
-    gone = _is_gone(state, entry, name)
+    gone = is_gone(state, entry, name)
     if gone and not (found.uses or found.unsure):
         raise Http404
     tags = [(tag.label, "?" + urlencode({"tag": tag.parameter})) for tag in _tags(entry)]

@@ -58,7 +58,7 @@ def usage(request: OrgRequest, cluster: str, access: str) -> HttpResponse:
     found = accesses.find(request, cluster, access, Permission.EXTERNAL_SECRET_VIEW)
     text = request.GET.get("q", "").replace("\x00", "").strip()[:200]
     limit = _limit(request.GET)
-    all_links = _links(request, found, Permission.EXTERNAL_SECRET_VIEW)
+    all_links = links_of(request, found, Permission.EXTERNAL_SECRET_VIEW)
     links = _filtered(all_links, text)
     tree = users.tree(links, limit)
     if request.allows(Permission.SECRET_BROWSE):
@@ -89,7 +89,8 @@ def usage(request: OrgRequest, cluster: str, access: str) -> HttpResponse:
     return pages.render_page(request, "external_secrets/usage.html", context, part="results")
 
 
-def _links(request: OrgRequest, access: Access, permission: Permission) -> ExternalSecretQuerySet:
+def links_of(request: OrgRequest, access: Access, permission: Permission) -> ExternalSecretQuerySet:
+    """Return the links of an access with which something may be done."""
     return ExternalSecret.objects.filter(access=access).inside(request.authority, permission)
 
 
@@ -112,7 +113,7 @@ def _services_around(request: OrgRequest, access: Access) -> int:
 # -- moving ----------------------------------------------------------------------------------------------
 def _scope(request: OrgRequest, access: Access) -> tuple[ExternalSecretQuerySet, str]:
     """Return the links that the URL names: those of a service or a namespace, with its name, or all of them."""
-    links = _links(request, access, Permission.EXTERNAL_SECRET_MANAGE)
+    links = links_of(request, access, Permission.EXTERNAL_SECRET_MANAGE)
     if request.GET.get("service"):
         owned = Service.objects.within(
             request.organization, request.authority, Permission.EXTERNAL_SECRET_MANAGE
@@ -163,7 +164,7 @@ def _move(
     return _page_of(request, "external_secrets:usage", target)
 
 
-def _targets(request: OrgRequest, source: Access, links: ExternalSecretQuerySet) -> list[moving.Target]:
+def find_targets(request: OrgRequest, source: Access, links: ExternalSecretQuerySet) -> list[moving.Target]:
     """Return the accesses to which links may go, of those that may be seen."""
     targets = moving.targets(source, links)
     if request.authority.everywhere(Permission.EXTERNAL_SECRET_MANAGE, cluster=source.cluster.name):
@@ -178,7 +179,7 @@ def move(request: OrgRequest, cluster: str, access: str) -> HttpResponse:
     """Ask to which other access what uses this one goes, and move it there."""
     found = accesses.find(request, cluster, access, Permission.EXTERNAL_SECRET_MANAGE)
     links, scope = _scope(request, found)
-    targets = _targets(request, found, links)
+    targets = find_targets(request, found, links)
     possible = [one for one in targets if not one.obstacle]
     only = {"target": possible[0].access.name} if len(possible) == 1 else {}
     form = forms.MoveForm(targets, request.POST if request.method == "POST" else None, initial=only)
@@ -196,7 +197,7 @@ def move(request: OrgRequest, cluster: str, access: str) -> HttpResponse:
         "cards": _cards(targets),
         "possible": possible,
         "count": count,
-        "total": _links(request, found, Permission.EXTERNAL_SECRET_MANAGE).count() if scope else count,
+        "total": links_of(request, found, Permission.EXTERNAL_SECRET_MANAGE).count() if scope else count,
         "scope": scope,
         "then": request.GET.get("then", ""),
         "tree": users.tree(links, PAGE),

@@ -15,7 +15,7 @@ def record(organization, admin):
     """Return a function that appends events and returns the last."""
 
     def act(number=1, **fields):
-        fields = {"action": "organization.changed", "target": organization, "by": admin} | fields
+        fields = {"action": "organization.closed", "target": organization, "by": admin} | fields
         for at in range(number):
             event = services.record(
                 organization=organization, **{"details": {"number": at, "name": "é"}} | fields

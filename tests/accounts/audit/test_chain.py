@@ -43,7 +43,7 @@ def test_an_event_costs_two_queries(organization, admin):
         origin.entered(organization_id=organization.pk, user_id=admin.pk, roles="Admin")
         with CaptureQueriesContext(connection) as caught:
             event = services.record(
-                organization=organization, by=admin, action="organization.changed", target=organization
+                organization=organization, by=admin, action="organization.closed", target=organization
             )
 
     assert len(caught) == 2
@@ -111,7 +111,7 @@ def test_odd_names_and_headers_are_cut_to_their_columns(organization, admin):
     organization.name = "\ud83d" + "é" * 400
     with origin.of_request(address="x" * 99, user_agent="\udcff" * 500, request_id="1"):
         services.record(
-            organization=organization, by=admin, action="organization.changed", target=organization
+            organization=organization, by=admin, action="organization.closed", target=organization
         )
 
     event = events(organization).get()
@@ -184,7 +184,7 @@ def test_who_catches_the_error_cannot_keep_the_change(organization, admin):
         made = factories.make_user()
         with contextlib.suppress(DatabaseError):
             services.record(
-                organization=organization, by=admin, action="organization.changed", target=organization
+                organization=organization, by=admin, action="organization.closed", target=organization
             )
         assert connection.needs_rollback
 
@@ -220,7 +220,7 @@ def test_many_writers_make_one_chain():
         try:
             for _ in range(15):
                 services.record(
-                    organization=organization, by=by, action="organization.changed", target=organization
+                    organization=organization, by=by, action="organization.closed", target=organization
                 )
         finally:
             connection.close()

@@ -101,7 +101,7 @@ def test_a_file_that_was_changed_or_cut_is_found(organization, admin, record, ch
 @pytest.mark.django_db
 def test_a_filtered_file_can_be_checked_too(organization, admin, record):
     for number in range(12):
-        record(action="organization.renamed" if number % 3 else "organization.changed")
+        record(action="organization.renamed" if number % 3 else "organization.closed")
 
     lines = made(organization, admin, "jsonl", actions=("organization.renamed",)).splitlines(keepends=True)
 

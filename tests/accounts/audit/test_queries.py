@@ -147,7 +147,7 @@ def test_times_are_places_in_the_sequence(log):
 
 def test_a_text_that_is_rare_is_found_behind_many_events(log, monkeypatch):
     monkeypatch.setattr(queries, "NEAR", 20)
-    services.record(organization=log, by=None, action="organization.changed", target=log)
+    services.record(organization=log, by=None, action="organization.closed", target=log)
     first = AuditEvent.objects.filter(actor_name="Marie Rey").order_by("sequence").first()
 
     down, up = walk(queries.events(log, Filters(text="Marie")), size=7)

@@ -16,9 +16,7 @@ def role(transactional_db):
     """The application's role, with its rights in this database, and a log of one organization."""
     organization = factories.make_organization(name="Acme", slug="acme")
     for _ in range(3):
-        services.record(
-            organization=organization, by=None, action="organization.changed", target=organization
-        )
+        services.record(organization=organization, by=None, action="organization.closed", target=organization)
     with connection.cursor() as cursor:
         cursor.execute("DROP ROLE IF EXISTS audit_tests")
         cursor.execute("CREATE ROLE audit_tests LOGIN")

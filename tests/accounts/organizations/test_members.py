@@ -5,6 +5,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts import delegation
+from accounts.custom_roles import rules
+from accounts.custom_roles import services as custom_roles
 from accounts.members import explaining, services
 from accounts.models import ApiToken, AuditEvent, Invitation, Membership
 from accounts.roles import Permission, Role
@@ -160,6 +162,36 @@ class TestRemoving:
 
         assert list(Invitation.objects.open()) == [to_viewer]
         assert AuditEvent.objects.get(action="invitation.revoked").target_id == str(to_admin.pk)
+
+    def test_who_hands_over_keeps_no_way_back_in(self, organization, owner, devops):
+        to_owner = factories.make_invitation(organization, inviter=owner, roles=["owner"])
+        to_admin = factories.make_invitation(organization, inviter=owner, roles=["admin"])
+
+        services.hand_over(membership=member(owner), to=member(devops))
+
+        assert list(Invitation.objects.open()) == [to_admin]
+        assert AuditEvent.objects.get(action="invitation.revoked").target_id == str(to_owner.pk)
+
+    @pytest.mark.parametrize("act", ["change", "delete"])
+    def test_what_a_custom_role_allowed_to_give_is_revoked_with_it(self, organization, owner, act):
+        lead = factories.make_role(
+            organization, name="Lead", permissions=["member:view", "member:manage", "audit:view"]
+        )
+        person = factories.make_member(organization, "viewer")
+        member(person).custom_roles.add(lead)
+        to_auditor = factories.make_invitation(organization, inviter=person, roles=["auditor"])
+        to_viewer = factories.make_invitation(organization, inviter=person, roles=["viewer"])
+
+        if act == "delete":
+            custom_roles.delete(role=lead, by=owner, authority=member(owner).authority)
+        else:
+            less = rules.Wanted("Lead", permissions=rules.complete(["member:manage"]))
+            custom_roles.change(
+                role=lead, wanted=less, seen_version=1, by=owner, authority=member(owner).authority
+            )
+
+        assert list(Invitation.objects.open()) == [to_viewer]
+        assert AuditEvent.objects.get(action="invitation.revoked").target_id == str(to_auditor.pk)
 
     def test_leaving(self, sign_in, owner, viewer):
         response = sign_in(viewer).post("/o/acme/settings/leave/")

@@ -342,3 +342,20 @@ def test_the_list_grows_no_queries_but_the_count_of_each(
 
     with django_assert_max_num_queries(30):
         client.get(URL)
+
+
+def test_a_stored_header_does_not_go_to_another_address(as_, admin):
+    client, log = as_(admin), {"name": "otel", "what": "log"}
+    client.post(
+        f"{URL}add/?kind=otlp", log | {"url": "http://127.0.0.1:4318", "header": "Authorization: Bearer abc"}
+    )
+    made = Destination.objects.get()
+
+    moved = client.post(
+        make_page(made, "notification_edit"), log | {"url": "http://127.0.0.1:9", "header": ""}
+    )
+
+    made.refresh_from_db()
+    assert moved.status_code == 422
+    assert "belongs to the address of before" in text(moved)
+    assert made.address == "http://127.0.0.1:4318"

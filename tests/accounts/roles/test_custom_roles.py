@@ -214,6 +214,24 @@ class TestPages:
         assert "<html" not in page.content.decode()
         assert not CustomRole.objects.exists()
 
+    def test_the_preview_names_nothing_that_the_editor_may_not_see(self, sign_in, organization):
+        factories.make_cluster(organization=organization, name="hidden-prod")
+        editor = factories.make_member(organization, "viewer")
+        membership = member(editor)
+        membership.roles = []
+        membership.save()
+        membership.custom_roles.add(
+            factories.make_role(organization, name="Roles", permissions=["member:view", "role:manage"])
+        )
+
+        answer = sign_in(editor).post(
+            "/o/acme/roles/reach/", {"permissions": ["cluster:view"]}, headers={"HX-Request": "true"}
+        )
+
+        assert answer.status_code == 200
+        assert "hidden-prod" not in answer.content.decode()
+        assert [(one.seen, one.total) for one in answer.context["reach"]] == [(0, 0), (0, 0)]
+
     def test_a_copy_begins_as_the_other_and_a_foreign_one_is_not_found(
         self, sign_in, organization, owner, outsider
     ):

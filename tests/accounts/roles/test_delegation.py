@@ -1,6 +1,8 @@
 """Nobody gives more than they hold."""
 
 import itertools
+import re
+import time
 
 import pytest
 from hypothesis import given
@@ -148,3 +150,24 @@ def test_only_the_star_is_special(name):
 
 def test_every_role_covers_itself():
     assert all(delegation.may_give(holding(built_in(one)), [built_in(one)]) == [] for one in Role.values)
+
+
+def test_a_pattern_of_many_stars_is_looked_at_at_once():
+    pattern, name = "*a" * 30 + "*b", "a" * 63
+
+    began = time.monotonic()
+    found = (
+        patterns.matches(pattern, name),
+        patterns.contains(pattern, name),
+        patterns.matches(pattern, name + "b"),
+    )
+
+    assert found == (False, False, True)
+    assert time.monotonic() - began < 0.1
+
+
+@given(st.text("ab*", max_size=8), st.text("ab", max_size=8))
+def test_patterns_match_as_their_expression_does(pattern, name):
+    expected = re.search(patterns.expression((pattern,)), name) is not None
+
+    assert patterns.matches(pattern, name) is expected

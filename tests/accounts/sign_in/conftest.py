@@ -16,6 +16,21 @@ def fresh_counts(db):
     cache.clear()
 
 
+@pytest.fixture(autouse=True)
+def worker_at_once(monkeypatch):
+    """What is refused is written by a worker; here at once, by a page's own process."""
+    from accounts.sign_in import tasks
+
+    asked = []
+
+    def act(**said):
+        asked.append(said)
+        tasks.write_failed(**said)
+
+    monkeypatch.setattr(tasks.write_failed, "delay", act)
+    return asked
+
+
 @pytest.fixture
 def hashes(settings):
     """Return a function that tells how many hashes were computed since it was last asked."""

@@ -8,6 +8,7 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal import auth as totp
 from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
+from django.core.cache import cache
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client
@@ -223,3 +224,15 @@ def test_who_has_a_second_factor_and_did_not_show_it_is_asked_for_it_and_not_for
     assert led.startswith("/accounts/second-factor/show/?next=")
     assert 'name="password"' not in text
     assert client.get("/o/acme/team/").status_code == 200
+
+
+@pytest.mark.parametrize("spelling", ["{0[0]}-{0[1]}", "{0[0]}\t{0[1]}", "{0[0]}.{0[1]}", " {0[0]} {0[1]} "])
+def test_a_code_is_taken_once_however_it_is_typed(app, admin, spelling):
+    shown = code(app[0], 1)
+    assert factors.check(admin, shown) is not None
+    # django-allauth's own note of it ends before the code does.
+    cache.delete(f"allauth.mfa.totp.used?user={admin.pk}&code={shown}")
+
+    again = factors.check(admin, spelling.format((shown[:3], shown[3:])))
+
+    assert again is None

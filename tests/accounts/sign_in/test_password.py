@@ -4,7 +4,9 @@ import itertools
 import time
 
 import pytest
+from django.db import connection
 from django.test import Client, RequestFactory
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import AuditEvent, Membership, User
 from accounts.sign_in.adapter import Adapter, TooMany
@@ -173,6 +175,24 @@ def test_nobody_is_told_apart_by_being_slowed(hashes, log_in, people):
     # The seconds to wait are the clock's.
     words = {answer.context["form"].non_field_errors()[0].partition(" Wait ")[0] for answer in answers}
     assert words == {"Too many tries."}
+
+
+def test_nobody_is_told_apart_by_what_is_written(monkeypatch, log_in, people):
+    """Writing an event takes longer than the rest of an answer without a hash: the page only asks a worker to."""
+    from accounts.sign_in import tasks
+
+    asked, queries = [], {}
+    monkeypatch.setattr(
+        tasks.write_failed, "delay", lambda **said: asked.append(said["email"]), raising=False
+    )
+    for email in people:
+        with CaptureQueriesContext(connection) as captured:
+            for _ in range(7):
+                log_in(email, WRONG)
+        queries[email] = len(captured)
+
+    assert len(set(queries.values())) == 1
+    assert asked == [email for email in people for _ in range(7)]
 
 
 def test_a_machine_and_a_disabled_person_cannot_sign_in_with_the_right_password(log_in, people):
