@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 from accounts.access import OrgRequest, org_view
 from accounts.audit import chips, lines, objects, queries, services, showing
 from accounts.audit.forms import ORIGINS, OUTCOMES, RANGES, FilterForm
-from accounts.audit.models import AuditDigest, AuditEvent, AuditEventQuerySet, AuditHead
+from accounts.audit.models import AuditDigest, AuditEvent, AuditEventQuerySet
 from accounts.audit.plainly import visible
 from accounts.audit.saved_views import AuditView, canonical
 from accounts.organizations.models import Organization
@@ -33,8 +33,7 @@ def log(request: OrgRequest) -> HttpResponse:
     if not form.is_valid():
         context = _shell(request, form) | {"rows": [], "chips": chips.of(request.organization, request.GET)}
         return pages.render_page(request, "accounts/audit.html", context, part="list", status=422)
-    head = AuditHead.objects.filter(organization=request.organization).first()
-    newest = head.sequence if head else 0
+    newest = queries.newest(request.organization)
     found = queries.events(request.organization, form.filters())
     if form.cleaned_data["tail"] is not None and pages.wants_part(request):
         return _tail(request, found, form.cleaned_data["tail"], newest)
