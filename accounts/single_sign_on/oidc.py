@@ -17,9 +17,8 @@ from urllib.parse import quote, urlencode, urlsplit
 import requests
 from django.conf import settings
 from django.core.cache import cache
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 
+from accounts.single_sign_on import texts
 from accounts.single_sign_on.reasons import Reason, Refused
 from config import egress
 
@@ -280,25 +279,9 @@ def person(issuer: Issuer, claims: dict[str, Any], access_token: str) -> Claims:
     return Claims(
         issuer=issuer.issuer,
         subject=subject,
-        email=_address(told.get("email")),
+        email=texts.address(told.get("email")),
         email_verified=told.get("email_verified") in (None, True, "true"),
-        name=_text(told.get("name"), 120),
+        name=texts.line(told.get("name"), 120),
         factor=isinstance(amr, list) and bool(SECOND_FACTORS & {str(word) for word in amr}),
         auth_time=auth_time if isinstance(auth_time, int) else None,
     )
-
-
-def _address(value: Any) -> str:
-    """Return one e-mail address in lower case, or nothing: with a comma it would be two for whoever sends mails."""
-    text = _text(value, 254).lower()
-    try:
-        validate_email(text)
-    except ValidationError:
-        return ""
-    return text
-
-
-def _text(value: Any, longest: int) -> str:
-    """Return a text that fits a column, or nothing."""
-    text = " ".join(value.split()) if isinstance(value, str) else ""
-    return text if len(text) <= longest and text.isprintable() else ""
