@@ -201,6 +201,14 @@ class TestFilters:
         ]  # fmt: skip
         assert chips["Who"].url == "?action=organization.%2A&range=7d"
 
+    def test_what_is_filtered_in_place_can_be_exported(self, browser, organization, admin):
+        record(organization, admin)
+
+        part = browser.get(f"{LOG}?who={admin.pk}", **HTMX).content.decode()
+
+        assert f'href="{LOG}export/?who={admin.pk}&amp;format=csv"' in part
+        assert "Pages of the log" not in part, "there is but one page"
+
     def test_a_part_tells_the_address_without_empty_fields(self, browser, organization, admin):
         record(organization, admin)
 
