@@ -1,6 +1,7 @@
 """Settings refuse nonsense by name, and the console does not start without its own keys."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -87,3 +88,13 @@ def test_a_list_of_encryption_keys_is_accepted():
     two = f"{GOOD['FIELD_ENCRYPTION_KEY']},MTExMTExMTExMTExMTExMTExMTExMTExMTExMTExMTE="
 
     assert start("len(s.FIELD_ENCRYPTION_KEY)", FIELD_ENCRYPTION_KEY=two).stdout.strip() == "[2]"
+
+
+def test_the_readme_lists_every_variable_and_no_other():
+    source = (BASE_DIR / "config" / "settings.py").read_text()
+    read = set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', source))
+    rows = [line.split("|")[1] for line in (BASE_DIR / "README.md").read_text().splitlines() if line.startswith("| `")]
+    listed = {name for row in rows for name in re.findall(r"`([A-Z][A-Z_]+)`", row)}
+
+    # The SDK of AWS reads its own.
+    assert listed - {"AWS_ENDPOINT_URL"} == read

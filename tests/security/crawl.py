@@ -1,5 +1,6 @@
 """Pages as a browser reads them: their forms with what is filled in, and what in them would run as a script."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -48,6 +49,7 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
         self._script = tag == "script"
+        self.running += [f"<{tag}"] if MARK in tag else []
         self.running += [
             f"<{tag} {name}={value}" for name, value in given.items() if dangerous(tag, name, value)
         ]
@@ -101,10 +103,10 @@ def dangerous(tag: str, name: str, value: str) -> bool:
         "hx-get",
         "hx-post",
     )
-    scheme = value.strip().lower().partition(":")[0] if leads else ""
+    scheme = re.sub(r"[\t\r\n]", "", value).strip().lower().partition(":")[0] if leads else ""
     return (
         name.startswith(("on", "hx-on"))
-        or MARK in tag + name
+        or MARK in name
         or name in ("style", "srcdoc")
         or scheme in ("javascript", "data", "vbscript")
         or (name in ("src", "href") and "//evil" in value[:20])

