@@ -77,6 +77,7 @@ def things(organization: Any, owner: Any, aws_endpoint: str) -> dict[str, Any]:
     service = factories.make_service(cluster=cluster, name="api")
     access = factories.make_access(cluster=cluster, name="aws")
     factories.make_access(cluster=cluster, name="unused")
+    factories.make_entry(access, "prod/shop/db")
     link = factories.make_link(service=service, access=access, key="prod/shop/db")
     deployed = factories.make_link(service=service, access=access, key="prod/shop/api", status="failed")
     factories.make_cloud_credential(organization=organization, name="aws-prod")
