@@ -9,6 +9,7 @@ from pydantic import Field
 from accounts.outgoing import topics
 from accounts.outgoing.models import Delivery, Destination
 from config.api.calls import Sent, Shown
+from config.api.reading import Moment
 
 type Kind = Literal["webhook", "email", "syslog", "otlp", "file"]
 SETTINGS: Any = Field(
@@ -103,7 +104,7 @@ class DestinationChange(Sent):
 class ReplaySent(Sent):
     """From when on everything is sent again."""
 
-    since: datetime
+    since: Moment
 
 
 class DeliveryShown(Shown):

@@ -58,7 +58,9 @@ def one_connection() -> Any:
 @pytest.mark.parametrize("mode", list(GenerationMode))
 @pytest.mark.parametrize("name", sorted(operations()))
 def test_whatever_is_sent_is_answered_as_documented(name, mode, schema, things, organization, owner):
-    method, path, _ = operations()[name]
+    method, path, call = operations()[name]
+    # What streams is a text: several documents of YAML are none that could be looked into.
+    checks = [check for check in CHECKS if check is not response_schema_conformance or "x-media" not in call]
     operation = schema[path][method.upper()]
     operation.app = application
     value = factories.make_token(owner, organization)
@@ -77,6 +79,6 @@ def test_whatever_is_sent_is_answered_as_documented(name, mode, schema, things, 
             transaction.set_rollback(True)
         # 502 is the answer while no cluster is there to be asked.
         assert response.status_code not in (500, 503)
-        case.validate_response(response, checks=CHECKS)
+        case.validate_response(response, checks=checks)
 
     send()

@@ -238,7 +238,7 @@ def get_secret(
     entry = InventoryEntry.objects.filter(access=found, name=name).first()
     used = usage_map.of(request.organization, found, name, entry, request.authority)
     gone = secret.is_gone(browsing.state_of(found), entry, name)
-    if entry is None and not (used.uses or used.unsure):
+    if gone and not (used.uses or used.unsure):
         raise Http404
     uses = [_use(one) for one in (*used.uses, *used.unsure)]
     shown = _name(entry or InventoryEntry(access=found, name=name), listed, (), gone=gone)
