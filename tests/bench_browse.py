@@ -117,13 +117,16 @@ def wait(port: int) -> None:
 
 
 def sign_in(owner: Any) -> str:
-    """Return the cookie of a session of that person, made as a row."""
+    """Return the cookie of a session of that person, made as a row and listed, as signing in does."""
+    from allauth.usersessions.models import UserSession
     from django.conf import settings
     from django.test import Client
 
     client = Client()
     client.force_login(owner)
-    return f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
+    key = client.cookies[settings.SESSION_COOKIE_NAME].value
+    UserSession.objects.get_or_create(session_key=key, defaults={"user": owner, "ip": "127.0.0.1"})
+    return f"{settings.SESSION_COOKIE_NAME}={key}"
 
 
 def ask(port: int, paths: list[str], headers: dict[str, str], took: list[float], until: float) -> None:

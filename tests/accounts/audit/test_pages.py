@@ -267,7 +267,7 @@ class TestRows:
             record(organization, admin, "cluster.connected", cluster)
         browser.get(LOG)
 
-        with django_assert_max_num_queries(12):
+        with django_assert_max_num_queries(8):
             browser.get(LOG)
 
 
