@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django_htmx.middleware import HtmxDetails
@@ -147,6 +148,11 @@ def write_down(request: HttpRequest, permission: Permission) -> None:
     )
 
 
+def other_method(request: HttpRequest, methods: tuple[str, ...]) -> HttpResponse:
+    """Answer 405 with a page: whoever opens the address of a form that was refused would see a blank one."""
+    return HttpResponseNotAllowed(methods, render_to_string("405.html", request=request))
+
+
 def org_view[**P](
     permission: Permission, *, methods: tuple[str, ...] = ("GET", "HEAD"), dangerous: bool = False
 ) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
@@ -165,7 +171,7 @@ def org_view[**P](
             if missing := rules.unmet(request, membership):
                 return missing
             if request.method not in methods:
-                return HttpResponseNotAllowed(methods)
+                return other_method(request, methods)
             if dangerous and not sudo.is_on(request):
                 return sudo.ask(request, way_back(request))
             return view(request, *args, **kwargs)

@@ -3,9 +3,9 @@
 import functools
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import HttpRequest, HttpResponse
 
-from accounts.access import sign_in_again, way_back
+from accounts.access import other_method, sign_in_again, way_back
 from accounts.organizations.models import User
 from accounts.sign_in import sudo
 
@@ -27,7 +27,7 @@ def personal_view(
             if not request.user.is_authenticated:
                 return sign_in_again(request)
             if request.method not in methods:
-                return HttpResponseNotAllowed(methods)
+                return other_method(request, methods)
             if dangerous and not sudo.is_on(request):
                 return sudo.ask(request, way_back(request))
             return view(request, *args, **kwargs)

@@ -68,5 +68,14 @@ def test_no_result_and_no_tab_leads_to_a_refusal(client, organization, request, 
     assert {link: client.get(link).status_code for link in links} == dict.fromkeys(links, 200)
 
 
+@pytest.mark.parametrize("path", ["/o/acme/settings/rename/", "/account/second-factors/recovery-codes/"])
+def test_the_address_of_a_form_is_answered_with_a_page(client, owner, path):
+    client.force_login(owner)
+    response = client.get(path)
+
+    assert (response.status_code, response.headers["Allow"]) == (405, "POST")
+    assert 'href="/"' in response.content.decode()
+
+
 def test_all_of_the_palettes_pages_are_pages():
     assert {name for *_, name, _ in palette_pages._OF_ORGANIZATION} <= set(PAGES)
