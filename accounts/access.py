@@ -98,7 +98,9 @@ def enter(
         roles=membership.role_names,
         token=token.label if token else "",
     )
-    entering.seen(membership)
+    # Pages that ask by themselves are no sign of a person.
+    if not request.headers.get("X-Poll"):
+        entering.seen(membership)
     require(request, permission, cluster=cluster)
     return membership
 

@@ -1,13 +1,14 @@
 """What the shell of every page needs: the organization, the navigation, the theme."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
-from accounts.models import Organization
+from accounts.models import Organization, User
+from accounts.organizations import entering
 from accounts.roles import Permission
 from accounts.sign_in import sudo
 from accounts.single_sign_on import sessions
@@ -115,11 +116,6 @@ def _navigation(request: HttpRequest, organization: Organization) -> list[dict[s
     return entries
 
 
-def _organizations(request: HttpRequest) -> list[Organization]:
-    """Return the organizations that the switcher offers, by name."""
-    return list(sessions.within(request, Organization.objects.of(request.user)))  # type: ignore[arg-type]
-
-
 def shell(request: HttpRequest) -> dict[str, Any]:
     """Return the context that base.html needs; outside an organization there is no navigation."""
     context: dict[str, Any] = {"theme": theme.chosen(request), "version": settings.VERSION}
@@ -130,7 +126,9 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         context |= {
             "organization": organization,
             # Parts of pages show neither the switcher nor the navigation.
-            "organizations": SimpleLazyObject(lambda: _organizations(request)),
+            "organizations": SimpleLazyObject(
+                lambda: sessions.known(request, entering.organizations(cast(User, request.user)))
+            ),
             "may_create": settings.ORGANIZATIONS_BY_ANYONE,
             "membership": request.membership,  # type: ignore[attr-defined]
             "nav": SimpleLazyObject(lambda: _navigation(request, organization)),

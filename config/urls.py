@@ -17,12 +17,13 @@ from config.api import root as api
 handler500 = "config.errors.server_error"
 
 organization_urls: list[URLPattern | URLResolver] = [
+    # First what is asked for at each keystroke.
+    path("", include("external_secrets.urls")),
     path("", include("accounts.urls")),
     path("go-to/", palette.go_to, name="palette"),
     path("", include("credentials.urls")),
     path("", include("clusters.urls")),
     path("", include("accesses.urls")),
-    path("", include("external_secrets.urls")),
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [

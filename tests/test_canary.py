@@ -74,7 +74,7 @@ def test_no_page_shows_a_stored_credential(planted, owner, client, caplog, name)
     finally:
         logging.getLogger().removeHandler(handler)
 
-    assert page is None or CANARY not in page.content.decode()
+    assert page is None or CANARY not in page.getvalue().decode()
     assert CANARY not in caplog.text + stream.getvalue()
     assert CANARY not in broker(settings.REDIS_URL)
     assert {table for table, text in tables().items() if CANARY in text} == set()

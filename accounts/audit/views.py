@@ -5,12 +5,13 @@ from typing import Any
 from django.core.cache import cache
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404
+from django.utils.safestring import SafeString
 from redis.exceptions import RedisError
 
 from accounts.access import OrgRequest, org_view
 from accounts.audit import chips, lines, objects, queries, services, showing
 from accounts.audit.forms import ORIGINS, OUTCOMES, RANGES, FilterForm
-from accounts.audit.models import AuditDigest, AuditEvent, AuditEventQuerySet, AuditHead
+from accounts.audit.models import AuditDigest, AuditEvent, AuditEventQuerySet
 from accounts.audit.plainly import visible
 from accounts.audit.saved_views import AuditView, canonical
 from accounts.organizations.models import Organization
@@ -32,8 +33,7 @@ def log(request: OrgRequest) -> HttpResponse:
     if not form.is_valid():
         context = _shell(request, form) | {"rows": [], "chips": chips.of(request.organization, request.GET)}
         return pages.render_page(request, "accounts/audit.html", context, part="list", status=422)
-    head = AuditHead.objects.filter(organization=request.organization).first()
-    newest = head.sequence if head else 0
+    newest = queries.newest(request.organization)
     found = queries.events(request.organization, form.filters())
     if form.cleaned_data["tail"] is not None and pages.wants_part(request):
         return _tail(request, found, form.cleaned_data["tail"], newest)
@@ -106,15 +106,27 @@ def _shell(request: OrgRequest, form: FilterForm) -> dict[str, Any]:
         "narrow": any(
             request.GET.get(name) for name in ("cluster", "origin", "address", "token", "start", "end")
         ),
-        "action_choices": lines.choices_of_actions(request.GET.get("action", "")),
-        "kinds": objects.WORDS,
-        "ranges": {word: label for word, (label, _) in RANGES.items()},
-        "origins": ORIGINS,
-        "outcomes": OUTCOMES,
+        "options": _options(request.GET, kept),
         "views": [{"view": view, "is_on": view.query == now} for view in views],
         "may_manage": request.allows(Permission.AUDIT_MANAGE),
-        **kept,
+        "chain": kept["chain"],
+        "signed": kept["signed"],
     }
+
+
+def _options(query: QueryDict, kept: dict[str, Any]) -> dict[str, SafeString]:
+    """Return each list to choose from, by the name of its field."""
+    choices = {
+        "who": [*kept["actors"], (queries.ITSELF, chips.ITSELF)],
+        "outcome": OUTCOMES.items(),
+        "type": [(kind, f"{word[:1].upper()}{word[1:]}") for kind, word in objects.WORDS.items()],
+        "range": [(word, label) for word, (label, _) in RANGES.items()],
+        "cluster": kept["clusters"],
+        "origin": ORIGINS.items(),
+        "token": kept["tokens"],
+    }
+    found = {name: lines.options(each, query.get(name, "")) for name, each in choices.items()}
+    return found | {"action": lines.options_of_actions(query.get("action", ""))}
 
 
 def _kept(organization: Organization) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from accounts.roles import Permission
 from config import pages
 
 
-@org_view(Permission.AUDIT_MANAGE, methods=("GET", "POST"))
+@org_view(Permission.AUDIT_MANAGE, methods=("GET", "POST"), dangerous=True)
 def settings(request: OrgRequest) -> HttpResponse:
     """Show how long events are kept and change it, and show the key and the digests of the log."""
     organization = request.organization

@@ -16,9 +16,13 @@ from accounts.invitations.models import Invitation
 from accounts.members import services as members
 from accounts.organizations.models import CustomRole, Membership, Organization, User
 from accounts.roles import in_order
+from accounts.sign_in import limits
 
-# Mails are sent to whom a member names; so many may wait for an answer at a time.
+# Mails are sent to whom a member names; so many may wait for an answer at a time, and so many are sent in an hour: of
+# an organization, and by one person to one address, in whatever organization.
 MOST_PENDING = 200
+MAILS = limits.Limit("invitation-mails", 100, 3600)
+MAILS_TO_ONE = limits.Limit("invitation-mails-to-one", 5, 3600)
 
 
 class NotPossible(Exception):
@@ -84,6 +88,7 @@ def invite(
         raise members.NoRole
     delegation.check(authority, grants)
     _possible(organization, email)
+    _may_be_mailed(organization, email, by)
     invitation = Invitation(
         organization=organization,
         email=email,
@@ -107,6 +112,15 @@ def _possible(organization: Organization, email: str) -> None:
         raise NotPossible(f"{email} is invited already. Send that invitation again, or revoke it.")
     if pending.count() >= MOST_PENDING:
         raise NotPossible(f"{MOST_PENDING} invitations wait for an answer. Revoke some first.")
+
+
+def _may_be_mailed(organization: Organization, email: str, by: User) -> None:
+    """Count a mail.
+
+    :raises NotPossible: too many were sent
+    """
+    if email and (MAILS_TO_ONE.take(by.pk, email) or MAILS.take(organization.pk)):
+        raise NotPossible("Too many invitations were mailed in this hour. Try again later.")
 
 
 def _record(invitation: Invitation, action: str, by: User | None, **details: object) -> None:
@@ -136,10 +150,12 @@ def resend(*, invitation: Invitation, by: User, authority: Authority) -> Made:
     """Make another link for an invitation; the old one is dead.
 
     :raises Gone: it was accepted or revoked
+    :raises NotPossible: too many mails were sent
     :raises delegation.MoreThanHeld: `authority` does not cover its roles
     """
     found = _pending(invitation)
     delegation.check(authority, found.grants)
+    _may_be_mailed(found.organization, found.email, by)
     # Who sends it again vouches for it.
     found.invited_by, found.inviter = str(by), by
     token = _renewed(found)

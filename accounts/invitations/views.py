@@ -68,7 +68,7 @@ def resend(request: OrgRequest, invitation: uuid.UUID) -> HttpResponse:
         made = services.resend(invitation=found, by=request.user, authority=request.authority)
     except services.Gone:
         return _too_late(request)
-    except delegation.MoreThanHeld as error:
+    except (services.NotPossible, delegation.MoreThanHeld) as error:
         return _refused(request, found, str(error))
     return _made(request, made)
 

@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.views.decorators.debug import sensitive_variables
 
 from accounts.organizations.models import User
-from accounts.sign_in import factors, limits, sessions
+from accounts.sign_in import devices, factors, limits, sessions
 from accounts.sign_in.adapter import TooMany
 from accounts.sign_in.forms import NONSENSE, WRONG_CODE, WRONG_PASSKEY, code_field, password_field
 
@@ -23,7 +23,8 @@ class NameForm(forms.Form):
 
 
 def _count_try(user: User) -> None:
-    if wait := limits.of_proof(address=sessions.address(context.request), person=user.pk):
+    device = devices.known(context.request, user)
+    if wait := limits.of_proof(address=sessions.address(context.request), person=user.pk, device=device):
         raise TooMany(wait)
 
 

@@ -14,7 +14,7 @@ from django.core.validators import MaxLengthValidator
 from django.views.decorators.debug import sensitive_variables
 
 from accounts.organizations.models import User
-from accounts.sign_in import factors, limits, records, sessions
+from accounts.sign_in import devices, factors, limits, records, sessions
 from accounts.sign_in.adapter import TooMany
 from accounts.sign_in.backend import Backend
 from accounts.sign_in.tasks import mail_reset
@@ -78,6 +78,12 @@ def code_field() -> forms.CharField:
     return forms.CharField(label="Code", max_length=40, widget=forms.TextInput(attributes))
 
 
+def _prover(user: User) -> dict[str, Any]:
+    """Return by what tries of a proof are counted."""
+    request = context.request
+    return {"address": sessions.address(request), "person": user.pk, "device": devices.known(request, user)}
+
+
 class CodeForm(AuthenticateForm):  # type: ignore[misc]
     """Takes the second factor of somebody who has given the password: a code of the app, or a recovery code."""
 
@@ -85,15 +91,15 @@ class CodeForm(AuthenticateForm):  # type: ignore[misc]
 
     def clean_code(self) -> str:
         code: str = self.cleaned_data["code"]
-        address = sessions.address(context.request)
-        if wait := limits.of_proof(address=address, person=self.user.pk):
+        who = _prover(self.user)
+        if wait := limits.of_proof(**who):
             records.failed(user=self.user, action="sign_in.limited", details={"step": "second factor"})
             raise TooMany(wait)
         factor = factors.check(self.user, code)
         if factor is None:
             records.failed(user=self.user, action="sign_in.failed", details={"step": "second factor"})
             raise ValidationError(WRONG_CODE)
-        limits.proof_was_right(address=address, person=self.user.pk)
+        limits.proof_was_right(**who)
         self.authenticator = factor
         return code
 
@@ -140,7 +146,7 @@ class ProofForm(forms.Form):
         typed = super().clean() or {}
         if not typed:
             return typed
-        who: dict[str, Any] = {"address": sessions.address(context.request), "person": self.user.pk}
+        who = _prover(self.user)
         if wait := limits.of_proof(**who):
             raise TooMany(wait)
         if "password" in typed and not self.user.check_password(typed["password"]):

@@ -1,8 +1,8 @@
 """How often a password or a code may be tried. It is counted before anything is hashed: a flood costs next to nothing.
 
-A limit counts in windows of the clock in Redis, so any span of its length sees at most twice its amount. Nothing is
-keyed by the account alone: whoever attacks from elsewhere uses up places that are not the owner's, and each window
-ends by itself. A browser in which the person signed in before (`devices`) has a count of its own.
+A limit counts in windows of the clock in Redis, so any span of its length sees at most twice its amount. Nothing that
+a stranger does is keyed by the account alone (`PROOF` is for who has the password): whoever attacks from elsewhere uses
+up places that are not the owner's, and each window ends by itself. A browser in which the person signed in before (`devices`) has a count of its own.
 """
 
 import contextlib
@@ -48,6 +48,8 @@ class Limit:
 # Of one person (address and account, or known browser and account), a minute and an hour.
 PAIR = Limit("pair", 5, 60)
 PAIR_HOUR = Limit("pair-hour", 30, 3600)
+# Codes and proofs of one person from all browsers that are not known.
+PROOF = Limit("proof", 60, 3600)
 RESET = Limit("reset", 5, 3600)
 RESET_ADDRESS = Limit("reset-address", 30, 3600)
 # Audit events of failed tries, for each person.
@@ -93,9 +95,19 @@ def was_right(*, address: str, account: str, device: str) -> None:
     PAIR_HOUR.give_back(*parts)
 
 
-def of_proof(*, address: str, person: int) -> int:
-    """Count a try of somebody who is signed in, or who has given the password and owes the second factor."""
-    return PAIR.take("proof", place(address), person) or PAIR_HOUR.take("proof", place(address), person)
+def of_proof(*, address: str, person: int, device: str) -> int:
+    """Count a try of somebody who is signed in, or who has given the password and owes the second factor.
+
+    Who knows the password and has many addresses could else guess the million codes: from browsers that are not
+    `device`s of this person all tries together are counted too.
+    """
+    here = _prover(address, device)
+    pair = PAIR.take("proof", here, person) or PAIR_HOUR.take("proof", here, person)
+    return pair or (0 if device else PROOF.take(person))
+
+
+def _prover(address: str, device: str) -> str:
+    return f"device {device}" if device else place(address)
 
 
 def of_reset(*, address: str, account: str) -> int:
@@ -103,6 +115,9 @@ def of_reset(*, address: str, account: str) -> int:
     return RESET.take(place(address), account) or RESET_ADDRESS.take(place(address))
 
 
-def proof_was_right(*, address: str, person: int) -> None:
-    PAIR.give_back("proof", place(address), person)
-    PAIR_HOUR.give_back("proof", place(address), person)
+def proof_was_right(*, address: str, person: int, device: str) -> None:
+    here = _prover(address, device)
+    PAIR.give_back("proof", here, person)
+    PAIR_HOUR.give_back("proof", here, person)
+    if not device:
+        PROOF.give_back(person)

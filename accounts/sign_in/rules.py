@@ -39,9 +39,10 @@ def _back(request: HttpRequest) -> str:
 
 
 def showed_factor(request: HttpRequest) -> bool:
-    """Tell whether the person showed a second factor, or a passkey, to this console in this session."""
+    """Tell whether the person showed a second factor, or a passkey, to this console in this session, and has one still:
+    who removes it has none, whatever was shown before."""
     records = get_authentication_records(request, request.user)
-    return any(record.get("method") == "mfa" for record in records)
+    return any(record.get("method") == "mfa" for record in records) and _has_any(request)
 
 
 def has_factor(request: HttpRequest, organization: Organization) -> bool:
@@ -64,8 +65,11 @@ def _to_factor(request: HttpRequest, organization: Organization) -> HttpResponse
 
 def factor_page(request: HttpRequest) -> str:
     """Return the page where the person shows the second factor that is there, or sets one up."""
-    there = factors(Membership.objects.filter(user=request.user.pk)).exists()
-    return reverse("account_show_factor" if there else "account_factors")
+    return reverse("account_show_factor" if _has_any(request) else "account_factors")
+
+
+def _has_any(request: HttpRequest) -> bool:
+    return bool(factors(Membership.objects.filter(user=request.user.pk)).exists())
 
 
 def factors(members: QuerySet[Membership]) -> QuerySet[Any]:

@@ -18,6 +18,7 @@ import requests
 from django.conf import settings
 from django.core.cache import cache
 
+from accounts.single_sign_on import texts
 from accounts.single_sign_on.reasons import Reason, Refused
 from config import egress
 
@@ -278,15 +279,9 @@ def person(issuer: Issuer, claims: dict[str, Any], access_token: str) -> Claims:
     return Claims(
         issuer=issuer.issuer,
         subject=subject,
-        email=_text(told.get("email"), 254).lower(),
+        email=texts.address(told.get("email")),
         email_verified=told.get("email_verified") in (None, True, "true"),
-        name=_text(told.get("name"), 120),
+        name=texts.line(told.get("name"), 120),
         factor=isinstance(amr, list) and bool(SECOND_FACTORS & {str(word) for word in amr}),
         auth_time=auth_time if isinstance(auth_time, int) else None,
     )
-
-
-def _text(value: Any, longest: int) -> str:
-    """Return a text that fits a column, or nothing."""
-    text = " ".join(value.split()) if isinstance(value, str) else ""
-    return text if len(text) <= longest and text.isprintable() else ""

@@ -73,11 +73,12 @@ def slugs(request: HttpRequest) -> list[str]:
     return [proof["slug"] for proof in _proofs(request).values()]
 
 
-def within(request: HttpRequest, organizations: Any) -> Any:
-    """Keep, of a queryset of organizations, those that the session may know of."""
+def known(request: HttpRequest, organizations: list[Organization]) -> list[Organization]:
+    """Keep, of some organizations, those that the session may know of."""
     if not is_confined(request):
         return organizations
-    return organizations.filter(pk__in=[int(pk) for pk in _proofs(request)])
+    proofs = _proofs(request)
+    return [organization for organization in organizations if str(organization.pk) in proofs]
 
 
 def proof(request: HttpRequest, organization: Organization) -> dict[str, Any] | None:

@@ -5,11 +5,13 @@ from django.urls import URLPattern, URLResolver, path, re_path
 from django.views.decorators.csrf import csrf_exempt
 
 from accesses import api as accesses
+from accesses import api_operator as operator
 from accounts.audit import api as audit
 from accounts.custom_roles import api as roles
 from accounts.invitations import api as invitations
 from accounts.members import api as members
 from accounts.organizations import api as organizations
+from accounts.outgoing import api as destinations
 from accounts.tokens import api as tokens
 from clusters import api as clusters
 from clusters import api_deploys as deploys
@@ -17,7 +19,7 @@ from config.api import problems
 from config.api.document import Api, limited
 from config.api.reading import StrictParser
 from credentials import api as credentials
-from external_secrets.api import acts, links, moving, names
+from external_secrets.api import acts, exchange, links, moving, names
 
 api = Api(
     title="Keyhaven",
@@ -38,14 +40,17 @@ for calls in (
     roles.calls,
     tokens.calls,
     audit.calls,
+    destinations.calls,
     credentials.calls,
     clusters.calls,
     deploys.calls,
     accesses.calls,
+    operator.calls,
     moving.calls,
     names.calls,
     links.calls,
     acts.calls,
+    exchange.calls,
 ):
     api.add_router("", calls.router)
 

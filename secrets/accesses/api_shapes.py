@@ -14,7 +14,7 @@ from accesses.providers import PROVIDERS, Method, SecretField, Situation
 from config.api.calls import Sent, Shown
 
 LARGEST = 2_147_483_647
-FIELDS = Field(
+FIELDS: Any = Field(
     {},
     repr=False,
     max_length=30,
@@ -83,8 +83,10 @@ class AccessShown(Shown):
         """Return what may be told of an access; `made` is what automatic mode made for it."""
         provider = PROVIDERS[access.provider]
         known = about.who(access, provider.method(access.method), made)
-        named = ("id", "name", "provider", "method", "credential_set_at", "credential_set_by", "expires_at")
-        named += ("namespaces", "service_account", "version", "created_at", "updated_at")
+        named = (
+            "id", "name", "provider", "method", "credential_set_at", "credential_set_by", "expires_at", "namespaces",
+            "service_account", "version", "created_at", "updated_at",
+        )  # fmt: skip
         return cls(
             **{name: getattr(access, name) for name in named},
             cluster=access.cluster.name,

@@ -7,9 +7,10 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from accesses.models import OperatorState
 from accounts.audit import services as audit
 from accounts.invitations import services as invitations
-from accounts.models import ApiToken, CustomRole, Membership
+from accounts.models import ApiToken, CustomRole, Delivery, Membership
 from clusters.models import Deploy, DeployStep
 from tests import factories
 
@@ -72,13 +73,19 @@ def _deploys(cluster: Any, owner: Any, *statuses: str) -> None:
 @pytest.fixture
 def things(organization: Any, owner: Any, aws_endpoint: str) -> dict[str, Any]:
     """One object of each kind in Acme, by the names that tests/api/world.py uses."""
-    cluster = factories.make_cluster(organization=organization, name="prod", operator_version="2.9.0")
-    service = factories.make_service(cluster=cluster)
+    cluster = factories.make_cluster(organization=organization, name="prod", operator_version="2.8.0")
+    service = factories.make_service(cluster=cluster, name="api")
     access = factories.make_access(cluster=cluster, name="aws")
     factories.make_access(cluster=cluster, name="unused")
+    factories.make_entry(access, "prod/shop/db")
     link = factories.make_link(service=service, access=access, key="prod/shop/db")
     deployed = factories.make_link(service=service, access=access, key="prod/shop/api", status="failed")
     factories.make_cloud_credential(organization=organization, name="aws-prod")
+    OperatorState.objects.create(cluster=cluster, adopted=False, seen_at=timezone.now())
+    destination = factories.make_destination(organization=organization, name="on-call", cursor=1000)
+    delivery = Delivery.objects.create(
+        destination=destination, first=1, last=1000, events=1, milliseconds=1, outcome="failed"
+    )
     _deploys(cluster, owner, "failed", "queued")
     _deploys(factories.make_cluster(organization=organization, name="spare"), owner, "failed")
     factories.make_token(owner, organization, name="of the owner")
@@ -86,6 +93,7 @@ def things(organization: Any, owner: Any, aws_endpoint: str) -> dict[str, Any]:
         organization=organization, name="Readers", permissions=["cluster:view"], clusters=["prod"]
     )
     audit.record(organization=organization, by=owner, action="organization.created", target=organization)
+    audit.record(organization=organization, by=owner, action="deploy.succeeded", target=cluster)
     member = Membership.objects.get(user=factories.make_member(organization, "viewer", name="Vera"))
     invitation = invitations.invite(
         organization=organization,
@@ -102,6 +110,8 @@ def things(organization: Any, owner: Any, aws_endpoint: str) -> dict[str, Any]:
         "cluster": cluster,
         "service": service,
         "access": access,
+        "destination": destination,
+        "delivery": delivery,
         "link": link,
         "deployed": deployed,
         "token": ApiToken.objects.get(name="of the owner"),

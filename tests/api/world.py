@@ -24,6 +24,37 @@ def kubeconfig(host: str) -> str:
     )
 
 
+YAML = """
+apiVersion: external-secrets.io/v1
+kind: ClusterSecretStore
+metadata: {name: theirs}
+spec:
+  provider: {aws: {service: SecretsManager, region: eu-west-3}}
+---
+apiVersion: external-secrets.io/v1
+kind: ExternalSecret
+metadata: {name: db, namespace: shop}
+spec:
+  secretStoreRef: {kind: ClusterSecretStore, name: theirs}
+  target: {name: db}
+  data: [{secretKey: password, remoteRef: {key: prod/shop/db}}]
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: api, namespace: shop}
+spec:
+  template:
+    spec:
+      containers:
+        - name: web
+          env: [{name: DB_PASSWORD, valueFrom: {secretKeyRef: {name: db, key: password}}}]
+"""
+
+
+def _destination(things: dict[str, Any]) -> Any:
+    return things["destination"].pk
+
+
 METHODS = ("get", "post", "put", "patch", "delete")
 
 # operation id → what names it in the path (beside `org`), `body` where one is sent, and `query` where one is needed. A callable is given `things`:
@@ -141,6 +172,40 @@ ROWS: dict[str, Row] = {
     "sync_external_secret": {"external_secret": lambda things: things["deployed"].pk},
     "sync_failed_external_secrets": {"cluster": "prod", "body": {}},
     "unlink_external_secret": {"external_secret": lambda things: things["link"].pk},
+    "list_found": {"cluster": "prod"},
+    "plan_take_over": {"cluster": "prod", "body": {"ids": ["shop/db"]}},
+    "take_over": {"cluster": "prod", "body": {"ids": ["shop/db"]}},
+    "export_cluster": {"cluster": "prod"},
+    "plan_import": {"cluster": "prod", "body": {"yaml": YAML}},
+    "import_yaml": {"cluster": "prod", "body": {"yaml": YAML}},
+    "get_operator": {"cluster": "prod"},
+    "request_operator_upgrade": {"cluster": "prod", "body": {"version": "2.9.0"}},
+    "withdraw_operator_upgrade": {"cluster": "prod"},
+    "prove_operator": {"cluster": "prod"},
+    "list_operator_stops": {"cluster": "prod"},
+    "uninstall_operator": {"cluster": "prod", "body": {"confirm": "prod"}},
+    "list_destinations": {},
+    "get_destination": {"destination": _destination},
+    "create_destination": {
+        "body": {
+            "kind": "webhook",
+            "name": "chat",
+            "settings": {"url": "http://127.0.0.1:1/hook"},
+            "topics": ["deploys"],
+        }
+    },
+    "change_destination": {"destination": _destination, "body": {"topics": ["drift"]}},
+    "delete_destination": {"destination": _destination},
+    "test_destination": {"destination": _destination},
+    "pause_destination": {"destination": _destination},
+    "resume_destination": {"destination": _destination},
+    "change_destination_secret": {"destination": _destination},
+    "list_deliveries": {"destination": _destination},
+    "send_delivery_again": {
+        "destination": _destination,
+        "delivery": lambda things: things["delivery"].pk,
+    },
+    "replay_destination": {"destination": _destination, "body": {"since": "2026-01-01T00:00:00Z"}},
 }
 
 # These ask a cluster or a cloud that isn't there in this table: 422 or 502 is as good as done.
@@ -150,6 +215,11 @@ REACHING = {
     "connect_cluster",
     "replace_cluster_kubeconfig",
     "refresh_services",
+    "list_found",
+    "plan_take_over",
+    "take_over",
+    "list_operator_stops",
+    "uninstall_operator",
 }
 
 # What is one person's own: to others with the permission it may be as if it were not there.

@@ -184,7 +184,7 @@ class TestSchedule:
     def test_whoever_lost_the_right_meanwhile_gets_no_deploy(self, cluster, admin, sent, steps):
         (step,) = steps(FakeStep("one", 1))
         deploy = deploys.request(cluster=cluster, by=admin)
-        Membership.objects.filter(user=admin).update(role="viewer")
+        Membership.objects.filter(user=admin).update(roles=["viewer"])
 
         runner.run_next()
 

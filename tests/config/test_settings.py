@@ -93,7 +93,11 @@ def test_a_list_of_encryption_keys_is_accepted():
 def test_the_readme_lists_every_variable_and_no_other():
     source = (BASE_DIR / "config" / "settings.py").read_text()
     read = set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', source))
-    rows = [line.split("|")[1] for line in (BASE_DIR / "README.md").read_text().splitlines() if line.startswith("| `")]
+    rows = [
+        line.split("|")[1]
+        for line in (BASE_DIR / "README.md").read_text().splitlines()
+        if line.startswith("| `")
+    ]
     listed = {name for row in rows for name in re.findall(r"`([A-Z][A-Z_]+)`", row)}
 
     # The SDK of AWS reads its own.

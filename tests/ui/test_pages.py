@@ -63,14 +63,16 @@ def test_the_page_of_a_breakdown_needs_no_tag(project: Path):
 
 
 def test_members_and_roles_are_listed(sign_in, owner, viewer):
-    text = sign_in(viewer).get("/o/acme/team/").content.decode()
+    client = sign_in(viewer)
 
-    assert owner.email in text
-    assert text.count('<span class="tag">You</span>') == 2
-    assert "Review the audit log" in text
+    team, roles = client.get("/o/acme/team/").content.decode(), client.get("/o/acme/roles/").content.decode()
+
+    assert owner.email in team
+    assert team.count('<span class="tag">You</span>') == 1
+    assert "Review the audit log" in roles
 
 
-def test_an_event_of_the_audit_log_opens_to_its_details(sign_in, owner, organization):
+def test_an_event_of_the_audit_log_has_a_page_with_its_details(sign_in, owner, organization):
     from accounts.audit import services
 
     event = services.record(
@@ -81,18 +83,10 @@ def test_an_event_of_the_audit_log_opens_to_its_details(sign_in, owner, organiza
         details={"a": "<b>"},
     )
 
-    text = sign_in(owner).get("/o/acme/audit/?action=cluster.connected").content.decode()
+    text = sign_in(owner).get(f"/o/acme/audit/{event.sequence}/").content.decode()
 
     assert event.hash in text
     assert "&lt;b&gt;" in text
-    assert "Clear all" in text
-
-
-def test_filters_of_the_audit_log_are_chips_that_take_themselves_out(sign_in, owner):
-    text = sign_in(owner).get("/o/acme/audit/?who=Marie&on=prod").content.decode()
-
-    assert re.search(r'href="\?on=prod"[^>]*>Person: Marie', text)
-    assert re.search(r'href="\?who=Marie"[^>]*>Object: prod', text)
 
 
 def test_the_theme_is_in_the_first_paint(client):

@@ -152,12 +152,12 @@ def uninstall(request: OrgRequest, cluster: str) -> HttpResponse:
         "form": form,
         "refusal": refusal,
     }
-    context |= _told(request, found, stops)
+    context |= told(request, found, stops)
     status = 422 if form.is_bound else 200
     return pages.render_page(request, "accesses/uninstall_operator.html", context, status=status)
 
 
-def _told(request: OrgRequest, cluster: Cluster, stops: list[operators.Stopped]) -> dict[str, Any]:
+def told(request: OrgRequest, cluster: Cluster, stops: list[operators.Stopped]) -> dict[str, Any]:
     """Return of what would stop what may be seen; the rest is counted, for nobody should stop it unawares."""
     place = {"cluster": cluster.name}
     seen = [
@@ -169,13 +169,21 @@ def _told(request: OrgRequest, cluster: Cluster, stops: list[operators.Stopped])
     return {"stops": seen, "services": services, "hidden": len(stops) - len(seen)}
 
 
-def _stops(cluster: Cluster) -> tuple[list[operators.Stopped], str]:
-    """Return what would stop, and why the operator cannot be uninstalled, or an empty string."""
+def why_not_ours(cluster: Cluster) -> str:
+    """Return why the operator is not ours to uninstall, or an empty string."""
     state = OperatorState.objects.filter(cluster=cluster).first()
     if state is None:
-        return [], "No deploy has found an operator on this cluster."
+        return "No deploy has found an operator on this cluster."
     if state.adopted:
-        return [], "Somebody else installed this operator. Uninstall it in the way in which it was installed."
+        return "Somebody else installed this operator. Uninstall it in the way in which it was installed."
+    return ""
+
+
+def _stops(cluster: Cluster) -> tuple[list[operators.Stopped], str]:
+    """Return what would stop, and why the operator cannot be uninstalled, or an empty string."""
+    refusal = why_not_ours(cluster)
+    if refusal:
+        return [], refusal
     try:
         return operators.what_stops(cluster), ""
     except kubernetes.ClusterError as error:

@@ -7,10 +7,10 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from accesses import variants
-from accesses.providers.references import OVERRIDES
+from accesses.providers.references import OVERRIDES, References
 from clusters.models import Service
 from config.api.calls import Sent, Shown
-from external_secrets import naming, references
+from external_secrets import naming
 from external_secrets.models import ExternalSecret
 
 type Takes = Literal["value", "keys", "path", "tags"]
@@ -185,20 +185,20 @@ def placed(sent: PlaceSent) -> dict[str, Any]:
     return {"scope": "service", "place": f"{sent.service}:{sent.container or '*'}"}
 
 
-def filled_in(sent: LinkFields, rules: references.References) -> dict[str, Any]:
+def filled_in(sent: LinkFields, rules: References) -> dict[str, Any]:
     """Return the fields as the page's form takes them."""
     names = ("takes", "json_field", *OVERRIDES, "target", "path", "mount", "when_gone")
     data: dict[str, Any] = {name: getattr(sent, name) for name in names}
     variable = sent.variable
     if variable is None:
         named = naming.derive_variable(sent.key.partition("#")[0], sent.json_field or _field(sent.key))
-        variable = named if sent.takes == ExternalSecret.Takes.VALUE else ""
+        variable = named if sent.takes == "value" else ""
     return (
         data
         | placed(sent)
         | {name: text for name, text in rules.fields_of(sent.version).items() if text}
         | {
-            "below" if sent.takes == ExternalSecret.Takes.PATH else "key": sent.key,
+            "below" if sent.takes == "path" else "key": sent.key,
             "tags": "\n".join(f"{name}={value}" for name, value in sorted(sent.tags.items())),
             "variable": variable,
             "file_mode": int(sent.file_mode, 8),

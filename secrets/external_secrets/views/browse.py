@@ -159,7 +159,7 @@ class Browsing:
         found = self._about() | {
             "names": names,
             "trouble": trouble,
-            "rows": [],
+            "rows": "",
             "more": "",
             "crumbs": self._crumbs(),
         }

@@ -1,6 +1,6 @@
 """What others made in a cluster, and taking it over."""
 
-from typing import Any
+from typing import Any, Literal
 
 from django.core.paginator import Paginator
 from django.http import HttpResponse, QueryDict
@@ -23,17 +23,24 @@ from external_secrets.views import lookup
 
 PAGE = 50
 STATES = (("ready", "Ready"), ("failed", "Failed"), ("unknown", "Not looked at"))
-_READY = {"True": "ready", "False": "failed"}
+type Word = Literal["ready", "failed", "unknown"]
+_READY: dict[str, Word] = {"True": "ready", "False": "failed"}
 
 
-def _is_wanted(one: Foreign, asked: dict[str, str]) -> bool:
+def is_wanted(one: Foreign, asked: dict[str, str]) -> bool:
+    """Tell whether one is like what was asked for: `q`, `namespace` and `state`."""
     text = asked["q"].lower()
     words = (one.id, one.secret, one.store.name, one.manager, *map(str, one.references))
     return (
         (not text or any(text in word.lower() for word in words))
         and asked["namespace"] in ("", one.namespace)
-        and asked["state"] in ("", _READY.get(one.ready, "unknown"))
+        and asked["state"] in ("", state_of(one))
     )
+
+
+def state_of(one: Foreign) -> Word:
+    """Return what the operator says of it in a word."""
+    return _READY.get(one.ready, "unknown")
 
 
 def _asked(query: QueryDict) -> dict[str, str]:
@@ -60,7 +67,7 @@ def found(request: OrgRequest, cluster: str) -> HttpResponse:
     here = clusters.find(request, cluster)
     seen, error = _look(request, here)
     asked = _asked(request.GET)
-    wanted = [one for one in seen.externals if _is_wanted(one, asked)]
+    wanted = [one for one in seen.externals if is_wanted(one, asked)]
     page = Paginator(wanted, PAGE).get_page(request.GET.get("page"))
     kept = {name: value for name, value in asked.items() if value}
     context = clusters.page_context(request, here, "found") | {
@@ -97,7 +104,7 @@ def _rows(request: OrgRequest, cluster: Cluster, seen: Found, shown: list[Foreig
             "store": seen.stores.get(one.store),
             "uses": seen.uses_of(one),
             "linked": linked.get(one.id, 0),
-            "state": _READY.get(one.ready, "unknown"),
+            "state": state_of(one),
         }
         for one in shown
     ]

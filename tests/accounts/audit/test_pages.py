@@ -102,9 +102,14 @@ class TestFilters:
     def test_those_who_occur_can_be_chosen(self, browser, organization, admin, devops):
         record(organization, admin)
 
-        page = browser.get(LOG)
+        page = browser.get(f"{LOG}?who={admin.pk}").content.decode()
 
-        assert page.context["actors"] == [(str(admin.pk), str(admin))]
+        (choices,) = re.findall(r'<select[^>]* name="who">(.*?)</select>', page)
+        assert re.findall(r'<option value="([^"]*)"( selected)?>([^<]*)', choices) == [
+            ("", "", "Anybody"),
+            (str(admin.pk), " selected", str(admin)),
+            ("-", "", "Keyhaven itself"),
+        ]
 
     def test_an_action_and_a_whole_group(self, found, organization, admin):
         for action in ("role.created", "member.added", "role.deleted", "signed_out", "sign_in.failed"):
@@ -195,6 +200,14 @@ class TestFilters:
             str(admin), "Organization (all)", "Last 7 days",
         ]  # fmt: skip
         assert chips["Who"].url == "?action=organization.%2A&range=7d"
+
+    def test_what_is_filtered_in_place_can_be_exported(self, browser, organization, admin):
+        record(organization, admin)
+
+        part = browser.get(f"{LOG}?who={admin.pk}", **HTMX).content.decode()
+
+        assert f'href="{LOG}export/?who={admin.pk}&amp;format=csv"' in part
+        assert "Pages of the log" not in part, "there is but one page"
 
     def test_a_part_tells_the_address_without_empty_fields(self, browser, organization, admin):
         record(organization, admin)

@@ -150,6 +150,24 @@ class TestInviting:
         assert shown(client, token).status_code == 200
         assert AuditEvent.objects.filter(action="invitation.resent").exists()
 
+    def test_nobody_is_flooded_with_mails(self, sign_in, organization, owner):
+        """Neither from one organization nor from several, which anybody may make."""
+        other = factories.make_organization()
+        Membership.objects.create(organization=other, user=owner, roles=["owner"])
+        there = factories.make_invitation(other, email="guest@example.com", inviter=owner)
+        here = factories.make_invitation(organization, email="guest@example.com", inviter=owner)
+        client = sign_in(owner)
+
+        statuses = [
+            client.post(f"/o/{one.organization.slug}/team/invitations/{one.pk}/resend/").status_code
+            for one in [here, there] * 6
+        ]
+
+        assert statuses[0] == 302
+        assert statuses[-1] == 422
+        # A window of the clock may end in between.
+        assert len(mail.outbox) <= 10
+
     def test_revoked(self, sign_in, client, organization, owner):
         made = invite(owner)
         sign_in(owner).post(f"/o/acme/team/invitations/{made.invitation.pk}/revoke/")

@@ -236,3 +236,23 @@ def test_a_code_is_taken_once_however_it_is_typed(app, admin, spelling):
     again = factors.check(admin, spelling.format((shown[:3], shown[3:])))
 
     assert again is None
+
+
+def test_codes_are_not_guessed_from_many_addresses_by_who_has_the_password(
+    app, admin, log_in, mine, monkeypatch
+):
+    now = time.time()
+    monkeypatch.setattr("accounts.sign_in.limits.time.time", lambda: now)
+    guessed = []
+    for number in range(70):
+        address, elsewhere = f"2001:db8:{number:x}::1", Client()
+        log_in(admin.email, client=elsewhere, address=address)
+        answer = elsewhere.post("/accounts/second-factor/", {"code": "000000"}, REMOTE_ADDR=address)
+        guessed.append("Too many tries" not in answer.content.decode())
+    mine.post("/accounts/logout/")
+    log_in(admin.email, client=mine, address="203.0.113.5")
+
+    known = mine.post("/accounts/second-factor/", {"code": code(app[0], 1)}, REMOTE_ADDR="203.0.113.5")
+
+    assert guessed.count(True) <= 60
+    assert known.status_code == 302

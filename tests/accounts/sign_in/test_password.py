@@ -314,3 +314,22 @@ def test_no_password_is_written_anywhere(log_in, admin, caplog):
     assert "canary" not in str(list(AuditEvent.objects.values()))
     assert "canary" not in caplog.text
     assert User.objects.count() == 1
+
+
+FULL = """
+CREATE FUNCTION is_full() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'No space left on device' USING ERRCODE = 'disk_full'; END $$;
+CREATE TRIGGER is_full BEFORE INSERT ON accounts_auditevent FOR EACH ROW EXECUTE FUNCTION is_full();
+"""
+
+
+def test_nobody_comes_in_whose_sign_in_cannot_be_written(log_in, admin):
+    client = Client(raise_request_exception=False)
+    with connection.cursor() as cursor:
+        cursor.execute(FULL)
+
+    answer = log_in(admin.email, client=client)
+
+    assert answer.status_code == 503
+    assert "_auth_user_id" not in client.session
+    assert client.get("/o/acme/team/").status_code == 302

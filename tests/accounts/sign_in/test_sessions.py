@@ -116,6 +116,17 @@ def test_what_a_page_asks_by_itself_is_no_use(browser):
     assert time.time() - client.session["seen_at"] < 60
 
 
+def test_what_a_page_asks_by_itself_is_no_activity_of_a_member(browser, admin):
+    client = browser()
+
+    client.get(PAGE, headers={"X-Poll": "1"})
+    by_itself = admin.memberships.get().last_active_at
+    client.get(PAGE)
+
+    assert by_itself is None
+    assert admin.memberships.get().last_active_at is not None
+
+
 def test_somebody_who_is_disabled_is_out_at_the_next_request(browser, admin):
     client = browser()
     admin.is_active = False

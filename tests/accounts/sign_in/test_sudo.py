@@ -18,7 +18,7 @@ PAGE = "/o/acme/credentials/new/"
 DANGEROUS = {
     "credentials:new", "credentials:edit", "credentials:delete", "clusters:connect", "clusters:connect_draft",
     "clusters:settings", "clusters:cloud", "clusters:disconnect", "accesses:new", "accesses:wizard",
-    "accesses:edit", "accesses:delete", "accesses:uninstall_operator",
+    "accesses:edit", "accesses:delete", "accesses:uninstall_operator", "accounts:audit_settings",
 }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.core.cache import cache
 from django.test import Client
 
@@ -93,7 +94,8 @@ class Browser:
         self.client.post("/accounts/reauthenticate/", {"method": "password", "password": factories.PASSWORD})
 
     def show_factor(self, user: Any) -> None:
-        """Note in the session that a second factor was shown, as django-allauth does."""
+        """Note in the session that a second factor was shown, as django-allauth does; the person has one."""
+        Authenticator.objects.get_or_create(user=user, type=Authenticator.Type.TOTP, defaults={"data": {}})
         session = self.client.session
         session["account_authentication_methods"] = [{"method": "mfa", "type": "totp", "at": time.time()}]
         session["account_authentication_methods_user"] = str(user.pk)

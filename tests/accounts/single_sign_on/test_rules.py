@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from allauth.mfa.models import Authenticator
 
 from accounts.models import IdentityProvider, Membership
 from tests import factories
@@ -121,6 +122,18 @@ def test_without_a_second_factor_it_is_asked_for(factor_required, jo, browser):
     assert "next=%2Fo%2Facme%2Fclusters%2F" in answer.headers["Location"]
     assert not answer.headers["Location"].startswith("/o/")
     assert (part.status_code, "HX-Redirect" in part.headers) == (401, True)
+
+
+def test_who_removes_the_second_factor_is_asked_for_another(factor_required, jo, browser):
+    browser.client.force_login(jo)
+    browser.show_factor(jo)
+    before = browser.client.get("/o/acme/clusters/").status_code
+    Authenticator.objects.filter(user=jo).delete()
+
+    answer = browser.client.get("/o/acme/clusters/")
+
+    assert before == 200
+    assert answer.headers["Location"].startswith("/account/second-factors/")
 
 
 def test_with_a_second_factor_one_goes_on(factor_required, jo, browser):

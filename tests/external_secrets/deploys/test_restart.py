@@ -144,7 +144,7 @@ def test_a_look_has_a_worker_restart_it(kube, operator, link, bring, cluster, mo
 
 @pytest.mark.parametrize("wanted", [True, False])
 def test_what_is_read_again_by_hand_restarts_at_once(
-    kube, operator, link, bring, cluster, monkeypatch, wanted
+    kube, operator, link, bring, cluster, admin, monkeypatch, wanted
 ):
     asked = []
     monkeypatch.setattr(tasks.restart_changed, "delay", lambda **about: asked.append(about))
@@ -152,7 +152,7 @@ def test_what_is_read_again_by_hand_restarts_at_once(
     bring()
     operator.upstream["prod/db"] = "another-value-77"
 
-    syncing.run([str(one.pk)])
+    syncing.run([str(one.pk)], admin.pk)
 
     assert len(asked) == wanted
     for about in asked:
