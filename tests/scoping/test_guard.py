@@ -27,6 +27,11 @@ ALLOWED = {
     ("secrets/external_secrets/views/service.py", "Look.filter"): "asked for by the names of links that may be seen",
     ("secrets/external_secrets/views/sync.py", "Look.filter"): "asked for by the name of one link that may be seen",
     ("secrets/external_secrets/views/secret.py", "InventoryEntry.filter"): "a name that was found to be inside",
+    ("clusters/api.py", "ConnectDraft.create"): "of the one who asks",
+    ("clusters/api_deploys.py", "Look.filter"): "of a cluster whose deploys may be seen",
+    ("secrets/accesses/api_operator.py", "OperatorState.filter"): "of a cluster whose accesses may be seen",
+    ("secrets/external_secrets/api/names.py", "Access.select_related"): "one of those that are listed",
+    ("secrets/external_secrets/api/names.py", "InventoryEntry.filter"): "a name that was found to be inside",
 }  # fmt: skip
 
 
@@ -37,7 +42,12 @@ def views(project: Path) -> list[Path]:
         project / "config/palette.py",
         *project.glob("clusters/api*.py"),
     ]
-    return [*found, *project.glob("secrets/*/api*.py"), *project.glob("credentials/api*.py")]
+    return [
+        *found,
+        *project.glob("secrets/*/api*.py"),
+        *project.glob("secrets/*/api/*.py"),
+        *project.glob("credentials/api*.py"),
+    ]
 
 
 def asked(text: str) -> list[tuple[str, bool]]:

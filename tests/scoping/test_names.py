@@ -154,7 +154,7 @@ def test_the_list_of_links_has_no_other(ground):
         request = as_seen(ground.organization, make_limited(ground.organization, *ROLES[role]))
         may = (ground.organization, request.authority, "external_secret:view")
         for text in (*WORDS, "zname_key", "prod/zname-db"):
-            found = linked._filtered(ExternalSecret.objects.within(*may), {"q": text})
+            found = linked.filtered(ExternalSecret.objects.within(*may), {"q": text})
 
             assert all(link.key.startswith("prod/shop/") for link in found), (role, text)
 

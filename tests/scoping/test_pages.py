@@ -1,11 +1,13 @@
 """Every page and every fragment, as people whose roles are limited: nothing of what is outside is on any of them."""
 
 import re
+import uuid
 from html import unescape
 from urllib.parse import unquote
 
 import pytest
 from django.urls import reverse
+from django.urls.converters import IntConverter, UUIDConverter
 
 from external_secrets.models import ExternalSecret
 from tests.scoping.conftest import FORBIDDEN
@@ -26,11 +28,18 @@ def arguments(place, access, service, link, namespace, credential):
     }  # fmt: skip
 
 
+# What a page is given where the ground has nothing of a kind.
+NOTHING = {IntConverter: 999_999, UUIDConverter: uuid.UUID(int=7)}
+
+
 def address(name, given, access):
     wanted = dict(given)
     if name == "external_secrets:refresh":
         wanted["access"] = access.pk
-    kwargs = {key: wanted.get(key, "x") for key in VIEWS[name].pattern.converters}
+    kwargs = {
+        key: wanted.get(key) or NOTHING.get(type(converter), "x")
+        for key, converter in VIEWS[name].pattern.converters.items()
+    }
     return reverse(name, kwargs={"org": "acme"} | kwargs)
 
 
