@@ -152,7 +152,7 @@ END $$;
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0060_people'),
+        ('accounts', '0007_people'),
     ]
 
     operations = [

@@ -49,7 +49,7 @@ DROP FUNCTION keep_an_owner(bigint);
 
 
 class Migration(migrations.Migration):
-    dependencies = [("accounts", "0010_identity_provider")]
+    dependencies = [("accounts", "0006_identity_provider")]
 
     operations = [
         migrations.AddField("organization", "deleted_at", models.DateTimeField(editable=False, null=True)),

@@ -12,7 +12,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0050_idempotency_keys'),
+        ('accounts', '0005_idempotency_keys'),
     ]
 
     operations = [

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("accounts", "0020_the_audit_chain"),
+        ("accounts", "0008_the_audit_chain"),
     ]
 
     operations = [
