@@ -62,6 +62,8 @@ _PEOPLE = (
             _refused("sign_in.refused", "was not let in"),
             _done("signed_out", "signed out"),
             _done("session.ended", "ended a session of {}"),
+            _done("person.disabled", "disabled the account of {}"),
+            _done("person.enabled", "enabled the account of {} again"),
             _done("sudo.granted", "proved again who it is"),
             _failed("sudo.failed", "failed to prove again who it is"),
         ),

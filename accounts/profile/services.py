@@ -74,7 +74,7 @@ def rename_passkey(*, passkey: Authenticator, name: str, by: User) -> None:
 
 
 @transaction.atomic
-def remove(*, factor: Authenticator, by: User) -> None:
+def remove(*, factor: Authenticator, by: User | None) -> None:
     """Remove a factor; recovery codes go with the last one."""
     user = factor.user
     passkey = factor.type == factors.Type.WEBAUTHN

@@ -93,7 +93,7 @@ def end(*, session: UserSession, by: User) -> None:
 
 
 @transaction.atomic
-def end_others(*, user: User, kept: str | None, by: User) -> int:
+def end_others(*, user: User, kept: str | None, by: User | None) -> int:
     """End all sessions of a person but the one with the key `kept`; return how many there were."""
     others = [one for one in UserSession.objects.filter(user=user) if one.session_key != kept]
     for one in others:

@@ -8,6 +8,7 @@ from django.db import connection
 from encrypted_model_fields import fields as encrypted
 
 from accounts.models import AuditEvent, Membership
+from accounts.sign_in import factors, sessions
 from clusters.models import Cluster
 from tests import factories
 
@@ -60,3 +61,53 @@ def test_values_are_written_with_the_newest_key(monkeypatch):
     with connection.cursor() as cursor:
         cursor.execute("SELECT kubeconfig FROM clusters_cluster")
         assert "kept" not in cursor.fetchone()[0]
+
+
+class TestPerson:
+    """Help for somebody who lost a device, and a lock for somebody who is not to come back."""
+
+    def test_all_sessions_end(self, client, admin):
+        client.post("/accounts/login/", {"login": admin.email, "password": factories.PASSWORD})
+        inside = client.get("/o/acme/clusters/").status_code
+
+        call_command("person", admin.email.upper(), end_sessions=True)
+
+        assert (inside, client.get("/o/acme/clusters/").status_code) == (200, 302)
+        assert sessions.of(admin) == []
+        assert AuditEvent.objects.filter(action="session.ended", origin="cli").count() == 1
+
+    def test_factors_go_with_their_recovery_codes(self, admin):
+        from accounts.profile import services
+
+        services.add_app(user=admin, secret="JBSWY3DPEHPK3PXP", by=admin)
+
+        call_command("person", admin.email, remove_factors=True)
+
+        assert factors.of(admin) == []
+        assert AuditEvent.objects.filter(action="second_factor.removed", origin="cli").count() == 1
+
+    def test_an_account_is_disabled_and_enabled(self, client, owner, admin):
+        client.force_login(admin)
+
+        call_command("person", admin.email, disable=True)
+        out = client.get("/o/acme/clusters/").status_code
+        call_command("person", admin.email, enable=True)
+        client.force_login(admin)
+
+        assert (out, client.get("/o/acme/clusters/").status_code) == (302, 200)
+        assert [event.action for event in AuditEvent.objects.filter(action__startswith="person.")] == [
+            "person.enabled",
+            "person.disabled",
+        ]
+
+    @pytest.mark.django_db(transaction=True)
+    def test_the_last_owner_is_not_disabled(self, owner):
+        with pytest.raises(CommandError, match="without an owner"):
+            call_command("person", owner.email, disable=True)
+
+        owner.refresh_from_db()
+        assert owner.is_active
+
+    def test_nobody_is_said(self):
+        with pytest.raises(CommandError, match="Nobody has the address"):
+            call_command("person", "nobody@example.com", end_sessions=True)
