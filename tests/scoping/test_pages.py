@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.urls.converters import IntConverter, UUIDConverter
 
 from external_secrets.models import ExternalSecret
-from tests.scoping.conftest import FORBIDDEN
+from tests.scoping.conftest import FORBIDDEN, ROLES
 from tests.world import PAGES, VIEWS
 
 pytestmark = pytest.mark.django_db
@@ -198,11 +198,9 @@ def test_what_is_outside_is_not_there(name, limited, ground, client):
     assert ground.words == before
 
 
+@pytest.mark.parametrize("limited", sorted(ROLES.keys() - {"cluster", "namespace"}), indirect=True)
 def test_a_link_of_a_name_outside_is_not_there(ground, client, limited):
-    role, user = limited
-    if role in ("cluster", "namespace"):
-        pytest.skip("its names are not limited")
-    client.force_login(user)
+    client.force_login(limited[1])
     for link in ground.staging.links["names"]:
         for page in ("edit", "unlink", "sync", "state"):
             url = reverse(f"external_secrets:{page}", kwargs={"org": "acme", "link": link.pk})
