@@ -94,6 +94,8 @@ def main() -> None:
         tried = sum(len(one.took) for one in attackers)
         say_flood(quiet, flooded, tried)
         say_times(port, owner.email)
+        factories.make_cluster(organization=factories.make_organization(slug="hidden"), name="prod")
+        say_absent(port, headers)
 
 
 def say_flood(quiet: dict[str, Any], flooded: dict[str, Any], tried: int) -> None:
@@ -114,5 +116,26 @@ def say_times(port: int, email: str) -> None:
     one, other = statistics.median(known.took), statistics.median(unknown.took)
     print(
         f"{'a wrong password of somebody, of nobody':<44} p50 {one:5.2f} and {other:5.2f} ms   {one / other:5.2f} x",
+        flush=True,
+    )
+
+
+def say_absent(port: int, headers: dict[str, str]) -> None:
+    """Ask in turns for a cluster of an organization that the person is not in, and of one that never was."""
+    paths = ("/o/hidden/clusters/prod/", "/o/nowhere/clusters/prod/")
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    took: dict[str, list[float]] = {path: [] for path in paths}
+    bodies: dict[str, bytes] = {}
+    for path in paths * 200:
+        began = time.perf_counter()
+        connection.request("GET", path, headers=headers)
+        answer = connection.getresponse()
+        bodies[path] = answer.read()
+        took[path].append((time.perf_counter() - began) * 1000)
+        assert answer.status == 404
+    assert len(set(bodies.values())) == 1
+    one, other = (statistics.median(took[path]) for path in paths)
+    print(
+        f"{'what is not yours, what never was':<44} p50 {one:5.2f} and {other:5.2f} ms   {one / other:5.2f} x",
         flush=True,
     )
