@@ -164,10 +164,17 @@ def make_sandbox_cluster(sandbox_cloud: Any, request: pytest.FixtureRequest) -> 
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Any:
     """Tests that commit are cleaned up after by TRUNCATE, which the audit log refuses; its own tests put that back."""
     from django.db import connection
 
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         for table in ("event", "head", "mark", "key", "digest"):
             cursor.execute(f"ALTER TABLE accounts_audit{table} DISABLE TRIGGER audit_is_not_emptied")
+    yield
+    # A browser that was just closed may have left a request of the live server at work.
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )

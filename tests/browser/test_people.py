@@ -187,7 +187,7 @@ def review(owner: Colleague) -> None:
     page = owner.page
     owner.go("audit/")
     page.locator("#who").select_option(label="Lin Moreau")
-    page.locator("#event-list code", has_text="external_secret.linked").wait_for()
+    page.locator("#event-list code", has_text="external_secret.linked").first.wait_for()
     assert page.locator("#event-list code", has_text="permission.refused").count()
     page.wait_for_load_state("networkidle")
     page.locator("#action").select_option("external_secret.linked")
