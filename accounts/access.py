@@ -148,9 +148,16 @@ def write_down(request: HttpRequest, permission: Permission) -> None:
     )
 
 
-def other_method(request: HttpRequest, methods: tuple[str, ...]) -> HttpResponse:
-    """Answer 405 with a page: whoever opens the address of a form that was refused would see a blank one."""
-    return HttpResponseNotAllowed(methods, render_to_string("405.html", request=request))
+def hindrance(request: HttpRequest, methods: tuple[str, ...], *, dangerous: bool) -> HttpResponse | None:
+    """Return what keeps somebody from a page who may have it, or None: another method, no fresh proof of who it is.
+
+    405 is a page: whoever opens the address of a form that was refused would see a blank one.
+    """
+    if request.method not in methods:
+        return HttpResponseNotAllowed(methods, render_to_string("405.html", request=request))
+    if dangerous and not sudo.is_on(request):
+        return sudo.ask(request, way_back(request))
+    return None
 
 
 def org_view[**P](
@@ -170,11 +177,7 @@ def org_view[**P](
             membership = enter(request, org, permission, cluster=kwargs.get("cluster"))
             if missing := rules.unmet(request, membership):
                 return missing
-            if request.method not in methods:
-                return other_method(request, methods)
-            if dangerous and not sudo.is_on(request):
-                return sudo.ask(request, way_back(request))
-            return view(request, *args, **kwargs)
+            return hindrance(request, methods, dangerous=dangerous) or view(request, *args, **kwargs)
 
         door.required_permission = permission  # type: ignore[attr-defined]
         door.methods = methods  # type: ignore[attr-defined]

@@ -77,7 +77,7 @@ class AuditEvent(models.Model):
             models.UniqueConstraint(fields=["organization", "sequence"], name="audit_sequence_has_no_twin")
         ]
         # Each filter is a range of one of these, and each ends with the sequence, in which pages are cut. The one of
-        # texts (`audit_by_text`) and the triggers are in migration 0020.
+        # texts (`audit_by_text`) and the triggers are in migration 0008.
         indexes = [
             models.Index(fields=["organization", "action", "-sequence"], name="audit_by_action"),
             models.Index(fields=["organization", "actor_id", "sequence"], name="audit_by_actor"),

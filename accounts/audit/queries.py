@@ -25,7 +25,7 @@ SIZE = 50
 NEAR = 500
 LONGEST_TEXT = 200
 _NAMES = "actor_name || ' ' || action || ' ' || target_name || ' ' || cluster"
-# Where words are looked for. The index of texts (migration 0020) is of exactly the second expression: whether it is
+# Where words are looked for. The index of texts (migration 0008) is of exactly the second expression: whether it is
 # asked is decided here and not by the planner, who cannot know how near the next match is.
 _LOOKED_AT = RawSQL(f"({_NAMES} || '')", [], output_field=TextField())  # noqa: S611 our own names
 _INDEXED = RawSQL(f"({_NAMES})", [], output_field=TextField())  # noqa: S611

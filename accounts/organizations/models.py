@@ -144,7 +144,7 @@ class MembershipQuerySet(models.QuerySet["Membership"]):
 class Membership(models.Model):
     """A person in an organization, with one or several roles: built-in ones by their word, and custom ones.
 
-    The database keeps an active owner in every organization that is not deleted (migration 0060).
+    The database keeps an active owner in every organization that is not deleted (migration 0007).
     """
 
     organization = models.ForeignKey(Organization, models.CASCADE, related_name="memberships")

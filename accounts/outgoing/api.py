@@ -99,12 +99,9 @@ def create_destination(request: ApiRequest, sent: DestinationSent) -> Destinatio
         made = services.create(
             organization=request.organization,
             kind=sent.kind,
-            name=form.cleaned_data["name"],
-            address=form.address(),
-            secret=form.secret(),
-            actions=form.actions(),
             whole=form.cleaned_data.get("whole", False),
             by=request.user,
+            **form.wishes(),
         )
     secret = str(made.secret) if sent.kind == "webhook" else None
     return DestinationMade.model_validate(DestinationShown.facts(made) | {"secret": secret})
@@ -125,11 +122,8 @@ def change_destination(request: ApiRequest, destination: UUID, sent: Destination
     with problems.turning(FAILURES):
         services.change(
             destination=found,
-            name=form.cleaned_data["name"],
-            address=form.address(),
-            secret=form.secret(),
-            actions=form.actions(),
             by=request.user,
+            **form.wishes(),
         )
     return DestinationShown.of(_find(request, destination))
 

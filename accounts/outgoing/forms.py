@@ -122,6 +122,15 @@ class DestinationForm(forms.Form):
         more = self.cleaned_data.get("more") or []
         return [*dict.fromkeys([*topics.expand(self.cleaned_data["topics"]), *more])]
 
+    def wishes(self) -> dict[str, Any]:
+        """Return what the services take of any kind: its name, address, secret and actions."""
+        return {
+            "name": self.cleaned_data["name"],
+            "address": self.address(),
+            "secret": self.secret(),
+            "actions": self.actions(),
+        }
+
     def address(self) -> str:
         """Return the address; nothing keeps the stored one."""
         return str(self.cleaned_data["url"])

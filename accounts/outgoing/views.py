@@ -116,12 +116,9 @@ def _made(request: OrgRequest, kind: str, form: DestinationForm) -> Destination 
         return services.create(
             organization=request.organization,
             kind=kind,
-            name=form.cleaned_data["name"],
-            address=form.address(),
-            secret=form.secret(),
-            actions=form.actions(),
             whole=form.cleaned_data.get("whole", False),
             by=request.user,
+            **form.wishes(),
         )
     except services.NameTaken as error:
         form.add_error("name", str(error))
@@ -164,11 +161,8 @@ def edit(request: OrgRequest, destination: Any) -> HttpResponse:
         try:
             differs = services.change(
                 destination=found,
-                name=form.cleaned_data["name"],
-                address=form.address(),
-                secret=form.secret(),
-                actions=form.actions(),
                 by=request.user,
+                **form.wishes(),
             )
         except services.NameTaken as error:
             form.add_error("name", str(error))

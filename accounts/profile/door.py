@@ -5,9 +5,8 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
-from accounts.access import other_method, sign_in_again, way_back
+from accounts.access import hindrance, sign_in_again
 from accounts.organizations.models import User
-from accounts.sign_in import sudo
 
 
 class PersonalRequest(HttpRequest):
@@ -26,11 +25,7 @@ def personal_view(
         def door(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
             if not request.user.is_authenticated:
                 return sign_in_again(request)
-            if request.method not in methods:
-                return other_method(request, methods)
-            if dangerous and not sudo.is_on(request):
-                return sudo.ask(request, way_back(request))
-            return view(request, *args, **kwargs)
+            return hindrance(request, methods, dangerous=dangerous) or view(request, *args, **kwargs)
 
         door.personal = True  # type: ignore[attr-defined]
         door.methods = methods  # type: ignore[attr-defined]
