@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
 from accounts.audit import services as audit
@@ -272,8 +272,8 @@ def _keep_account_in_use(cluster: Cluster, account: str) -> None:
 
 
 def follow(credential: CloudCredential) -> None:
-    """Note on the clusters whose accesses sign in with a credential that it was replaced: a deploy takes it there."""
-    using = Cluster.objects.filter(accesses__cloud_credential=credential)
+    """Note on the clusters that use a credential, themselves or by an access, that it was replaced."""
+    using = Cluster.objects.filter(Q(accesses__cloud_credential=credential) | Q(credential=credential))
     Cluster.objects.filter(pk__in=using.values("pk")).update(generation=F("generation") + 1)
 
 

@@ -249,6 +249,16 @@ LOOK_SECONDS = env.number("LOOK_SECONDS", default=240, least=10, most=86_400)
 DEPLOY_DAYS = env.number("DEPLOY_DAYS", default=365, least=1, most=3650)
 # Instead of Google's own addresses; for the sandbox.
 GOOGLE_ENDPOINT_URL = env.url("GOOGLE_ENDPOINT_URL", ("http", "https"), "").rstrip("/")
+AZURE_ENDPOINT_URL = env.url("AZURE_ENDPOINT_URL", ("http", "https"), "").rstrip("/")
+SCALEWAY_ENDPOINT_URL = env.url("SCALEWAY_ENDPOINT_URL", ("http", "https"), "").rstrip("/")
+# Who the console is at AWS, to assume the roles that organizations give it: an access key of its own, or whatever
+# identity its machine or pod has (`default`). With neither, roles cannot be chosen, and the page says so.
+CONSOLE_AWS_IDENTITY = env.text("CONSOLE_AWS_IDENTITY", "")
+CONSOLE_AWS_ACCESS_KEY_ID = env.text("CONSOLE_AWS_ACCESS_KEY_ID", "")
+CONSOLE_AWS_SECRET_ACCESS_KEY = env.text("CONSOLE_AWS_SECRET_ACCESS_KEY", "")
+# How often, in seconds, a worker looks whether a cluster is well, and whether a credential still works.
+HEALTH_SECONDS = env.number("HEALTH_SECONDS", default=120, least=10, most=86_400)
+CREDENTIAL_SECONDS = env.number("CREDENTIAL_SECONDS", default=3600, least=60, most=86_400)
 # Regions that a cloud opened after this version of the console.
 EXTRA_REGIONS = env.words("EXTRA_REGIONS")
 SYNC_TIMEOUT = env.number("SYNC_TIMEOUT", default=60, least=5, most=3600)

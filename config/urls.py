@@ -13,6 +13,7 @@ from accounts.sign_in import urls as sign_in
 from accounts.single_sign_on import urls as single_sign_on
 from config import health, palette, theme
 from config.api import root as api
+from credentials import issuer
 
 handler500 = "config.errors.server_error"
 
@@ -31,6 +32,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.healthz, name="healthz"),
     path(f"setup/{cloudformation.FILE}", setup.template, name="setup_template"),
     path(f"setup/{google_script.FILE}", setup.script, name="setup_google_script"),
+    path(".well-known/openid-configuration", issuer.document, name="issuer"),
+    path(".well-known/jwks.json", issuer.published, name="issuer_keys"),
     path("theme/", theme.choose, name="theme"),
     path("accounts/", include(sign_in.urlpatterns)),
     path("account/", include(profile.urlpatterns)),

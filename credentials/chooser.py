@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from django import forms
 
 from accounts.models import Organization
+from credentials import clouds
 from credentials.models import CloudCredential
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ class CloudCredentialField(_Base):
 
     def offer(self, organization: Organization, cloud: str, only: str | None = None) -> None:
         """Offer the credentials of one cloud that an organization has; with `only` none but the one of that name."""
-        owned = CloudCredential.objects.owned_by(organization).filter(cloud=cloud)
+        methods = [method.slug for method in clouds.CLOUDS[cloud].methods if method.for_accesses]
+        owned = CloudCredential.objects.owned_by(organization).filter(cloud=cloud, method__in=methods)
         self.queryset = owned if only is None else owned.filter(name=only)
 
     def label_from_instance(self, obj: CloudCredential) -> str:

@@ -1,18 +1,20 @@
 """Making, checking, changing and removing cloud credentials. What is stored was tried first."""
 
+import datetime
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
 from django.db.models import ProtectedError
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 from django.views.decorators.debug import sensitive_variables
 
 from accounts.audit import services as audit
 from accounts.models import Organization, User
-from credentials import clouds, signals
+from credentials import clouds, signals, signing
 from credentials.clouds.base import Facts, Secret
 from credentials.clouds.errors import ProviderError
-from credentials.models import CloudCredential
+from credentials.models import OLD, CloudCredential
 
 # So many of what uses a credential are named in a sentence.
 SHOWN = 3
@@ -31,31 +33,48 @@ class InUse(ValueError):
 
 
 @sensitive_variables()
-def identify(cloud: str, method: str, secret: Secret, given: Facts) -> Facts:
+def identify(organization: Organization, cloud: str, method: str, secret: Secret, given: Facts) -> Facts:
     """Sign in to the cloud and return whose credential it is.
 
     :raises ProviderError: the cloud refuses it, or does not answer
     """
     _, way = clouds.known(cloud, method)
-    return way.identify(secret, given)
+    return way.identify(secret, given | signing.spoken(organization))
+
+
+def _times(facts: Facts, until: datetime.datetime | None) -> dict[str, Any]:
+    """Return when a key was made and when it ends: what the cloud tells, or else what somebody said."""
+    told = {name: parse_datetime(facts.get(name, "")) for name in ("made", "expires")}
+    return {"made_at": told["made"], "expires_at": told["expires"] or until}
 
 
 @sensitive_variables()
 def create(
-    *, organization: Organization, name: str, cloud: str, method: str, secret: Secret, given: Facts, by: User
+    *,
+    organization: Organization,
+    name: str,
+    cloud: str,
+    method: str,
+    secret: Secret,
+    given: Facts,
+    by: User,
+    until: datetime.datetime | None = None,
 ) -> CloudCredential:
-    """Try a credential and store it.
+    """Try a credential and store it; `until` is when it ends, where its cloud does not tell.
 
     :raises ProviderError: the cloud refuses it, or does not answer
     :raises NameTaken: the name is in use
     """
     now = timezone.now()
+    facts = identify(organization, cloud, method, secret, given)
     credential = CloudCredential(
         organization=organization,
         name=name,
         cloud=cloud,
         method=method,
-        facts=identify(cloud, method, secret, given),
+        facts=facts,
+        rotate_days=None if clouds.known(cloud, method)[1].keyless else OLD.days,
+        **_times(facts, until),
         set_at=now,
         set_by=str(by),
         checked_at=now,
@@ -90,7 +109,10 @@ def check(credential: CloudCredential, *, by: User | None = None) -> None:
     """
     found: dict[str, Any] = {"check_error": "", "check_remedy": ""}
     try:
-        found["facts"] = identify(credential.cloud, credential.method, credential.secret, credential.facts)
+        facts = identify(
+            credential.organization, credential.cloud, credential.method, credential.secret, credential.facts
+        )
+        found |= {"facts": facts} | _times(facts, credential.expires_at)
     except ProviderError as error:
         found = {"check_error": error.reason[:300], "check_remedy": error.remedy[:300]}
     same = CloudCredential.objects.filter(pk=credential.pk, version=credential.version)
@@ -117,7 +139,11 @@ def change(
     renewed = secret != credential.secret or not given.items() <= credential.facts.items()
     if not renewed and name == credential.name:
         return False
-    facts = identify(credential.cloud, credential.method, secret, given) if renewed else None
+    facts = (
+        identify(credential.organization, credential.cloud, credential.method, secret, given)
+        if renewed
+        else None
+    )
     _store(credential, name, (secret, facts) if facts else None, seen_version, by)
     return True
 

@@ -2,7 +2,9 @@
 
 from clusters.models.clusters import Cluster, ConnectDraft, Drift, Service
 from clusters.models.deploys import Deploy, DeployChange, DeployLine, DeployStep
+from clusters.models.health import Health
 from clusters.models.looks import Look
+from clusters.models.rotations import Move, Rotation
 
 __all__ = [
     "Cluster",
@@ -12,6 +14,9 @@ __all__ = [
     "DeployLine",
     "DeployStep",
     "Drift",
+    "Health",
     "Look",
+    "Move",
+    "Rotation",
     "Service",
 ]

@@ -34,7 +34,13 @@ class Cluster(models.Model):
     class Kind(models.TextChoices):
         EKS = "eks", "Amazon EKS"
         GKE = "gke", "Google GKE"
+        AKS = "aks", "Azure AKS"
+        KAPSULE = "kapsule", "Scaleway Kapsule"
         KUBECONFIG = "kubeconfig", "By kubeconfig"
+
+    class SignsIn(models.TextChoices):
+        KUBECONFIG = "kubeconfig", "By its kubeconfig"
+        CREDENTIAL = "credential", "By its cloud credential"
 
     class Status(models.TextChoices):
         READY = "ready", "Ready"
@@ -45,7 +51,14 @@ class Cluster(models.Model):
     organization = models.ForeignKey(Organization, models.CASCADE, related_name="clusters")
     name = models.CharField(max_length=40, validators=[name_rule])
     kind = models.CharField(max_length=16, choices=Kind, default=Kind.KUBECONFIG)
+    # How the console signs in; by a cloud credential, the kubeconfig below holds the address and the authority alone,
+    # and `locator` is how the cloud finds the cluster (`credentials.clouds.base.Found`).
+    signs_in = models.CharField(max_length=16, choices=SignsIn, default=SignsIn.KUBECONFIG)
+    locator = models.JSONField(default=dict, blank=True)
     kubeconfig = EncryptedTextField()
+    # When what is in the kubeconfig ends, as far as it says; `renews` are tokens that the console renews by itself.
+    signs_in_until = models.DateTimeField(null=True, blank=True)
+    renews = models.BooleanField(default=False)
     server = models.CharField(max_length=300)
     version = models.CharField(max_length=40, blank=True)
     # Where it runs, as far as it shows: an AWS region or Google's location, the AWS account or Google project.
@@ -79,7 +92,11 @@ class Cluster(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["organization", "name"], name="cluster_name_is_unique_in_organization"
-            )
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(signs_in="credential") | models.Q(credential__isnull=False),
+                name="cluster_that_signs_in_by_a_credential_has_one",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -87,8 +104,14 @@ class Cluster(models.Model):
 
     @property
     def cloud(self) -> str:
-        """`aws`, `gcp`, or empty for any other."""
+        """Whose identities its pods may have without keys: `aws`, `gcp`, or empty for any other."""
         return {self.Kind.EKS: "aws", self.Kind.GKE: "gcp"}.get(self.Kind(self.kind), "")
+
+    @property
+    def home(self) -> str:
+        """The cloud that runs it, as credentials name it, or empty where that does not show."""
+        kinds = {"eks": "aws", "gke": "gcp", "aks": "azure", "kapsule": "scaleway"}
+        return kinds.get(self.kind, "")
 
     @property
     def drift(self) -> Drift:
@@ -98,13 +121,18 @@ class Cluster(models.Model):
 
 
 class ConnectDraft(models.Model):
-    """A kubeconfig that somebody is about to connect: kept encrypted between the form's steps, never shown."""
+    """What somebody is about to connect: a kubeconfig, or a cluster that a credential finds; kept encrypted between
+    the form's steps, never shown."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey(Organization, models.CASCADE, related_name="connect_drafts")
     by = models.ForeignKey(User, models.CASCADE, related_name="+")
     # As pasted while a context is to be chosen, afterwards reduced to the chosen one.
-    kubeconfig = EncryptedTextField()
+    kubeconfig = EncryptedTextField(default="", blank=True)
+    # Found by a credential: with which, of what kind, and how the cloud finds it again.
+    credential = models.ForeignKey(CloudCredential, models.CASCADE, null=True, related_name="+")
+    kind = models.CharField(max_length=16, blank=True)
+    locator = models.JSONField(default=dict, blank=True)
     contexts = models.JSONField(default=list, blank=True)
     # What became of it: a second click on “Connect” leads there.
     cluster = models.ForeignKey(Cluster, models.CASCADE, null=True, related_name="+")

@@ -1,10 +1,11 @@
-"""One module a cloud: signing in, asking, and what its refusals mean; and one line a cloud of credentials."""
+"""One package a cloud: signing in, asking, what its refusals mean, and its credentials; and one line a cloud."""
 
-from credentials.clouds import aws_form, google_form
+from credentials.clouds.aws import cloud as aws_cloud
 from credentials.clouds.base import Cloud, Method
 from credentials.clouds.errors import NotPossibleHere
+from credentials.clouds.google import cloud as google_cloud
 
-CLOUDS: dict[str, Cloud] = {cloud.slug: cloud for cloud in (aws_form.CLOUD, google_form.CLOUD)}
+CLOUDS: dict[str, Cloud] = {cloud.slug: cloud for cloud in (aws_cloud.CLOUD, google_cloud.CLOUD)}
 
 
 def known(cloud: str, method: str) -> tuple[Cloud, Method]:

@@ -1,21 +1,98 @@
-"""What a cloud is to the console: how a credential of it is entered, whose it is, and what it needs to be allowed."""
+"""What a cloud is to the console: how a credential of it is entered, whose it is, what it needs to be allowed, and how
+it leads to the clusters there."""
 
+import datetime
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from credentials.fields import SecretForm
 
 # What may be shown of a credential; `partition`, `account`, `project` and the like are a cloud's own words.
 type Facts = dict[str, str]
 type Secret = dict[str, str]
+# What signs requests to one cloud: temporary keys, a token's source, …; it is never stored or shown.
+type Session = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Text to copy: a policy, a command, a script; with a `file` it may be downloaded under that name."""
+
+    label: str
+    text: str
+    file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One numbered step outside the console; `link` is (label, address)."""
+
+    title: str
+    text: str
+    listings: tuple[Listing, ...] = ()
+    link: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why something cannot be chosen here, and what would make it possible."""
+
+    reason: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Helped:
+    """What set-up help is filled in with. `subject` names the organization to clouds: AWS's external id, and who a
+    token of ours speaks for; `issuer` is who signs such tokens."""
+
+    subject: str
+    issuer: str
+    # Where this console is, for the addresses of scripts.
+    base_url: str
+    facts: Facts = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key of an identity, as its cloud knows it; times are None where the cloud does not tell."""
+
+    id: str
+    made_at: datetime.datetime | None = None
+    used_at: datetime.datetime | None = None
+    active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Keyring:
+    """How the console itself makes and retires keys of an identity, where its policy lets it.
+
+    All of them raise nothing but `ProviderError`; `PermissionMissing` says that a person has to do it. `make` returns
+    the new secret and its facts, which a cloud may take some seconds to know; `remove` and `disable` of what is gone
+    are no error. `used` returns when a key was used last, None for never, and raises `NotPossibleHere` where the cloud
+    does not tell.
+    """
+
+    keys: Callable[[Session, Facts], list[Key]]
+    make: Callable[[Session, Facts], tuple[Secret, Facts]]
+    used: Callable[[Session, Facts, str], datetime.datetime | None]
+    disable: Callable[[Session, Facts, str], None]
+    enable: Callable[[Session, Facts, str], None]
+    remove: Callable[[Session, Facts, str], None]
+    # What has to be allowed for it, as text to copy, and the words that introduce it.
+    policy: Callable[[Facts], str]
+    policy_note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
     """One kind of credential of a cloud; `consequence` is the line that helps to choose.
 
-    `identify` signs in with a secret and the form's public values, and returns the facts of the identity. It raises
-    nothing but `ProviderError`.
+    `identify` signs in with a secret and the form's public values, and returns the facts of the identity; of these,
+    `expires` (ISO 8601) is when what signs in ends, and `made` when it was made, where the cloud tells. `sign_in`
+    returns what signs the cloud's requests. Both raise nothing but `ProviderError`, and are given `subject` and
+    `issuer` among the facts.
     """
 
     slug: str
@@ -23,14 +100,69 @@ class Method:
     consequence: str
     form: type[SecretForm]
     identify: Callable[[Secret, Facts], Facts]
+    sign_in: Callable[[Secret, Facts], Session]
+    # No key is stored, and none has to be rotated.
+    keyless: bool = False
+    # An access may give it to the operator in place of typed keys.
+    for_accesses: bool = False
+    obstacle: Callable[[], Obstacle | None] = lambda: None
+    cards: Callable[[Helped], tuple[Card, ...]] = lambda helped: ()
+    keyring: Keyring | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What signs in to a cluster as a cloud's identity, until when."""
+
+    text: str = field(repr=False)
+    expires_at: datetime.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A cluster as its cloud describes it. `locator` finds it again; `authority` is its CA in PEM, in base64.
+
+    `blocked` says why it cannot be connected as it is, with the remedy: it is being made, has no public endpoint, …
+    """
+
+    name: str
+    place: str
+    account: str
+    locator: dict[str, str]
+    version: str = ""
+    status: str = ""
+    endpoint: str = ""
+    authority: str = field(default="", repr=False)
+    issuer: str = ""
+    blocked: Obstacle | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finder:
+    """How a cloud's managed clusters are found and signed in to; its functions raise nothing but `ProviderError`.
+
+    `places` returns what to look in, as (slug, label), the likeliest first; without any, `find` is asked once with "".
+    `find` may leave out what only `describe` tells. `admission` are the steps that let the identity into the cluster.
+    """
+
+    kind: str
+    label: str
+    place_label: str
+    places: Callable[[Facts], list[tuple[str, str]]]
+    find: Callable[[Session, Facts, str], list[Found]]
+    describe: Callable[[Session, Facts, dict[str, str]], Found]
+    token: Callable[[Session, Facts, dict[str, str]], Token]
+    admission: Callable[[Facts, Found], tuple[Card, ...]]
+    policy: Callable[[Facts], str]
 
 
 @dataclass(frozen=True, slots=True)
 class Cloud:
-    """One cloud. A new one is a module with such a record, and one line in the registry.
+    """One cloud. A new one is a package with such a record, and one line in the registry.
 
     `words` are the labels of the facts, in the order in which they are shown. `policy` returns the least that an
     identity with these facts needs to be allowed, as text to copy; without facts, a word stands for the account.
+    `examples` are names of credentials, as people would choose them.
     """
 
     slug: str
@@ -39,6 +171,8 @@ class Cloud:
     words: Mapping[str, str]
     policy: Callable[[Facts], str]
     policy_note: str
+    examples: tuple[str, ...] = ()
+    finder: Finder | None = None
 
     def method(self, slug: str) -> Method | None:
         return next((method for method in self.methods if method.slug == slug), None)

@@ -6,7 +6,8 @@ from django.urls import NoReverseMatch, reverse
 
 from accesses.models import Access, Identity
 from accesses.providers import Method, Provider, tokens
-from credentials.clouds import aws_regions, google_regions
+from credentials.clouds.aws import regions as aws_regions
+from credentials.clouds.google import regions as google_regions
 from credentials.models import CloudCredential
 
 # What a configuration and an `Identity` call the identity that is signed in to.

@@ -11,7 +11,8 @@ from django.core.exceptions import ValidationError
 from accesses import providers, situations, trials
 from accesses.providers import aws_automatic, aws_forms, aws_secrets_manager
 from clusters.models import Cluster
-from credentials.clouds import aws, aws_regions
+from credentials.clouds import aws
+from credentials.clouds.aws import regions as aws_regions
 from tests import factories
 
 LIST = "secretsmanager:ListSecrets"

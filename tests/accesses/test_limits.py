@@ -10,7 +10,9 @@ from django.core.exceptions import ValidationError
 
 from accesses import trials
 from accesses.providers import aws_forms, google_forms
-from credentials.clouds import aws, errors, google, google_wire
+from credentials.clouds import aws, errors, google
+from credentials.clouds.aws import asking
+from credentials.clouds.google import wire as google_wire
 from tests import factories
 
 HOSTS = [
@@ -80,8 +82,8 @@ def silent() -> Iterator[Any]:
 
 @pytest.mark.django_db
 def test_an_aws_that_hangs_is_left_after_two_attempts(silent, monkeypatch, organization):
-    real = aws._config
-    monkeypatch.setattr(aws, "_config", lambda **given: real(**(given | {"read_timeout": 0.2})))
+    real = asking._config
+    monkeypatch.setattr(asking, "_config", lambda **given: real(**(given | {"read_timeout": 0.2})))
     monkeypatch.setenv("AWS_ENDPOINT_URL", silent.url)
     access = factories.make_access(cluster=factories.make_cluster(organization=organization))
 
@@ -95,10 +97,10 @@ def test_an_aws_that_hangs_is_left_after_two_attempts(silent, monkeypatch, organ
 
 def test_the_limits_leave_room_for_nothing_longer_than_half_a_minute():
     """What the clients are told: to connect, to answer, how often; and Google's budget for all of it."""
-    found = aws._config()
+    found = asking._config()
 
     assert (found.connect_timeout + found.read_timeout) * found.retries["total_max_attempts"] <= 30
-    assert aws._config(read_timeout=3, attempts=1).retries["total_max_attempts"] == 1
+    assert asking._config(read_timeout=3, attempts=1).retries["total_max_attempts"] == 1
     assert google_wire.CONNECT <= 10
     assert google_wire.BUDGET + google_wire.READ <= 35
 

@@ -14,7 +14,10 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from credentials.clouds import errors, google, google_errors, google_regions, google_wire
+from credentials.clouds import errors, google
+from credentials.clouds.google import errors as google_errors
+from credentials.clouds.google import regions as google_regions
+from credentials.clouds.google import wire as google_wire
 
 LIST = "secretmanager.secrets.list"
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from credentials import services
+from credentials import clouds, services
 from credentials.clouds import errors
 from credentials.models import CloudCredential
 
@@ -117,7 +117,7 @@ class TestNew:
         assert not CloudCredential.objects.exists()
 
     def test_a_project_that_it_may_not_see_is_no_failure(self, google, stripped):
-        found = services.identify("gcp", "key", {"key": google.keys["limited"]}, {})
+        found = clouds.CLOUDS["gcp"].method("key").identify({"key": google.keys["limited"]}, {})
 
         assert found["email"] == json.loads(google.keys["limited"])["client_email"]
 
@@ -125,13 +125,13 @@ class TestNew:
         key = json.loads(google.keys["other"]) | {"project_id": google.project}
 
         with pytest.raises(errors.PermissionMissing, match=r"lacks resourcemanager\.projects\.get"):
-            services.identify("gcp", "key", {"key": json.dumps(key)}, {})
+            clouds.CLOUDS["gcp"].method("key").identify({"key": json.dumps(key)}, {})
 
     def test_a_google_that_does_not_answer_is_said(self, google, settings):
         settings.GOOGLE_ENDPOINT_URL = "http://127.0.0.1:9"
 
         with pytest.raises(errors.NotReachable):
-            services.identify("gcp", "key", {"key": google.keys["reader"]}, {})
+            clouds.CLOUDS["gcp"].method("key").identify({"key": google.keys["reader"]}, {})
 
 
 class TestEdit:

@@ -74,12 +74,12 @@ class TestCreate:
         monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
 
         with pytest.raises(errors.NotReachable, match="us-gov-west-1"):
-            services.identify("aws", "static", secret, {"partition": "aws-us-gov"})
+            clouds.CLOUDS["aws"].method("static").identify(secret, {"partition": "aws-us-gov"})
 
     def test_every_partition_has_a_region_that_aws_puts_in_it(self):
         from botocore.session import Session
 
-        from credentials.clouds.aws_form import PARTITIONS
+        from credentials.clouds.aws.form import PARTITIONS
 
         known = Session().get_available_partitions()
 
@@ -97,7 +97,7 @@ class TestCreate:
 
     def test_a_kind_that_this_version_does_not_know_is_said(self):
         with pytest.raises(errors.NotPossibleHere, match="does not know this kind"):
-            services.identify("azure", "static", {}, {})
+            clouds.known("azure", "static")
 
     def test_the_secret_is_bound_to_its_row(self, organization, credential):
         other = factories.make_cloud_credential(organization=organization)

@@ -12,6 +12,7 @@ from accesses.providers import aws as provider
 from accesses.providers import tokens
 from accesses.setup import policies
 from clusters.addons import Manifest
+from credentials import signing
 from credentials.clouds import aws, errors
 from credentials.models import CloudCredential
 
@@ -89,7 +90,7 @@ class Maker:
         ]
 
     def open(self, credential: CloudCredential, region: str) -> Any:
-        return aws.client("iam", aws.Keys.of(credential.secret), region)
+        return aws.client("iam", signing.session(credential), region)
 
     def live(self, way: Any, wanted: Manifest) -> Manifest | None:
         look = _live_provider if wanted["kind"] == PROVIDER else _live_role

@@ -7,6 +7,7 @@ from accesses.identities.base import PURPOSE
 from accesses.models import Access, Identity
 from accesses.providers import google as provider
 from clusters.addons import Manifest
+from credentials import signing
 from credentials.clouds import errors, google
 from credentials.models import CloudCredential
 
@@ -52,13 +53,7 @@ class Maker:
         ]
 
     def open(self, credential: CloudCredential, region: str) -> Any:
-        try:
-            key = google.parse_key(str(credential.secret.get("key") or ""))
-        except google.KeyRefused:
-            raise errors.CredentialRefused(
-                f"The key of {credential} cannot be read.", "Replace it by a service account's key.json."
-            ) from None
-        return google.Api(google.by_key(key))
+        return google.Api(signing.session(credential))
 
     def live(self, way: Any, wanted: Manifest) -> Manifest | None:
         spec = wanted["spec"]

@@ -8,7 +8,9 @@ from accesses.providers import aws_trust, issuers, tokens
 from accesses.providers.aws_automatic import AutomaticForm
 from accesses.providers.aws_forms import AmbientForm, FederationForm, RoleForm, StaticForm
 from accesses.providers.base import Method, Obstacle, Situation
-from credentials.clouds import aws, aws_regions, errors
+from credentials import signing
+from credentials.clouds import aws, errors
+from credentials.clouds.aws import regions as aws_regions
 
 if TYPE_CHECKING:
     from accesses.models import Access, AccessDraft
@@ -74,7 +76,8 @@ def _assumed(access: "Access | AccessDraft") -> aws.Keys:
 
 def _ambient(access: "Access | AccessDraft") -> aws.Keys:
     if access.cloud_credential is not None:
-        return aws.Keys.of(access.cloud_credential.secret)
+        keys: aws.Keys = signing.session(access.cloud_credential)
+        return keys
     raise tokens.of_the_operator()
 
 
@@ -144,7 +147,9 @@ def _federation_obstacle(situation: Situation) -> Obstacle | None:
 def _rehearsed(access: "Access | AccessDraft") -> list[tuple[str, str]]:
     """Say who will make the role, after asking AWS whether the keys are good."""
     credential = access.cluster.credential
-    found = aws.caller(aws.Keys.of(credential.secret if credential else None), access.configuration["region"])
+    if credential is None:
+        raise errors.CredentialRefused("The cluster has no cloud credential.", "Choose one in its settings.")
+    found = aws.caller(signing.session(credential), access.configuration["region"])
     if found.account != access.cluster.account:
         raise errors.CredentialRefused(
             f"The cluster is in the AWS account {access.cluster.account}, but {credential} belongs to {found.account}.",

@@ -6,7 +6,7 @@ from django import forms
 
 from accesses.providers.aws_forms import RegionForm
 from accesses.setup import policies
-from credentials.clouds import aws_regions
+from credentials.clouds.aws import regions as aws_regions
 
 
 class ChoiceField(forms.ChoiceField):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from accesses.providers import aws
 from accesses.providers.references import Note, NotReadable, Reference, Varied
 from accesses.setup import policies
-from credentials.clouds import aws_regions
+from credentials.clouds.aws import regions as aws_regions
 
 if TYPE_CHECKING:
     from accesses.models import Access, StoreVariant

@@ -7,8 +7,9 @@ from django import forms
 
 from accesses.providers.base import ConfigurationForm, SecretField, Situation
 from credentials.chooser import CloudCredentialField
-from credentials.clouds import aws_form, aws_regions
-from credentials.clouds.aws_form import header_rule, key_id_rule
+from credentials.clouds.aws import form as aws_form
+from credentials.clouds.aws import regions as aws_regions
+from credentials.clouds.aws.form import header_rule, key_id_rule
 from credentials.fields import SuggestingInput
 
 ROLE = re.compile(

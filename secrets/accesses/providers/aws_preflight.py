@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from accesses.providers.base import Entry, Probe
 from accesses.setup import policies
+from credentials import signing
 from credentials.clouds import aws, errors
 
 if TYPE_CHECKING:
@@ -80,10 +81,10 @@ def _simulated(
         return {}
     principal = _principal(aws.caller(keys, region, hasty=True).arn)
     own = access.cluster.credential
-    ways = [aws.Keys.of(own.secret)] if own is not None and own.cloud == "aws" else []
-    for signing in [*ways, keys]:
+    ways = [signing.session(own)] if own is not None and own.cloud == "aws" else []
+    for way in [*ways, keys]:
         with contextlib.suppress(errors.ProviderError):
-            return _simulate(principal, signing, region, actions, entries)
+            return _simulate(principal, way, region, actions, entries)
     return {}
 
 

@@ -19,7 +19,7 @@ from accesses.providers.references import (
     split_field,
 )
 from accesses.setup import policies
-from credentials.clouds import aws_regions
+from credentials.clouds.aws import regions as aws_regions
 
 if TYPE_CHECKING:
     from accesses.models import Access

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from accesses.providers import tokens
 from accesses.setup import policies
+from credentials import signing
 from credentials.clouds import aws, errors
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def _reason(access: "Access | AccessDraft", role_arn: str) -> str:
     name, region = role_arn.rpartition("/")[2], access.configuration["region"]
     try:
         with aws.translated("iam:GetRole", region, ""):
-            way = aws.client("iam", aws.Keys.of(credential.secret), region, hasty=True)
+            way = aws.client("iam", signing.session(credential), region, hasty=True)
             role = way.get_role(RoleName=name)["Role"]
     except errors.NotThere:
         return f"There is no role {name} in the account {credential.account}."

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from accesses.providers import google, google_references
 from accesses.providers.base import Entry, Page, Probe, Provider
-from credentials.clouds import errors, google_wire
+from credentials.clouds import errors
 from credentials.clouds import google as cloud
+from credentials.clouds.google import wire as google_wire
 
 if TYPE_CHECKING:
     from accesses.models import Access, AccessDraft

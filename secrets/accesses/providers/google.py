@@ -15,6 +15,7 @@ from accesses.providers.google_forms import (
     KeyForm,
     WorkloadIdentityForm,
 )
+from credentials import signing
 from credentials.clouds import errors, google
 
 if TYPE_CHECKING:
@@ -195,12 +196,7 @@ def _rehearsed(access: "Access | AccessDraft") -> list[tuple[str, str]]:
     credential = access.cluster.credential
     if credential is None:
         raise errors.CredentialRefused("The cluster has no cloud credential.", "Choose one in its settings.")
-    try:
-        api = google.Api(google.by_key(google.parse_key(str(credential.secret.get("key") or ""))))
-    except google.KeyRefused:
-        raise errors.CredentialRefused(
-            f"The key of {credential} cannot be read.", "Replace it by a service account's key.json."
-        ) from None
+    api = google.Api(signing.session(credential))
     for project, wanted in ((access.cluster.account, _MAKING), (access.configuration["project"], _GRANTING)):
         _check_may(api, str(credential), project, wanted)
     return [

@@ -8,7 +8,8 @@ from django import forms
 
 from accesses.providers.base import ConfigurationForm, SecretField, Situation
 from credentials.chooser import CloudCredentialField
-from credentials.clouds import google, google_regions
+from credentials.clouds import google
+from credentials.clouds.google import regions as google_regions
 from credentials.fields import SealedTextarea, SuggestingInput
 
 AUDIENCE = re.compile(

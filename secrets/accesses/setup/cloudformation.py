@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 
 from accesses.models import PublishedTemplate
 from accesses.setup import policies
-from credentials.clouds import aws_regions
+from credentials.clouds.aws import regions as aws_regions
 
 FILE = "keyhaven-role.yaml"
 ROLE_NAME = "keyhaven-secrets-manager-role"

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 
 from accesses.setup import written
-from credentials.clouds import aws_regions
+from credentials.clouds.aws import regions as aws_regions
 
 type Document = dict[str, Any]
 

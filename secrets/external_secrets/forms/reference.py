@@ -8,7 +8,8 @@ from django.http import QueryDict
 from accesses import variants
 from accesses.models import Access
 from accesses.providers.references import OVERRIDES, Note, NotReadable, Reference, check_field
-from credentials.clouds import aws_regions, google_regions
+from credentials.clouds.aws import regions as aws_regions
+from credentials.clouds.google import regions as google_regions
 from credentials.fields import SuggestingInput
 from external_secrets import references
 from external_secrets.forms import taking

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accesses.models import PublishedTemplate
 from accesses.setup import cloudformation, policies
-from credentials.clouds import aws_regions
+from credentials.clouds.aws import regions as aws_regions
 
 # A dot would fall out of the certificate of virtual-hosted addresses.
 BUCKET = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")

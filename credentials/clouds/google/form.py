@@ -1,12 +1,12 @@
-"""Google Cloud as a cloud of credentials: the key.json of a service account."""
+"""The key.json of a service account, and whose it is."""
 
 from typing import Any
 
 from django import forms
 from django.views.decorators.debug import sensitive_variables
 
-from credentials.clouds import errors, google, policies
-from credentials.clouds.base import Cloud, Facts, Method, Secret
+from credentials.clouds import errors, google
+from credentials.clouds.base import Facts, Secret, Session
 from credentials.fields import SealedTextarea, SecretField, SecretForm, pasted_or_uploaded
 
 
@@ -44,7 +44,7 @@ class KeyForm(SecretForm):
 
 
 @sensitive_variables()
-def _identify(secret: Secret, given: Facts) -> Facts:
+def identify(secret: Secret, given: Facts) -> Facts:
     try:
         key = google.parse_key(secret.get("key", ""))
     except google.KeyRefused as error:
@@ -62,20 +62,13 @@ def _identify(secret: Secret, given: Facts) -> Facts:
     return found
 
 
-CLOUD = Cloud(
-    slug="gcp",
-    label="Google Cloud",
-    methods=(
-        Method(
-            slug="key",
-            label="Service account key",
-            consequence="The key.json of a service account of its own, with the role that Keyhaven shows. You rotate it.",
-            form=KeyForm,
-            identify=_identify,
-        ),
-    ),
-    words={"email": "Service account", "project": "Project", "key_id": "Key ID"},
-    policy=lambda facts: policies.for_google(facts.get("project", "PROJECT_ID")),
-    policy_note="A custom role, as gcloud iam roles create takes it with --file. For service accounts that deploys make "
-    "and Keyhaven checks. In place of a key of an access, it also needs what that access's page lists.",
-)
+@sensitive_variables()
+def sign_in(secret: Secret, facts: Facts) -> Session:
+    """Return Google's credentials of a stored key.json.
+
+    :raises CredentialRefused: it is no key
+    """
+    try:
+        return google.by_key(google.parse_key(secret.get("key", "")))
+    except google.KeyRefused as error:
+        raise errors.CredentialRefused(str(error)) from None

@@ -36,23 +36,31 @@ class CloudCredentialQuerySet(OwnedQuerySet["CloudCredential"]):
 class CloudCredential(models.Model):
     """An identity in one cloud account. `facts` is what may be shown of it, `secret` is what signs requests.
 
-    AWS, `static`: facts {"partition", "arn", "account", "key_id"}, secret {"access_key_id", "secret_access_key", "session_token"?}.
-    Google, `key`: facts {"email", "project", "key_id"}, secret {"key": the key.json as text}.
+    Both are what the cloud's method makes of them (`credentials/clouds`); without a key, `secret` is empty.
     """
 
     class Cloud(models.TextChoices):
         AWS = "aws", "AWS"
         GCP = "gcp", "Google Cloud"
+        AZURE = "azure", "Azure"
+        SCALEWAY = "scaleway", "Scaleway"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey(Organization, models.CASCADE, related_name="cloud_credentials")
     name = models.CharField(max_length=40, validators=[name_rule])
     cloud = models.CharField(max_length=8, choices=Cloud)
-    method = models.CharField(max_length=16)
+    method = models.CharField(max_length=24)
     facts = models.JSONField(default=dict)
     secret = EncryptedJSONField()
     set_at = models.DateTimeField()
     set_by = models.CharField(max_length=160)
+    # When what it signs in with was made, as its cloud says, and when it ends; as its cloud says, or a person did.
+    made_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField(null=True)
+    # After so many days its keys are due to be replaced; None is never, as it is for those without keys.
+    rotate_days = models.PositiveIntegerField(null=True)
+    # When the console signed in with it last; told to the minute. What the operators in clusters do is not in it.
+    used_at = models.DateTimeField(null=True)
     # The last check: when, and what went wrong.
     checked_at = models.DateTimeField(null=True)
     check_error = models.CharField(max_length=300, blank=True)
@@ -77,13 +85,15 @@ class CloudCredential(models.Model):
 
     @property
     def account(self) -> str:
-        """The AWS account or the Google project that it belongs to."""
-        return str(self.facts.get("account") or self.facts.get("project") or "")
+        """What it belongs to: an AWS account, a project of Google or Scaleway, an Azure subscription."""
+        names = ("account", "subscription", "project")
+        return str(next((self.facts[name] for name in names if self.facts.get(name)), ""))
 
     @property
     def identity(self) -> str:
-        """Whose credential it is: an ARN or an e-mail address."""
-        return str(self.facts.get("arn") or self.facts.get("email") or "")
+        """Whose credential it is: an ARN, an e-mail address, a client or an access key."""
+        names = ("arn", "email", "client", "key_id")
+        return str(next((self.facts[name] for name in names if self.facts.get(name)), ""))
 
     @property
     def used(self) -> bool:
@@ -93,3 +103,10 @@ class CloudCredential(models.Model):
     @property
     def is_old(self) -> bool:
         return self.set_at < timezone.now() - OLD
+
+    @property
+    def rotate_at(self) -> datetime.datetime | None:
+        """When its keys are due to be replaced, by their age or because they end; None is never."""
+        since = self.made_at or self.set_at
+        due = since + datetime.timedelta(days=self.rotate_days) if self.rotate_days else None
+        return min((at for at in (due, self.expires_at) if at is not None), default=None)

@@ -8,34 +8,9 @@ from urllib.parse import quote
 from django.conf import settings
 from django.views.decorators.debug import sensitive_variables
 
-from credentials.clouds import google_wire
-from credentials.clouds.google_errors import refusal, translated
-from credentials.clouds.google_keys import (
-    EMAIL,
-    LARGEST,
-    PROJECT,
-    TOKEN_URI,
-    KeyRefused,
-    facts,
-    parse_key,
-    text_of,
-)
-
-__all__ = [
-    "EMAIL",
-    "LARGEST",
-    "PROJECT",
-    "Api",
-    "KeyRefused",
-    "by_key",
-    "by_token",
-    "facts",
-    "locations",
-    "parse_key",
-    "secret_manager",
-    "text_of",
-    "translated",
-]
+from credentials.clouds.google import wire as google_wire
+from credentials.clouds.google.errors import refusal, translated
+from credentials.clouds.google.keys import TOKEN_URI
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 _JWT = "urn:ietf:params:oauth:token-type:jwt"

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from credentials.clouds import errors, google_wire
+from credentials.clouds import errors
+from credentials.clouds.google import wire as google_wire
 
 logger = logging.getLogger(__name__)
 

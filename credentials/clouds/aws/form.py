@@ -1,4 +1,4 @@
-"""AWS as a cloud of credentials: an access key of an IAM user."""
+"""The access key of an IAM user, and whose it is."""
 
 from typing import Any
 
@@ -6,8 +6,8 @@ from django import forms
 from django.core.validators import RegexValidator
 from django.views.decorators.debug import sensitive_variables
 
-from credentials.clouds import aws, policies
-from credentials.clouds.base import Cloud, Facts, Method, Secret
+from credentials.clouds import aws
+from credentials.clouds.base import Facts, Secret
 from credentials.fields import SecretField, SecretForm
 
 # partition → (its label, a region that every account of it has)
@@ -66,7 +66,7 @@ class KeysForm(SecretForm):
 
 
 @sensitive_variables()
-def _identify(secret: Secret, given: Facts) -> Facts:
+def identify(secret: Secret, given: Facts) -> Facts:
     partition = given.get("partition", "aws")
     keys = aws.Keys.of(secret)
     caller = aws.caller(keys, PARTITIONS[partition][1])
@@ -76,22 +76,3 @@ def _identify(secret: Secret, given: Facts) -> Facts:
         "account": caller.account,
         "key_id": keys.access_key_id,
     }
-
-
-CLOUD = Cloud(
-    slug="aws",
-    label="AWS",
-    methods=(
-        Method(
-            slug="static",
-            label="Access key",
-            consequence="Of an IAM user of its own, with the policy that Keyhaven shows. You rotate it.",
-            form=KeysForm,
-            identify=_identify,
-        ),
-    ),
-    words={"arn": "ARN", "account": "Account", "key_id": "Access key ID"},
-    policy=lambda facts: policies.for_aws(facts.get("account", "ACCOUNT_ID"), facts.get("partition", "aws")),
-    policy_note="For roles that deploys make and Keyhaven checks. In place of typed keys of an access, it also needs "
-    "what that access's page lists. To learn who it is, AWS asks for no permission.",
-)

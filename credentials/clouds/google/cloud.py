@@ -1,0 +1,26 @@
+"""Google Cloud as a cloud of credentials."""
+
+from credentials.clouds import policies
+from credentials.clouds.base import Cloud, Method
+from credentials.clouds.google import form
+
+CLOUD = Cloud(
+    slug="gcp",
+    label="Google Cloud",
+    methods=(
+        Method(
+            slug="key",
+            label="Service account key",
+            consequence="The key.json of a service account of its own, with the role that Keyhaven shows. You rotate it.",
+            form=form.KeyForm,
+            identify=form.identify,
+            sign_in=form.sign_in,
+            for_accesses=True,
+        ),
+    ),
+    words={"email": "Service account", "project": "Project", "key_id": "Key ID"},
+    policy=lambda facts: policies.for_google(facts.get("project", "PROJECT_ID")),
+    policy_note="A custom role, as gcloud iam roles create takes it with --file. For service accounts that deploys make "
+    "and Keyhaven checks. In place of a key of an access, it also needs what that access's page lists.",
+    examples=("gcp-staging-europe", "gcp-prod"),
+)

@@ -1,0 +1,102 @@
+"""The console as an issuer of tokens: clouds that trust it let it in without a key (workload identity federation).
+
+Its document and its public keys are pages of their own (`/.well-known/…`), which the cloud fetches, or are uploaded.
+"""
+
+import time
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.http import HttpRequest, JsonResponse
+from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.http import require_safe
+
+from accounts.models import Organization
+from credentials.models import SigningKey, Subject
+
+SECONDS = 600
+# Whoever makes a key holds this lock, so that there is one.
+_LOCK = 7_310_417
+
+
+def address() -> str:
+    """Return who signs: this console's own address."""
+    return str(settings.BASE_URL)
+
+
+def subject(organization: Organization) -> str:
+    """Return the name by which clouds know an organization; made when it is first asked for."""
+    return Subject.objects.get_or_create(organization=organization)[0].name
+
+
+@sensitive_variables()
+def token(audience: str, subject: str) -> str:
+    """Return a token, good for ten minutes, that says who asks."""
+    import jwt
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    now, key = int(time.time()), _signing()
+    claims = {
+        "iss": address(), "sub": subject, "aud": audience, "iat": now, "nbf": now, "exp": now + SECONDS,
+    }  # fmt: skip
+    private: Any = load_pem_private_key(key.private.encode(), password=None)
+    return jwt.encode(claims, private, algorithm="RS256", headers={"kid": str(key.pk)})
+
+
+def _signing() -> SigningKey:
+    """Return the newest key, made when there is none."""
+    found = SigningKey.objects.first()
+    if found is not None:
+        return found
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        return SigningKey.objects.first() or _make()
+
+
+@sensitive_variables()
+def _make() -> SigningKey:
+    import jwt
+    from cryptography.hazmat.primitives.asymmetric import rsa
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    public = jwt.algorithms.RSAAlgorithm.to_jwk(private.public_key(), as_dict=True)
+    made = SigningKey(public=public)
+    made.public |= {"kid": str(made.pk), "alg": "RS256", "use": "sig"}
+    made.private = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    made.save()
+    return made
+
+
+def keys() -> dict[str, Any]:
+    """Return the public keys as a JWK set; there is always one."""
+    _signing()
+    return {"keys": [{**one.public, "key_ops": ["verify"]} for one in SigningKey.objects.all()]}
+
+
+def _answer(body: dict[str, Any]) -> JsonResponse:
+    answer = JsonResponse(body)
+    answer["Cache-Control"] = "public, max-age=300"
+    return answer
+
+
+@require_safe
+def document(request: HttpRequest) -> JsonResponse:
+    """The discovery document that clouds read."""
+    return _answer(
+        {
+            "issuer": address(),
+            "jwks_uri": f"{address()}/.well-known/jwks.json",
+            "response_types_supported": ["id_token"],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": ["RS256"],
+            "claims_supported": ["iss", "sub", "aud", "exp", "iat", "nbf"],
+        }
+    )
+
+
+@require_safe
+def published(request: HttpRequest) -> JsonResponse:
+    """The public keys."""
+    return _answer(keys())
