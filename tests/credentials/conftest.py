@@ -7,6 +7,7 @@ import pytest
 from credentials import services
 from credentials.models import CloudCredential
 from tests import factories
+from tests.credentials import contract
 
 
 @pytest.fixture
@@ -41,3 +42,7 @@ def elsewhere(organization: Any, keys: Any) -> CloudCredential:
     return factories.make_cloud_credential(
         organization=organization, name="aws-other", facts=facts, secret=keys()
     )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    contract.parametrize(metafunc)

@@ -1,0 +1,32 @@
+"""AWS's kinds of credentials keep to the contract."""
+
+from typing import Any
+
+import pytest
+
+from tests.credentials import contract
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.django_db]
+
+ACCOUNT = "123456789012"
+
+
+class TestAccessKey(contract.Contract):
+    kind = "aws.static"
+    identity = (f"arn:aws:iam::{ACCOUNT}:user/reader", ACCOUNT, "Access key ID")
+    shown = frozenset({"access_key_id"})
+    wrong = (
+        contract.Wrong("no key ID", {"access_key_id": ""}, "Enter the access key ID."),
+        contract.Wrong("no secret", {"secret_access_key": ""}, "Enter the secret access key."),
+        contract.Wrong("a user's name", {"access_key_id": "keyhaven"}, "at least 16 capital letters and digits"),
+        contract.Wrong("a space", {"secret_access_key": lambda good: f"{good} {good}"}, "that no key has."),
+        contract.Wrong("a temporary key", {"access_key_id": "ASIA" + "Z" * 16}, "is temporary and has a session token"),
+        contract.Wrong("no such partition", {"partition": "aws-moon"}, "Select a valid choice."),
+        contract.Wrong("an unknown key", {"access_key_id": "AKIA" + "Z" * 16}, "AWS does not accept these keys."),
+        contract.Wrong("another secret", {"secret_access_key": lambda good: good[::-1]}, "AWS does not accept these keys."),
+        contract.Wrong("a token too many", {"session_token": "t" * 40}, "AWS does not accept these keys."),
+    )  # fmt: skip
+
+    @pytest.fixture
+    def good(self, keys: Any) -> dict[str, str]:
+        return {"partition": "aws", **keys(), "session_token": ""}
