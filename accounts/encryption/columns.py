@@ -67,7 +67,7 @@ def every() -> Iterator[Column]:
     for model in apps.get_models():
         for field in model._meta.local_concrete_fields:
             if isinstance(field, EncryptedTextField):
-                yield _column(model, field.column)
+                yield _column(model, str(field.column))
     yield _column(Authenticator, "data", factors.SECRETS)
 
 
