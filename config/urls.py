@@ -13,7 +13,8 @@ from accounts.sign_in import urls as sign_in
 from accounts.single_sign_on import urls as single_sign_on
 from config import health, palette, theme
 from config.api import root as api
-from credentials import issuer
+from credentials import downloads, issuer
+from credentials.clouds.aws import stacks
 
 handler500 = "config.errors.server_error"
 
@@ -31,6 +32,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", organizations.home, name="home"),
     path("healthz", health.healthz, name="healthz"),
     path(f"setup/{cloudformation.FILE}", setup.template, name="setup_template"),
+    path(f"setup/{stacks.CONSOLE.file}", downloads.console_template, name="setup_console_template"),
     path(f"setup/{google_script.FILE}", setup.script, name="setup_google_script"),
     path(".well-known/openid-configuration", issuer.document, name="issuer"),
     path(".well-known/jwks.json", issuer.published, name="issuer_keys"),
