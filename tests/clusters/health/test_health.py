@@ -49,7 +49,7 @@ def node(name: str, ready: str) -> dict[str, Any]:
 
 
 def codes() -> list[str]:
-    found = AuditEvent.objects.filter(action__startswith="cluster.").order_by("number")
+    found = AuditEvent.objects.filter(action__startswith="cluster.").order_by("sequence")
     return list(found.values_list("action", flat=True))
 
 
@@ -87,13 +87,13 @@ class TestExamine:
         assert Health.objects.filter(cluster=cluster).count() == 2
 
     def test_one_that_does_not_know_us_any_more_is_denied(self, cluster, kube):
-        cluster.kubeconfig = cluster.kubeconfig.replace(kube.token(), "wrong")
+        cluster.kubeconfig = cluster.kubeconfig.replace(kube.token(), "canary-token")
         cluster.save()
 
         health = look(cluster)
 
         assert health.level == "denied"
-        assert "wrong" not in str(health.findings)
+        assert "canary-token" not in str(health.findings)
 
     def test_missing_permissions_are_counted(self, organization, kube):
         cluster = factories.make_cluster(
@@ -108,6 +108,7 @@ class TestExamine:
     def test_an_operator_whose_webhook_is_down(self, cluster, kube):
         labels = {"app.kubernetes.io/name": "external-secrets"}
         hook = {"app.kubernetes.io/name": "external-secrets-webhook"}
+        kube.load([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "external-secrets"}}])
         kube.load(
             [_deployment("external-secrets", labels, "True"), _deployment("eso-webhook", hook, "False")]
         )
