@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from credentials.clouds import policies
+from credentials.clouds.aws import clusters
 from sandbox import world
 
 SECRETS = (
@@ -27,9 +28,12 @@ def users(account: str) -> dict[str, list[dict[str, Any]]]:
         "limited": [allow(*SECRETS, *PARAMETERS)],
         "admin": [allow("secretsmanager:*", "ssm:*")],
         # What the console itself signs in with: what its page tells people to allow, and no more.
-        "console": json.loads(policies.for_aws(account))["Statement"],
+        "console": [
+            *json.loads(policies.for_aws(account))["Statement"],
+            *json.loads(clusters.policy({"account": account}))["Statement"],
+        ],
         # Who sets things up in an account, by hand or by CloudFormation.
-        "administrator": [allow("s3:*", "cloudformation:*", "iam:*", "secretsmanager:*", "ssm:*")],
+        "administrator": [allow("s3:*", "cloudformation:*", "iam:*", "eks:*", "secretsmanager:*", "ssm:*")],
     }
 
 

@@ -1,7 +1,7 @@
 """AWS as a cloud of credentials."""
 
 from credentials.clouds import aws, policies
-from credentials.clouds.aws import form
+from credentials.clouds.aws import clusters, form
 from credentials.clouds.base import Cloud, Method
 
 CLOUD = Cloud(
@@ -23,4 +23,5 @@ CLOUD = Cloud(
     policy_note="For roles that deploys make and Keyhaven checks. In place of typed keys of an access, it also needs "
     "what that access's page lists. To learn who it is, AWS asks for no permission.",
     examples=("aws-prod-us-east-1", "aws-staging"),
+    finder=clusters.FINDER,
 )
