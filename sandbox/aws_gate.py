@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from sandbox import aws_eks, aws_identity, aws_moto, aws_presigned
+from sandbox import aws_eks, aws_identity, aws_moto_keys, aws_presigned
 
 type Application = Callable[[dict[str, Any], Any], Any]
 
@@ -79,7 +79,7 @@ def _ours(environ: dict[str, Any], start_response: Any) -> list[bytes]:
             case "/sandbox/issuers":
                 aws_identity.issuers[given["issuer"]] = given["jwks"]
             case "/sandbox/expire":
-                aws_moto.expire(given["access_key_id"])
+                aws_moto_keys.expire(given["access_key_id"])
             case "/sandbox/eks":
                 aws_eks.register(given)
             case "/sandbox/eks/access":

@@ -16,7 +16,7 @@ _DOCS = (
 
 def principal(facts: Facts) -> str:
     """Return the ARN that EKS knows an identity by: of a role's session, the role."""
-    arn = facts.get("role_arn") or facts.get("arn", "")
+    arn = facts.get("arn", "")
     session = _SESSION.fullmatch(arn)
     if session is None:
         return arn

@@ -9,8 +9,7 @@ from typing import Any
 from django.views.decorators.debug import sensitive_variables
 
 from credentials.clouds import aws
-from credentials.clouds.aws import admission, regions
-from credentials.clouds.aws.form import PARTITIONS
+from credentials.clouds.aws import admission, policies, regions
 from credentials.clouds.base import Facts, Finder, Found, Obstacle, Session, Token
 from credentials.clouds.errors import NotThere, PermissionMissing, ProviderError
 
@@ -41,23 +40,13 @@ _LIMITED = "Its endpoint lets some networks in: the address that the console com
 
 def policy(facts: Facts) -> str:
     """Return the least that finding clusters and signing in to them needs."""
-    account, partition = facts.get("account", "ACCOUNT_ID"), facts.get("partition", "aws")
-    return aws.policy(
-        # AWS knows no resource for it.
-        {"Sid": "ListClusters", "Effect": "Allow", "Action": ["eks:ListClusters"], "Resource": "*"},
-        {
-            "Sid": "DescribeClusters",
-            "Effect": "Allow",
-            "Action": ["eks:DescribeCluster"],
-            "Resource": f"arn:{partition}:eks:*:{account}:cluster/*",
-        },
-    )
+    return aws.policy(*policies.clusters(facts.get("account", "ACCOUNT_ID"), facts.get("partition", "aws")))
 
 
 def places(facts: Facts) -> list[tuple[str, str]]:
     """Return the regions of the identity's partition, the one that its accounts begin with first."""
     partition = facts.get("partition", "aws")
-    first = facts.get("region") or PARTITIONS.get(partition, PARTITIONS["aws"])[1]
+    first = facts.get("region") or regions.PARTITIONS.get(partition, regions.PARTITIONS["aws"])[1]
     found = [name for name in regions.served("eks") if regions.partition_of(name) == partition]
     found.sort(key=lambda name: name != first)
     return [(name, regions.city("eks", name)) for name in found]
