@@ -4,6 +4,7 @@
 """
 
 import argparse
+import base64
 import contextlib
 import json
 import logging
@@ -65,6 +66,16 @@ def serve(port: int, count: int) -> None:
     server.shutdown()
 
 
+def described(cluster: Cluster, name: str, region: str) -> dict[str, str]:
+    """Return what EKS tells of a running cluster, as `POST /sandbox/eks` takes it."""
+    authority = base64.b64encode(cluster.ca_pem.encode()).decode()
+    version = ".".join(cluster.api.version.removeprefix("v").split(".")[:2])
+    return {
+        "name": name, "region": region, "endpoint": cluster.url, "ca": authority, "issuer": cluster.issuer,
+        "version": version,
+    }  # fmt: skip
+
+
 class Cloud(StandIn):
     """The AWS stand-in."""
 
@@ -115,6 +126,14 @@ class Cloud(StandIn):
     def register_eks(self, **given: Any) -> None:
         """Let EKS know a cluster, as `sandbox.aws_eks.register` takes it; told again, it replaces."""
         _post(f"{self.url}/sandbox/eks", json.dumps(given).encode())
+
+    def enroll(
+        self, cluster: Cluster, name: str, access: Iterable[str] = (), region: str = "eu-west-3"
+    ) -> None:
+        """Let EKS know a running cluster, which from now on takes the tokens of AWS's identities; those of `access`,
+        as ARNs, may do everything."""
+        self.register_eks(**described(cluster, name, region), access=list(access))
+        cluster.let_in_by_iam(self.url, name, region)
 
     def make_user(self, name: str, actions: Iterable[str]) -> tuple[str, str]:
         """Make an IAM user who may do this, unless it is there, and return a new access key of it."""
