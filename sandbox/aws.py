@@ -19,6 +19,8 @@ from sandbox import world
 from sandbox.kubernetes import Cluster
 from sandbox.standin import StandIn
 
+REGION = world.REGIONS[0]
+
 
 def _client(service: str, url: str, key: tuple[str, str], region: str = "eu-west-3") -> Any:
     import boto3
@@ -66,7 +68,7 @@ def serve(port: int, count: int) -> None:
     server.shutdown()
 
 
-def described(cluster: Cluster, name: str, region: str) -> dict[str, str]:
+def described(cluster: Cluster, name: str, region: str) -> dict[str, Any]:
     """Return what EKS tells of a running cluster, as `POST /sandbox/eks` takes it."""
     authority = base64.b64encode(cluster.ca_pem.encode()).decode()
     version = ".".join(cluster.api.version.removeprefix("v").split(".")[:2])
@@ -74,6 +76,14 @@ def described(cluster: Cluster, name: str, region: str) -> dict[str, str]:
         "name": name, "region": region, "endpoint": cluster.url, "ca": authority, "issuer": cluster.issuer,
         "version": version,
     }  # fmt: skip
+
+
+def enroll(url: str, cluster: Cluster, name: str, access: Iterable[str], region: str = REGION) -> None:
+    """Let EKS know a running cluster, which from now on takes the tokens of AWS's identities; those of `access`, as
+    ARNs, may do everything."""
+    given = described(cluster, name, region) | {"access": list(access)}
+    _post(f"{url}/sandbox/eks", json.dumps(given).encode())
+    cluster.let_in_by_iam(url, name, region)
 
 
 class Cloud(StandIn):
@@ -127,13 +137,9 @@ class Cloud(StandIn):
         """Let EKS know a cluster, as `sandbox.aws_eks.register` takes it; told again, it replaces."""
         _post(f"{self.url}/sandbox/eks", json.dumps(given).encode())
 
-    def enroll(
-        self, cluster: Cluster, name: str, access: Iterable[str] = (), region: str = "eu-west-3"
-    ) -> None:
-        """Let EKS know a running cluster, which from now on takes the tokens of AWS's identities; those of `access`,
-        as ARNs, may do everything."""
-        self.register_eks(**described(cluster, name, region), access=list(access))
-        cluster.let_in_by_iam(self.url, name, region)
+    def enroll(self, cluster: Cluster, name: str, access: Iterable[str] = (), region: str = REGION) -> None:
+        """Let EKS know a running cluster, as `enroll` does."""
+        enroll(self.url, cluster, name, access, region)
 
     def make_user(self, name: str, actions: Iterable[str]) -> tuple[str, str]:
         """Make an IAM user who may do this, unless it is there, and return a new access key of it."""
