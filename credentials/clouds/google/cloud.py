@@ -2,7 +2,7 @@
 
 from credentials.clouds import policies
 from credentials.clouds.base import Cloud, Method
-from credentials.clouds.google import federation, form, gke
+from credentials.clouds.google import federation, form, gke, keyring
 
 CLOUD = Cloud(
     slug="gcp",
@@ -25,6 +25,7 @@ CLOUD = Cloud(
             identify=form.identify,
             sign_in=form.sign_in,
             for_accesses=True,
+            keyring=keyring.KEYRING,
         ),
     ),
     words={
