@@ -62,11 +62,12 @@ class Door(Wire):
             # Kubernetes before 1.28 does not say.
             return "unknown"
 
-    def allowed(self, verb: str, group: str, resource: str, namespace: str = "") -> bool:
-        """Ask whether we may do this to a resource or `resource/part`; an empty namespace means in all of them."""
+    def allowed(self, verb: str, group: str, resource: str, namespace: str = "", name: str = "") -> bool:
+        """Ask whether we may do this to a resource or `resource/part`; an empty namespace means in all of them, an
+        empty name all objects."""
         whole, _, part = resource.partition("/")
         attributes = {"verb": verb, "group": group, "resource": whole, "namespace": namespace}
-        attributes |= {"subresource": part} if part else {}
+        attributes |= ({"subresource": part} if part else {}) | ({"name": name} if name else {})
         review = {
             "apiVersion": "authorization.k8s.io/v1",
             "kind": "SelfSubjectAccessReview",
