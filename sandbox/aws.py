@@ -112,6 +112,20 @@ class Cloud(StandIn):
         given = {"issuer": cluster.issuer, "jwks": cluster.jwks()}
         _post(f"{self.url}/sandbox/issuers", json.dumps(given).encode())
 
+    def register_eks(self, **given: Any) -> None:
+        """Let EKS know a cluster, as `sandbox.aws_eks.register` takes it; told again, it replaces."""
+        _post(f"{self.url}/sandbox/eks", json.dumps(given).encode())
+
+    def make_user(self, name: str, actions: Iterable[str]) -> tuple[str, str]:
+        """Make an IAM user who may do this, unless it is there, and return a new access key of it."""
+        iam = self.client("iam", "administrator")
+        with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):
+            iam.create_user(UserName=name)
+        allowed = _policy({"Effect": "Allow", "Action": list(actions), "Resource": "*"})
+        iam.put_user_policy(UserName=name, PolicyName="sandbox", PolicyDocument=allowed)
+        made = iam.create_access_key(UserName=name)["AccessKey"]
+        return made["AccessKeyId"], made["SecretAccessKey"]
+
     def expire(self, access_key_id: str) -> None:
         """Let the temporary keys have ended."""
         _post(f"{self.url}/sandbox/expire", json.dumps({"access_key_id": access_key_id}).encode())
