@@ -189,6 +189,11 @@ _WORK = (
             _done("credential.deleted", "deleted the credential {}"),
             _done("credential.tested", "tested the credential {}"),
             _failed("credential.test_failed", "tested the credential {}, which failed"),
+            _done("credential.reminders_changed", "changed the reminders of the credential {}"),
+            _failed("credential.failing", "found that the credential {} fails"),
+            _done("credential.works_again", "found that the credential {} works again"),
+            _done("credential.expiring", "found that the credential {} ends soon"),
+            _failed("credential.expired", "found that the credential {} has ended"),
         ),
     ),
     Group(
