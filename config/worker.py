@@ -18,6 +18,7 @@ def _beat() -> None:
     from accounts.audit import retention as audit_retention
     from accounts.outgoing import engine, turning
     from clusters import deploys, looks, retention
+    from clusters.rotations import sweeps as rotations
     from config import health
     from external_secrets import inventory_schedule
 
@@ -25,6 +26,7 @@ def _beat() -> None:
         health.worker_is_here,
         deploys.sweep,
         looks.sweep,
+        rotations.sweep,
         retention.sweep,
         inventory_schedule.sweep,
         digests.sweep,

@@ -32,6 +32,10 @@ class InUse(ValueError):
     """Clusters or accesses use what would go away."""
 
 
+class Rotating(Changed, InUse):
+    """A rotation of the credential is open; it knows both values, and nobody else may touch them until it ends."""
+
+
 @sensitive_variables()
 def identify(organization: Organization, cloud: str, method: str, secret: Secret, given: Facts) -> Facts:
     """Sign in to the cloud and return whose credential it is.
@@ -136,6 +140,7 @@ def change(
     :raises NameTaken: the name is in use
     """
     _check_version(credential, seen_version)
+    _unless_rotating(credential)
     renewed = secret != credential.secret or not given.items() <= credential.facts.items()
     if not renewed and name == credential.name:
         return False
@@ -153,9 +158,40 @@ def change(
 def _store(
     credential: CloudCredential, name: str, new: tuple[Secret, Facts] | None, seen_version: int, by: User
 ) -> None:
+    live = _locked(credential, seen_version)
+    _unless_rotating(live)
+    _write(live, name, new, by)
+
+
+@sensitive_variables()
+@transaction.atomic
+def replace(
+    *, credential: CloudCredential, secret: Secret, facts: Facts, seen_version: int, by: User
+) -> CloudCredential:
+    """Replace what a credential signs in with by values that were tried just now, also while it is rotated.
+
+    :raises Changed: somebody else changed it since version `seen_version`
+    :raises InUse: something uses it, and the new values belong to another account
+    """
+    live = _locked(credential, seen_version)
+    _write(live, live.name, (secret, facts), by)
+    return live
+
+
+def _locked(credential: CloudCredential, seen_version: int) -> CloudCredential:
     # FOR UPDATE: what would begin to use it waits, so that the account cannot change under it.
     live = CloudCredential.objects.select_for_update(of=("self",)).get(pk=credential.pk)
     _check_version(live, seen_version)
+    return live
+
+
+def _unless_rotating(credential: CloudCredential) -> None:
+    if credential.rotation is not None:
+        raise Rotating(f"{credential.name} is being rotated. End that rotation or take it back first.")
+
+
+@sensitive_variables()
+def _write(live: CloudCredential, name: str, new: tuple[Secret, Facts] | None, by: User) -> None:
     before = {"name": live.name, **live.facts}
     live.name = name
     if new is not None:
@@ -163,6 +199,8 @@ def _store(
         _keep_account(live, facts)
         live.secret, live.facts, live.set_at, live.set_by = secret, facts, timezone.now(), str(by)
         live.checked_at, live.check_error, live.check_remedy = timezone.now(), "", ""
+        # What somebody said of the end of the old values does not hold for the new ones.
+        live.made_at, live.expires_at = _times(facts, None).values()
     live.version += 1
     _save(live)
     after = {"name": live.name, **live.facts}
@@ -207,8 +245,9 @@ def using(credential: CloudCredential) -> list[str]:
 def delete(*, credential: CloudCredential, by: User) -> None:
     """Remove a credential that nothing uses.
 
-    :raises InUse: clusters or accesses use it
+    :raises InUse: clusters or accesses use it, or it is being rotated
     """
+    _unless_rotating(credential)
     try:
         with transaction.atomic():
             _record(credential, "credential.deleted", by, {})

@@ -101,6 +101,11 @@ class CloudCredential(models.Model):
         return any(getattr(self, f"{name}_count") for name in USES)
 
     @property
+    def rotation(self) -> Any:
+        """The rotation of it that is open (clusters/models/rotations.py), or None."""
+        return self.rotations.exclude(status__in=("done", "undone")).first()
+
+    @property
     def is_old(self) -> bool:
         return self.set_at < timezone.now() - OLD
 
