@@ -166,15 +166,24 @@ def _store(
 @sensitive_variables()
 @transaction.atomic
 def replace(
-    *, credential: CloudCredential, secret: Secret, facts: Facts, seen_version: int, by: User
+    *,
+    credential: CloudCredential,
+    secret: Secret,
+    facts: Facts,
+    seen_version: int,
+    by: User,
+    until: datetime.datetime | None = None,
 ) -> CloudCredential:
     """Replace what a credential signs in with by values that were tried just now, also while it is rotated.
+
+    `until` is when they end, where the cloud does not tell.
+
 
     :raises Changed: somebody else changed it since version `seen_version`
     :raises InUse: something uses it, and the new values belong to another account
     """
     live = _locked(credential, seen_version)
-    _write(live, live.name, (secret, facts), by)
+    _write(live, live.name, (secret, facts), by, until)
     return live
 
 
@@ -191,7 +200,13 @@ def _unless_rotating(credential: CloudCredential) -> None:
 
 
 @sensitive_variables()
-def _write(live: CloudCredential, name: str, new: tuple[Secret, Facts] | None, by: User) -> None:
+def _write(
+    live: CloudCredential,
+    name: str,
+    new: tuple[Secret, Facts] | None,
+    by: User,
+    until: datetime.datetime | None = None,
+) -> None:
     before = {"name": live.name, **live.facts}
     live.name = name
     if new is not None:
@@ -200,7 +215,7 @@ def _write(live: CloudCredential, name: str, new: tuple[Secret, Facts] | None, b
         live.secret, live.facts, live.set_at, live.set_by = secret, facts, timezone.now(), str(by)
         live.checked_at, live.check_error, live.check_remedy = timezone.now(), "", ""
         # What somebody said of the end of the old values does not hold for the new ones.
-        live.made_at, live.expires_at = _times(facts, None).values()
+        live.made_at, live.expires_at = _times(facts, until).values()
     live.version += 1
     _save(live)
     after = {"name": live.name, **live.facts}

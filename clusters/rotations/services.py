@@ -1,5 +1,6 @@
 """Beginning a rotation: new values are tried, then stored in one transaction with what they replace."""
 
+import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -61,7 +62,13 @@ def identity_of(facts: Facts) -> str:
 
 @sensitive_variables()
 def begin(
-    *, credential: CloudCredential, secret: Secret, given: Facts, by: User, other_identity: bool = False
+    *,
+    credential: CloudCredential,
+    secret: Secret,
+    given: Facts,
+    by: User,
+    other_identity: bool = False,
+    until: datetime.datetime | None = None,
 ) -> Rotation:
     """Try new values, then store them and let the clusters move; the old ones are kept until the rotation ends.
 
@@ -74,7 +81,7 @@ def begin(
     _check(credential, secret, facts, other_identity)
     with transaction.atomic():
         rotation = open_one(credential, by, status=Rotation.Status.MOVING)
-        adopt(rotation=rotation, secret=secret, facts=facts, by=by)
+        adopt(rotation=rotation, secret=secret, facts=facts, by=by, until=until)
     return rotation
 
 
@@ -115,7 +122,14 @@ def open_one(credential: CloudCredential, by: User, **fields: Any) -> Rotation:
 
 @sensitive_variables()
 @transaction.atomic
-def adopt(*, rotation: Rotation, secret: Secret, facts: Facts, by: User) -> None:
+def adopt(
+    *,
+    rotation: Rotation,
+    secret: Secret,
+    facts: Facts,
+    by: User,
+    until: datetime.datetime | None = None,
+) -> None:
     """Store new values, which were tried, in place of the old ones, which the rotation keeps; clusters begin to move.
 
     :raises credentials.Changed: the credential was changed since it was read
@@ -127,7 +141,12 @@ def adopt(*, rotation: Rotation, secret: Secret, facts: Facts, by: User) -> None
     rotation.old_asked_at = None
     rotation.save()
     rotation.credential = credentials.replace(
-        credential=live, secret=secret, facts=facts, seen_version=rotation.credential.version, by=by
+        credential=live,
+        secret=secret,
+        facts=facts,
+        seen_version=rotation.credential.version,
+        by=by,
+        until=until,
     )
     moving.plan(rotation)
     moving.settle(rotation)
