@@ -3,7 +3,7 @@
 import logging
 import threading
 
-from celery.signals import worker_ready, worker_shutting_down
+from celery.signals import worker_init, worker_ready, worker_shutting_down
 from django.db import connection
 
 SECONDS = 5
@@ -48,6 +48,17 @@ def _beat() -> None:
                 )
         connection.close()
         _ended.wait(SECONDS)
+
+
+@worker_init.connect  # type: ignore[untyped-decorator]
+def check_keys(**_: object) -> None:
+    """A worker that lacks a key does not start."""
+    from accounts.encryption import keys
+
+    try:
+        keys.check()
+    except (keys.KeyMissing, keys.KeyRetired) as error:
+        raise SystemExit(str(error)) from None
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]

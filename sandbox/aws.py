@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Iterable
 from typing import Any
 
+from credentials.clouds.aws import policies
 from sandbox import world
 from sandbox.kubernetes import Cluster
 from sandbox.standin import StandIn
@@ -56,7 +57,8 @@ def serve(port: int, count: int) -> None:
     url = f"http://127.0.0.1:{server.port}"
     aws_seeds.fill(count)
     keys = aws_seeds.make_users(world.ACCOUNT)
-    keys["foreigner"] = aws_seeds.make_users(world.OTHER_ACCOUNT)["administrator"]
+    others = aws_seeds.make_users(world.OTHER_ACCOUNT)
+    keys |= {"foreigner": others["administrator"], "keyhaven": others["keyhaven"]}
     _post(f"{url}/moto-api/reset-auth", b"0", "text/plain")
     print(json.dumps({"url": url, "keys": keys}), flush=True)
     ended.wait()
@@ -142,6 +144,23 @@ class Cloud(StandIn):
         statement = {"Effect": "Allow", "Action": list(actions), "Resource": resource}
         iam.put_role_policy(RoleName=name, PolicyName="read", PolicyDocument=_policy(statement))
         return str(made["Role"]["Arn"])
+
+    def console_role(self, name: str, external_id: str) -> str:
+        """Make a role that lets the console in with an external id (empty: with any), and return its ARN."""
+        iam = self.client("iam", "administrator")
+        principal = f"arn:aws:iam::{world.OTHER_ACCOUNT}:user/keyhaven"
+        trust: dict[str, Any] = {
+            "Effect": "Allow",
+            "Principal": {"AWS": principal},
+            "Action": "sts:AssumeRole",
+        }
+        if external_id:
+            trust["Condition"] = {"StringEquals": {"sts:ExternalId": external_id}}
+        arn = str(iam.create_role(RoleName=name, AssumeRolePolicyDocument=_policy(trust))["Role"]["Arn"])
+        iam.put_role_policy(
+            RoleName=name, PolicyName="keyhaven", PolicyDocument=policies.for_aws(world.ACCOUNT, role_arn=arn)
+        )
+        return arn
 
 
 def _policy(statement: dict[str, Any]) -> str:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from sandbox import aws_identity, aws_moto
+from sandbox import aws_identity, aws_moto_keys
 
 type Application = Callable[[dict[str, Any], Any], Any]
 
@@ -63,7 +63,7 @@ def _ours(environ: dict[str, Any], start_response: Any) -> list[bytes]:
             case "/sandbox/issuers":
                 aws_identity.issuers[given["issuer"]] = given["jwks"]
             case "/sandbox/expire":
-                aws_moto.expire(given["access_key_id"])
+                aws_moto_keys.expire(given["access_key_id"])
             case _:
                 status = "404 Not Found"
     except (ValueError, KeyError, TypeError):

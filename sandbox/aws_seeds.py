@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from credentials.clouds import policies
+from credentials.clouds.aws import policies
 from sandbox import world
 
 SECRETS = (
@@ -28,6 +28,8 @@ def users(account: str) -> dict[str, list[dict[str, Any]]]:
         "admin": [allow("secretsmanager:*", "ssm:*")],
         # What the console itself signs in with: what its page tells people to allow, and no more.
         "console": json.loads(policies.for_aws(account))["Statement"],
+        # Who the console itself is at AWS, in an account of its own: it assumes roles, and does nothing else.
+        "keyhaven": json.loads(policies.for_console())["Statement"],
         # Who sets things up in an account, by hand or by CloudFormation.
         "administrator": [allow("s3:*", "cloudformation:*", "iam:*", "secretsmanager:*", "ssm:*")],
     }

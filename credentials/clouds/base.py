@@ -142,7 +142,8 @@ class Finder:
     """How a cloud's managed clusters are found and signed in to; its functions raise nothing but `ProviderError`.
 
     `places` returns what to look in, as (slug, label), the likeliest first; without any, `find` is asked once with "".
-    `find` may leave out what only `describe` tells. `admission` are the steps that let the identity into the cluster.
+    `find` may leave out what only `describe` tells. `admission` are the steps that let the identity into the cluster;
+    `refused` says, of the identity and a cluster's locator, why the cluster does not know a good token, and what to do.
     """
 
     kind: str
@@ -154,6 +155,10 @@ class Finder:
     token: Callable[[Session, Facts, dict[str, str]], Token]
     admission: Callable[[Facts, Found], tuple[Card, ...]]
     policy: Callable[[Facts], str]
+    refused: Callable[[Facts, dict[str, str]], Obstacle] = lambda facts, locator: Obstacle(
+        "The cluster does not know the identity of its cloud credential.",
+        "Let this identity into the cluster, or choose another credential in the cluster's settings.",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""How a cluster lets the console in by an identity of its own: the manifest, the page's context, ends and renewals."""
