@@ -7,10 +7,11 @@ class AccessesConfig(AppConfig):
     name = "accesses"
 
     def ready(self) -> None:
-        from accesses import steps, watching
+        from accesses import health, steps, watching
         from accounts.audit import objects
         from accounts.roles import Permission
         from clusters import addons
+        from clusters.health import examining
         from credentials import signals
         from credentials.clouds.aws import stacks
 
@@ -18,6 +19,7 @@ class AccessesConfig(AppConfig):
             addons.register(step)
         addons.register(steps.Uninstall(), "uninstall")
         addons.register_watch("accesses", watching.watch)
+        examining.register("operator", health.examine)
         objects.register(
             objects.Kind("accesses.Access", Permission.ACCESS_VIEW, ("cluster__name", "name"), _page)
         )
