@@ -302,8 +302,8 @@ class TestPolicies:
         own = granted(policies.for_aws(world.ACCOUNT)) | granted(policies.for_keys("arn:aws:iam::1:user/x"))
         used = called(project, "iam") | called(project, "eks")
 
-        # Tags are part of making a role or a provider; AWS asks for the permission all the same.
-        assert own - used == {"iam:TagRole", "iam:TagOpenIDConnectProvider"}
+        # Its tags are given as it is made; AWS asks for the permission all the same.
+        assert own - used == {"iam:TagOpenIDConnectProvider"}
         assert used - own == set()
 
     def test_an_evaluator_allows_ours_and_nothing_else(self):
