@@ -135,7 +135,7 @@ def running(folder: Path, port: int) -> Iterator[tuple[Processes, dict[str, Any]
             wait_for_clusters(processes, folder)
             facts = facts_of(folder, environment, cloud)
             facts |= {"google_url": google_url, "google_key": google_key, "oidc": issuer.facts}
-            facts |= {"subject": subject, "role": cloud.console_role("keyhaven-demo", subject)}
+            facts |= {"subject": subject, "role": cloud.console_role("keyhaven-console", subject)}
             yield processes, facts
 
 
@@ -179,8 +179,10 @@ The main job, in five minutes:
 
 Other ways in:
   The cluster is an EKS one. There are also {kubeconfig}-gke (GKE) and {kubeconfig}-onprem (of no cloud, public issuer).
-  Cloud credential  {" ".join(facts["keys"]["console"])}
-                    finds the EKS cluster prod in {world.REGIONS[0]} and signs in to it; automatic access makes roles
+  Cloud credential  AWS, IAM role: {facts["role"]}
+                    it lets the console in for Acme Platform alone, whose external id is {facts["subject"]}
+                    Or AWS, access key: {" ".join(facts["keys"]["console"])}
+                    Either finds the EKS cluster prod in {world.REGIONS[0]} and signs in to it; automatic access makes roles
                     named keyhaven-* with it{google_line}
   Single sign-on    issuer {facts["oidc"]["issuer"]}  client {facts["oidc"]["client_id"]}  secret {facts["oidc"]["client_secret"]}
                     people of acme.example; as owner@, in Settings, Signing in (docs/single-sign-on.md)
