@@ -18,6 +18,7 @@ from typing import Any
 
 from sandbox import azure_arm, azure_state, azure_tokens
 from sandbox.azure_state import Assignment, Refused, SignInRefused, State
+from sandbox.kubernetes.identity import User
 from sandbox.standin import StandIn
 
 _SIGN_IN = "/oauth2/v2.0/token"
@@ -181,7 +182,7 @@ class Azure(StandIn):
     def register(self, cluster: Any, name: str = "prod", **more: Any) -> str:
         """Let AKS know a sandbox cluster, which then takes tokens of Entra, and return its ID."""
         self.trust(cluster.issuer, cluster.jwks())
-        cluster.identities.authenticators.append(authenticator(self.url))
+        cluster.identities.authenticators.append(authenticator(self.url, cluster.identities.users))
         given = {"name": name, "issuer": cluster.issuer, "kubeconfig": cluster.kubeconfig("sandbox-viewer")}
         return str(self.plant("clusters", **given | more)["id"])
 
@@ -193,18 +194,22 @@ def _post(url: str, body: dict[str, Any]) -> dict[str, Any]:
         return found
 
 
-def authenticator(url: str) -> Callable[[str], str | None]:
-    """Return what an AKS cluster knows people and programs by: the object ID behind one of Entra's tokens for AKS."""
+def authenticator(url: str, users: dict[str, User]) -> Callable[[str], User | None]:
+    """Return what tells an AKS cluster who holds one of Entra's tokens for AKS: its users are named by object IDs.
 
-    def who(token: str) -> str | None:
+    As on AKS, one whom nothing was granted there is known all the same, and may do nothing.
+    """
+
+    def who(token: str) -> User | None:
         if token.count(".") != 2:
             return None
         try:
-            return _post(f"{url}/sandbox/whoami", {"token": token, "audience": azure_tokens.AKS}).get(
+            found = _post(f"{url}/sandbox/whoami", {"token": token, "audience": azure_tokens.AKS}).get(
                 "object"
             )
         except OSError:
             return None
+        return users.get(found) or User(found, []) if found else None
 
     return who
 

@@ -1,0 +1,89 @@
+"""Testing a connected cluster, and discovering its services."""
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import User
+from clusters import kubernetes
+from clusters.models import Cluster, Service
+from clusters.services import changing, looking
+
+# What a test of the connection finds.
+_FOUND = (
+    "status", "status_reason", "seen_at", "version", "identity", "permissions",
+    "kind", "region", "account", "cloud_name", "issuer",
+)  # fmt: skip
+
+
+def check(cluster: Cluster, door: kubernetes.Door | None = None, *, by: User | None = None) -> Cluster:
+    """Test the connection now and keep what was found, or why it failed; by the door of a deploy, which is patient.
+
+    Where a person asked for it, the audit log tells what came of it.
+    """
+    try:
+        found = looking.look_around(door or kubernetes.connect(cluster), cluster.operator_namespace)
+    except kubernetes.ClusterError as error:
+        _failed(cluster, error)
+    else:
+        cluster.status, cluster.status_reason, cluster.seen_at = Cluster.Status.READY, "", timezone.now()
+        cluster.version, cluster.identity, cluster.permissions = (
+            found.version,
+            found.identity,
+            found.permissions,
+        )
+        for name, value in found.place.fields().items():
+            setattr(cluster, name, value)
+    with transaction.atomic():
+        Cluster.objects.filter(pk=cluster.pk).update(**{name: getattr(cluster, name) for name in _FOUND})
+        if by is not None:
+            _tell_of_a_test(cluster, by)
+    return cluster
+
+
+def _failed(cluster: Cluster, error: kubernetes.ClusterError) -> None:
+    denied = isinstance(error, kubernetes.Unauthorized | kubernetes.Forbidden)
+    cluster.status = Cluster.Status.DENIED if denied else Cluster.Status.UNREACHABLE
+    cluster.status_reason = f"{error.reason} {error.remedy}"[:500]
+
+
+def failed(cluster: Cluster, error: kubernetes.ClusterError) -> None:
+    """Keep that a cluster did not let us in, and why."""
+    _failed(cluster, error)
+    told = {"status": cluster.status, "status_reason": cluster.status_reason}
+    Cluster.objects.filter(pk=cluster.pk).update(**told)
+
+
+def _tell_of_a_test(cluster: Cluster, by: User) -> None:
+    if cluster.status == Cluster.Status.READY:
+        changing.record(cluster, "cluster.tested", by, {"version": cluster.version})
+    else:
+        changing.record(cluster, "cluster.test_failed", by, {"error": cluster.status_reason})
+
+
+@transaction.atomic
+def refresh_services(cluster: Cluster, door: kubernetes.Door | None = None) -> int:
+    """Discover the cluster's workloads, keep them, mark those that are gone; return how many there are.
+
+    :raises kubernetes.ClusterError: the cluster does not answer or does not allow it
+    """
+    found = (door or kubernetes.connect(cluster)).workloads()
+    now = timezone.now()
+    Service.objects.bulk_create(
+        [
+            Service(
+                cluster=cluster,
+                namespace=workload.namespace,
+                kind=workload.kind,
+                name=workload.name,
+                containers=workload.containers,
+                seen_at=now,
+                gone_at=None,
+            )
+            for workload in found
+        ],
+        update_conflicts=True,
+        unique_fields=["cluster", "namespace", "kind", "name"],
+        update_fields=["containers", "seen_at", "gone_at"],
+    )
+    cluster.services.filter(gone_at=None, seen_at__lt=now).update(gone_at=now)
+    return len(found)
