@@ -1,10 +1,12 @@
 """Azure's credentials: signing in by a secret and by trust, whose it is, what refusals mean, and that no value gets out."""
 
+import datetime
 import json
 import logging
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from credentials import clouds, issuer, services, signing
 from credentials.clouds import azure, errors
@@ -90,7 +92,7 @@ def unsigned(by: str, subject: str) -> str:
 
 class TestSecret:
     def test_the_identity_is_told(self, by_secret, sandbox_azure):
-        found = by_secret(expires="2031-03-01T00:00:00+00:00")
+        found = by_secret()
 
         app = sandbox_azure.apps["console"]
         assert found == {
@@ -100,7 +102,6 @@ class TestSecret:
             "object": app["object"],
             "subscription": app["subscription"],
             "subscription_name": "Acme production",
-            "expires": "2031-03-01T00:00:00+00:00",
         }
         credential = CloudCredential(facts=found)
         assert (credential.account, credential.identity) == (app["subscription"], app["client"])
@@ -168,7 +169,6 @@ class TestFederation:
         found = by_trust(trusted)
 
         assert found["object"] == sandbox_azure.apps["console"]["object"]
-        assert "expires" not in found
         assert "subject" not in found
 
     @pytest.mark.parametrize(
@@ -376,13 +376,14 @@ class TestStored:
 
     def test_the_end_that_somebody_told_is_kept(self, organization, admin, sandbox_azure, given):
         secret = {"client_secret": sandbox_azure.apps["console"]["client_secret"]}
+        until = timezone.now() + datetime.timedelta(days=365)
 
         made = services.create(
             organization=organization, name="azure-prod", cloud="azure", method="service-principal",
-            secret=secret, given=given(expires="2031-03-01T00:00:00+00:00"), by=admin,
+            secret=secret, given=given(), by=admin, until=until,
         )  # fmt: skip
         services.check(made, by=admin)
         made.refresh_from_db()
 
-        assert made.expires_at.date().isoformat() == "2031-03-01"
+        assert made.expires_at == until
         assert made.check_error == ""

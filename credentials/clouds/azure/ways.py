@@ -45,8 +45,7 @@ def by_federation(secret: Secret, facts: Facts) -> azure.Identity:
 
 @sensitive_variables()
 def identify_secret(secret: Secret, given: Facts) -> Facts:
-    found = _identified(by_secret(secret, given), given)
-    return found | {"expires": given.get("expires", "")}
+    return _identified(by_secret(secret, given), given)
 
 
 def identify_federation(secret: Secret, given: Facts) -> Facts:
