@@ -219,7 +219,30 @@ class TestSigningIn:
         assert aks.id in said
         assert facts["object"] in said
         assert "'Azure Kubernetes Service Cluster User Role'" in said
-        assert "kubectl create clusterrolebinding" in said
+        assert f"--user={facts['object']}" in said
+        assert "RBAC Cluster Admin" not in said
+
+    def test_where_azure_decides_its_role_is_named(self, session, facts, sandbox_azure):
+        profile = {"aadProfile": {"managed": True, "enableAzureRBAC": True}}
+        sandbox_azure.plant("clusters", name="decided", properties=profile)
+
+        found = next(one for one in FINDER.find(session(), facts, "") if one.name == "decided")
+
+        said = "\n".join(listing.text for card in FINDER.admission(facts, found) for listing in card.listings)
+        assert "'Azure Kubernetes Service RBAC Cluster Admin'" in said
+
+    def test_what_is_private_or_restricted_is_said(self, session, facts, sandbox_azure):
+        for name, access in (
+            ("private", {"enablePrivateCluster": True}),
+            ("few", {"authorizedIPRanges": ["1.2.3.4"]}),
+        ):
+            sandbox_azure.plant("clusters", name=name, properties={"apiServerAccessProfile": access})
+
+        notes = {one.name: one.note for one in FINDER.find(session(), facts, "")}
+
+        assert notes["private"].startswith("Private:")
+        assert "some addresses only" in notes["few"]
+        assert notes["prod"] == ""
 
     def test_without_the_object_id_the_steps_look_it_up(self, aks, session, facts):
         found = FINDER.describe(session(), facts, {"id": aks.id})
