@@ -18,7 +18,8 @@ from typing import Any
 
 from sandbox import azure_arm, azure_state, azure_tokens
 from sandbox.azure_state import Assignment, Refused, SignInRefused, State
-from sandbox.kubernetes.identity import User
+from sandbox.kubernetes import Cluster
+from sandbox.kubernetes.identity import EVERYTHING, User
 from sandbox.standin import StandIn
 
 _SIGN_IN = "/oauth2/v2.0/token"
@@ -179,12 +180,9 @@ class Azure(StandIn):
         client = self.apps[app]["client"]
         self.plant("federated", client=client, issuer=issuer, subject=subject, audience=audience)
 
-    def register(self, cluster: Any, name: str = "prod", **more: Any) -> str:
-        """Let AKS know a sandbox cluster, which then takes tokens of Entra, and return its ID."""
-        self.trust(cluster.issuer, cluster.jwks())
-        cluster.identities.authenticators.append(authenticator(self.url, cluster.identities.users))
-        given = {"name": name, "issuer": cluster.issuer, "kubeconfig": cluster.kubeconfig("sandbox-viewer")}
-        return str(self.plant("clusters", **given | more)["id"])
+    def enroll(self, cluster: Cluster, name: str = "prod", access: Iterable[str] = (), **more: Any) -> str:
+        """Let AKS know a running cluster, as `enroll` does."""
+        return enroll(self.url, cluster, name, access, **more)
 
 
 def _post(url: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -192,6 +190,17 @@ def _post(url: str, body: dict[str, Any]) -> dict[str, Any]:
     with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310
         found: dict[str, Any] = json.loads(answer.read())
         return found
+
+
+def enroll(url: str, cluster: Cluster, name: str, access: Iterable[str], **more: Any) -> str:
+    """Let AKS know a running cluster, which from now on takes Entra's tokens, and return its ID; those of `access`, as
+    object IDs, may do everything."""
+    _post(f"{url}/sandbox/issuers", {"issuer": cluster.issuer, "jwks": cluster.jwks()})
+    for principal in access:
+        cluster.add_user(principal, EVERYTHING)
+    cluster.identities.authenticators.append(authenticator(url, cluster.identities.users))
+    given = {"name": name, "issuer": cluster.issuer, "kubeconfig": cluster.kubeconfig("sandbox-viewer")}
+    return str(_post(f"{url}/sandbox/clusters", given | more)["id"])
 
 
 def authenticator(url: str, users: dict[str, User]) -> Callable[[str], User | None]:

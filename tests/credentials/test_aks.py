@@ -29,7 +29,7 @@ def aks(sandbox_azure: Any) -> Any:
     """A sandbox cluster that AKS knows as `prod`."""
     with Cluster(kind="aks") as running:
         running.load(list(world.manifests("aks")))
-        running.id = sandbox_azure.register(running)
+        running.id = sandbox_azure.enroll(running)
         yield running
 
 
