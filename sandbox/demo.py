@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +25,7 @@ from sandbox.kubernetes.__main__ import write
 from sandbox.oidc import Issuer
 from sandbox.processes import Died, Processes
 
-SEED = "from sandbox import seed; seed.seed()"
+SEED = "from sandbox import seed; seed.seed({subject!r})"
 
 
 # The Google stand-in, where it is there: its class, and whose key.json the guide hands out.
@@ -58,6 +59,12 @@ def environment_of(
         "EMAIL_URL": f"file://{quote(str(folder / 'mail'))}",
         "AUDIT_FILES_DIR": str(folder / "audit-files"),
     }  # fmt: skip
+
+
+def own_identity(cloud: Cloud) -> dict[str, str]:
+    """Return who the console is at AWS: a user in an account of its own, who may assume roles and nothing else."""
+    key_id, secret = cloud.keys["keyhaven"]
+    return {"CONSOLE_AWS_ACCESS_KEY_ID": key_id, "CONSOLE_AWS_SECRET_ACCESS_KEY": secret}
 
 
 @contextmanager
@@ -135,17 +142,20 @@ def running(folder: Path, port: int) -> Iterator[tuple[Processes, dict[str, Any]
             "AWS_ENDPOINT_URL": cloud.url, "GOOGLE_ENDPOINT_URL": google_url, "AZURE_ENDPOINT_URL": entra.url,
         }  # fmt: skip
         environment = environment_of(folder, found, port, endpoints)
+        environment |= own_identity(cloud)
+        subject = f"keyhaven-{uuid.uuid4().hex}"
         with Processes(folder / "logs", environment) as processes:
             start_clusters(processes, folder, endpoints, entra.apps["console"]["object"])
             console.manage(environment, ("migrate", "-v", "0"), ("collectstatic", "--no-input", "-v", "0"))
             console.start_worker(processes)
             console.start_console(processes, port)
-            console.manage(environment, ("shell", "-v", "0", "-c", SEED))
+            console.manage(environment, ("shell", "-v", "0", "-c", SEED.format(subject=subject)))
             console.wait_until_healthy(processes, port)
             wait_for_clusters(processes, folder)
             facts = facts_of(folder, environment, cloud)
             facts |= {"google_url": google_url, "google_key": google_key, "oidc": issuer.facts}
             facts |= {"azure_url": entra.url, "azure_credential": azure_path}
+            facts |= {"subject": subject, "role": cloud.console_role("keyhaven-demo", subject)}
             yield processes, facts
 
 
