@@ -3,6 +3,8 @@
 from celery import shared_task
 
 from clusters import looks, runner
+from clusters.health import schedule
+from clusters.rotations import making
 
 
 @shared_task  # type: ignore[untyped-decorator]
@@ -14,3 +16,14 @@ def run_deploys(**_: object) -> None:
 @shared_task  # type: ignore[untyped-decorator]
 def look(*, cluster_id: str, **_: object) -> None:
     looks.take(cluster_id)
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def examine(*, cluster_id: str, **_: object) -> None:
+    """See whether a cluster is well."""
+    schedule.take(cluster_id)
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def make_key(*, rotation_id: str, user_id: int, **_: object) -> None:
+    making.make(rotation_id, user_id)
