@@ -16,6 +16,7 @@ from clusters.joining.manifest import ABOUT, DURATION, FILE, NAME, NAMESPACE, RE
 CACHED = "public, max-age=300"
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _SAID = {"yes": True, "no": False}
+_USUAL = {"operator": "yes", "renew": "yes", "group": "no"}
 
 
 class NoOption(ValueError):
@@ -27,13 +28,13 @@ def options(query: dict[str, str]) -> Options:
 
     :raises NoOption: something else
     """
-    unknown = sorted(query.keys() - {"namespace", "operator", "renew"})
+    unknown = sorted(query.keys() - {"namespace", *_USUAL})
     if unknown:
-        raise NoOption("There are the options namespace, operator and renew, and no others.")
+        raise NoOption("There are the options namespace, operator, renew and group, and no others.")
     namespace = query.get("namespace", Options().namespace)
     if not _NAMESPACE.fullmatch(namespace):
         raise NoOption("namespace is to be the name of the operator's namespace.")
-    answers = {name: query.get(name, "yes") for name in ("operator", "renew")}
+    answers = {name: query.get(name, usual) for name, usual in _USUAL.items()}
     for name, answer in answers.items():
         if answer not in _SAID:
             raise NoOption(f"{name} is yes or no.")
@@ -56,7 +57,8 @@ def address(chosen: Options) -> str:
     usual, query = Options(), {}
     if chosen.namespace != usual.namespace:
         query["namespace"] = chosen.namespace
-    query |= {name: "no" for name in ("operator", "renew") if not getattr(chosen, name)}
+    words = {name: "yes" if getattr(chosen, name) else "no" for name in _USUAL}
+    query |= {name: word for name, word in words.items() if word != _USUAL[name]}
     return f"{settings.BASE_URL.rstrip('/')}/setup/{FILE}" + (f"?{urlencode(query)}" if query else "")
 
 

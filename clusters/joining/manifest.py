@@ -33,11 +33,13 @@ WARNINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What somebody chose: the operator's namespace, and which parts are given."""
+    """What somebody chose: the operator's namespace, which parts are given, and whether to the group that a cloud's
+    identity belongs to in place of a ServiceAccount; then there is no token to renew."""
 
     namespace: str = "external-secrets"
     operator: bool = True
     renew: bool = True
+    group: bool = False
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -75,6 +77,9 @@ class Rule:
         return told + [("mind", text) for text in warned]
 
 
+_EACH = "# Each rule says what it is for; a part that is not wanted can be deleted with its binding."
+_TO_ACCOUNT = f"{{kind: ServiceAccount, name: {NAME}, namespace: {NAMESPACE}}}"
+_TO_GROUP = f"{{kind: Group, name: {NAME}, apiGroup: {permissions.RBAC}}}"
 RENEW = Rule(
     "renew its token",
     "",
@@ -94,7 +99,7 @@ def rules(options: Options) -> list[Rule]:
             key = (need.part, need.group, need.resource, need.named(options.namespace), where)
             found.setdefault(key, []).append(need)
     made = [Rule(*key, tuple((need.verb, need.needed_for) for need in needs)) for key, needs in found.items()]
-    return [*made, RENEW] if options.renew else made
+    return [*made, RENEW] if options.renew and not options.group else made
 
 
 def text(options: Options) -> str:
@@ -103,37 +108,46 @@ def text(options: Options) -> str:
 
 
 def _documents(options: Options) -> Iterator[list[str]]:
-    yield [
-        "# The identity by which Keyhaven signs in to this cluster, with the least that it needs.",
-        "# Each rule says what it is for; a part that is not wanted can be deleted with its binding.",
-        *_object("v1", "Namespace", NAMESPACE),
-    ]
-    if options.namespace != NAMESPACE:
+    if not options.group:
+        yield from _own_account()
+    if options.namespace != NAMESPACE or options.group:
         yield [
+            *(["# What the identities in a group may do here.", _EACH] if options.group else ()),
             "# The operator's namespace, which some rules are about.",
             "apiVersion: v1",
             "kind: Namespace",
             f"metadata: {{name: {options.namespace}}}",
         ]
+    found = rules(options)
+    for part in options.parts:
+        yield from _part(part, [rule for rule in found if rule.part == part], options)
+    if RENEW in found:
+        yield from _role(f"{NAME}-renew", RENEWING, [RENEW], NAMESPACE)
+
+
+def _own_account() -> Iterator[list[str]]:
+    yield [
+        "# The identity by which Keyhaven signs in to this cluster, with the least that it needs.",
+        _EACH,
+        *_object("v1", "Namespace", NAMESPACE),
+    ]
     yield [
         *_object("v1", "ServiceAccount", NAME, NAMESPACE),
         "# No pod runs as it.",
         "automountServiceAccountToken: false",
     ]
-    found = rules(options)
-    for part in options.parts:
-        yield from _part(part, [rule for rule in found if rule.part == part], options.namespace)
-    if options.renew:
-        yield from _role(f"{NAME}-renew", RENEWING, [RENEW], NAMESPACE)
 
 
-def _part(part: Part, found: list[Rule], namespace: str) -> Iterator[list[str]]:
+def _part(part: Part, found: list[Rule], options: Options) -> Iterator[list[str]]:
     name = f"{NAME}-{part.value.replace(' ', '-')}"
-    yield from _role(name, ABOUT[part], [rule for rule in found if not rule.namespace], "")
-    yield from _role(name, ABOUT[part], [rule for rule in found if rule.namespace], namespace)
+    for namespace in ("", options.namespace):
+        here = [rule for rule in found if bool(rule.namespace) == bool(namespace)]
+        yield from _role(name, ABOUT[part], here, namespace, options.group)
 
 
-def _role(name: str, about: str, found: list[Rule], namespace: str) -> Iterator[list[str]]:
+def _role(
+    name: str, about: str, found: list[Rule], namespace: str, group: bool = False
+) -> Iterator[list[str]]:
     """Yield a role and its binding, of a namespace or of the whole cluster; nothing for no rules."""
     if not found:
         return
@@ -141,10 +155,11 @@ def _role(name: str, about: str, found: list[Rule], namespace: str) -> Iterator[
     listed = [line for rule in found for line in _rule(rule)]
     yield [f"# {about}", *_object(api, kind, name, namespace), "rules:", *listed]
     yield [
-        *_object(api, f"{kind}Binding", name, namespace),
+        # A cluster may have both: the one must not take the other's binding.
+        *_object(api, f"{kind}Binding", f"{name}-to-group" if group else name, namespace),
         f"roleRef: {{apiGroup: {permissions.RBAC}, kind: {kind}, name: {name}}}",
         "subjects:",
-        f"  - {{kind: ServiceAccount, name: {NAME}, namespace: {NAMESPACE}}}",
+        f"  - {_TO_GROUP if group else _TO_ACCOUNT}",
     ]
 
 
