@@ -1,7 +1,7 @@
 from django.urls import path
 
 from clusters.deploy_urls import deploy_urls
-from clusters.views import cloud, clusters, connect, services
+from clusters.views import cloud, clusters, connect, health, services
 
 app_name = "clusters"
 urlpatterns = [
@@ -11,6 +11,7 @@ urlpatterns = [
     path("clusters/<slug:cluster>/", clusters.overview, name="overview"),
     path("clusters/<slug:cluster>/services/", services.index, name="services"),
     path("clusters/<slug:cluster>/services/refresh/", services.refresh, name="refresh_services"),
+    path("clusters/<slug:cluster>/health/", health.health, name="health"),
     path("clusters/<slug:cluster>/settings/", clusters.settings, name="settings"),
     path("clusters/<slug:cluster>/cloud/", cloud.cloud, name="cloud"),
     path("clusters/<slug:cluster>/disconnect/", clusters.disconnect, name="disconnect"),

@@ -23,9 +23,7 @@ def check(cluster: Cluster, door: kubernetes.Door | None = None, *, by: User | N
     try:
         found = looking.look_around(door or kubernetes.connect(cluster), cluster.operator_namespace)
     except kubernetes.ClusterError as error:
-        denied = isinstance(error, kubernetes.Unauthorized | kubernetes.Forbidden)
-        cluster.status = Cluster.Status.DENIED if denied else Cluster.Status.UNREACHABLE
-        cluster.status_reason = f"{error.reason} {error.remedy}"[:500]
+        _failed(cluster, error)
     else:
         cluster.status, cluster.status_reason, cluster.seen_at = Cluster.Status.READY, "", timezone.now()
         cluster.version, cluster.identity, cluster.permissions = (
@@ -40,6 +38,19 @@ def check(cluster: Cluster, door: kubernetes.Door | None = None, *, by: User | N
         if by is not None:
             _tell_of_a_test(cluster, by)
     return cluster
+
+
+def _failed(cluster: Cluster, error: kubernetes.ClusterError) -> None:
+    denied = isinstance(error, kubernetes.Unauthorized | kubernetes.Forbidden)
+    cluster.status = Cluster.Status.DENIED if denied else Cluster.Status.UNREACHABLE
+    cluster.status_reason = f"{error.reason} {error.remedy}"[:500]
+
+
+def failed(cluster: Cluster, error: kubernetes.ClusterError) -> None:
+    """Keep that a cluster did not let us in, and why."""
+    _failed(cluster, error)
+    told = {"status": cluster.status, "status_reason": cluster.status_reason}
+    Cluster.objects.filter(pk=cluster.pk).update(**told)
 
 
 def _tell_of_a_test(cluster: Cluster, by: User) -> None:

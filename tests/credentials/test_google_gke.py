@@ -46,7 +46,7 @@ def credential(organization: Any, sandbox_google: Any) -> CloudCredential:
 def cluster(sandbox_google: Any) -> Any:
     """A sandbox cluster that Google tells of as `prod`, and that knows the console's service account."""
     with Cluster(kind="gke") as running:
-        running.identities.clouds.append(GoogleUsers(sandbox_google.url, {EMAIL: EVERYTHING}))
+        running.identities.authenticators.append(GoogleUsers(sandbox_google.url, {EMAIL: EVERYTHING}))
         authority = base64.b64encode(running.ca_pem.encode()).decode()
         sandbox_google.gke("prod", endpoint=f"127.0.0.1:{running.port}", ca=authority)
         yield running
@@ -245,7 +245,7 @@ class TestAdmission:
 
 
 def test_a_cluster_asks_google_whose_a_token_is(cluster, credential):
-    users = cluster.identities.clouds[0]
+    users = cluster.identities.authenticators[0]
     good = gke.token(*asked(credential), LOCATOR).text
     # As gcloud's oldest tokens are: without the address among what was asked for.
     session = signing.session(credential)
