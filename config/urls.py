@@ -14,6 +14,7 @@ from accounts.single_sign_on import urls as single_sign_on
 from config import health, palette, theme
 from config.api import root as api
 from credentials import issuer
+from credentials.clouds.google import script as google_federation
 
 handler500 = "config.errors.server_error"
 
@@ -32,6 +33,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.healthz, name="healthz"),
     path(f"setup/{cloudformation.FILE}", setup.template, name="setup_template"),
     path(f"setup/{google_script.FILE}", setup.script, name="setup_google_script"),
+    path(f"setup/{google_federation.FILE}", google_federation.download, name="setup_google_federation"),
     path(".well-known/openid-configuration", issuer.document, name="issuer"),
     path(".well-known/jwks.json", issuer.published, name="issuer_keys"),
     path("theme/", theme.choose, name="theme"),
