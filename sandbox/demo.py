@@ -4,8 +4,6 @@ Every start is a fresh world: the sandbox lives in memory, so a database that re
 """
 
 import argparse
-import importlib
-import importlib.util
 import json
 import os
 import shutil
@@ -17,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sandbox import console, engines, world
+from sandbox import console, engines, google_demo, world
 from sandbox.aws import Cloud
 from sandbox.kubernetes.__main__ import write
 from sandbox.oidc import Issuer
@@ -26,8 +24,6 @@ from sandbox.processes import Died, Processes
 SEED = "from sandbox import seed; seed.seed()"
 
 
-# The Google stand-in, where it is there: its class, and whose key.json the guide hands out.
-GOOGLE = ("sandbox.google", "Google", "reader")
 # Whom the EKS cluster lets in: the key that the guide hands out, and a role as the console's help names it.
 EKS_ACCESS = (
     f"arn:aws:iam::{world.ACCOUNT}:user/console",
@@ -36,7 +32,7 @@ EKS_ACCESS = (
 # File → what `sandbox.kubernetes` is started with. The last cluster is of no cloud, with an issuer that clouds reach.
 CLUSTERS = {
     "kubeconfig": ("--kind", "eks", "--eks", "prod", *(f"--access={arn}" for arn in EKS_ACCESS)),
-    "kubeconfig-gke": ("--kind", "gke"),
+    "kubeconfig-gke": ("--kind", "gke", "--gke", google_demo.CONSOLE),
     "kubeconfig-onprem": ("--kind", "plain", "--issuer", "https://oidc.acme.example"),
 }
 
@@ -58,19 +54,6 @@ def environment_of(
         "EMAIL_URL": f"file://{quote(str(folder / 'mail'))}",
         "AUDIT_FILES_DIR": str(folder / "audit-files"),
     }  # fmt: skip
-
-
-@contextmanager
-def google(folder: Path) -> Iterator[tuple[str, str]]:
-    """Run the Google stand-in and yield its address and the path of a key.json; both are empty without one."""
-    module, name, reader = GOOGLE
-    if importlib.util.find_spec(module) is None:
-        yield "", ""
-        return
-    with getattr(importlib.import_module(module), name)() as running:
-        path = folder / "google-key.json"
-        write(path, running.keys[reader])
-        yield running.url, str(path)
 
 
 def start_clusters(processes: Processes, folder: Path, aws_url: str, google_url: str) -> None:
@@ -112,12 +95,12 @@ def running(folder: Path, port: int) -> Iterator[tuple[Processes, dict[str, Any]
     with (
         engines.running(folder) as found,
         Cloud() as cloud,
-        google(folder) as (google_url, google_key),
+        google_demo.running(folder, f"http://localhost:{port}") as google,
         Issuer() as issuer,
     ):
-        environment = environment_of(folder, found, port, cloud.url, google_url)
+        environment = environment_of(folder, found, port, cloud.url, google["google_url"])
         with Processes(folder / "logs", environment) as processes:
-            start_clusters(processes, folder, cloud.url, google_url)
+            start_clusters(processes, folder, cloud.url, google["google_url"])
             console.manage(environment, ("migrate", "-v", "0"), ("collectstatic", "--no-input", "-v", "0"))
             console.start_worker(processes)
             console.start_console(processes, port)
@@ -125,7 +108,7 @@ def running(folder: Path, port: int) -> Iterator[tuple[Processes, dict[str, Any]
             console.wait_until_healthy(processes, port)
             wait_for_clusters(processes, folder)
             facts = facts_of(folder, environment, cloud)
-            facts |= {"google_url": google_url, "google_key": google_key, "oidc": issuer.facts}
+            facts |= google | {"oidc": issuer.facts}
             yield processes, facts
 
 
@@ -149,8 +132,7 @@ def facts_of(folder: Path, environment: dict[str, str], cloud: Cloud) -> dict[st
 def screen(facts: dict[str, Any], seconds: float) -> str:
     """Return what the newcomer reads."""
     kubeconfig = os.path.relpath(facts["kubeconfig"])
-    key = facts["google_key"]
-    google_line = f"\n  Google key.json   {os.path.relpath(key)}" if key else ""
+    keys = [os.path.relpath(facts[name]) for name in ("google_key", "google_console_key")]
     return f"""
 Keyhaven is ready after {seconds:.0f} s:  {facts["address"]}
 
@@ -171,7 +153,10 @@ Other ways in:
   The cluster is an EKS one. There are also {kubeconfig}-gke (GKE) and {kubeconfig}-onprem (of no cloud, public issuer).
   Cloud credential  {" ".join(facts["keys"]["console"])}
                     finds the EKS cluster prod in {world.REGIONS[0]} and signs in to it; automatic access makes roles
-                    named keyhaven-* with it{google_line}
+                    named keyhaven-* with it
+  Google            without a key: project {facts["google_project"]}, service account {facts["google_account"]},
+                    provider {facts["google_provider"]}
+                    or its key {keys[1]}; both find the GKE cluster. For an access: {keys[0]}
   Single sign-on    issuer {facts["oidc"]["issuer"]}  client {facts["oidc"]["client_id"]}  secret {facts["oidc"]["client_secret"]}
                     people of acme.example; as owner@, in Settings, Signing in (docs/single-sign-on.md)
 
