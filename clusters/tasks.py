@@ -3,6 +3,7 @@
 from celery import shared_task
 
 from clusters import looks, runner
+from clusters.joining import renewing
 
 
 @shared_task  # type: ignore[untyped-decorator]
@@ -14,3 +15,8 @@ def run_deploys(**_: object) -> None:
 @shared_task  # type: ignore[untyped-decorator]
 def look(*, cluster_id: str, **_: object) -> None:
     looks.take(cluster_id)
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def renew_token(*, cluster_id: str, **_: object) -> None:
+    renewing.take(cluster_id)

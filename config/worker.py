@@ -18,6 +18,8 @@ def _beat() -> None:
     from accounts.audit import retention as audit_retention
     from accounts.outgoing import engine, turning
     from clusters import deploys, looks, retention
+    from clusters.joining import renewing
+    from clusters.joining import telling as joining_telling
     from config import health
     from external_secrets import inventory_schedule
 
@@ -32,6 +34,8 @@ def _beat() -> None:
         engine.sweep,
         turning.sweep,
         telling.sweep,
+        renewing.sweep,
+        joining_telling.sweep,
     )
     while not _ended.is_set():
         for act in sweeps:

@@ -201,6 +201,8 @@ _WORK = (
             _done("cluster.tested", "tested the connection to {}"),
             _failed("cluster.test_failed", "tested the connection to {}, which failed"),
             _done("cluster.disconnected", "disconnected the cluster {}"),
+            _done("kubeconfig.expiring", "found that the kubeconfig of {} ends soon"),
+            _failed("kubeconfig.expired", "found that the kubeconfig of {} has ended"),
             _done("cluster.exported", "exported the configuration of {}"),
             _done("service.restarted", "restarted the service {}"),
             _done("drift.found", "found that {} was changed by others"),

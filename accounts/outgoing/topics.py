@@ -51,6 +51,12 @@ TOPICS = (
         ("access.expiring", "access.expired"),
         Permission.ACCESS_VIEW,
     ),
+    Topic(
+        "kubeconfigs",
+        "Kubeconfigs of clusters that end soon, or have ended",
+        ("kubeconfig.expiring", "kubeconfig.expired"),
+        Permission.CLUSTER_VIEW,
+    ),
     Topic("drift", "Clusters that were changed by others", ("drift.found", "drift.gone"), Permission.CLUSTER_VIEW),
     Topic(
         "destinations",
@@ -76,6 +82,7 @@ _NEEDED = {
     "access": Permission.ACCESS_VIEW,
     "external_secret": Permission.EXTERNAL_SECRET_VIEW,
     "drift": Permission.CLUSTER_VIEW,
+    "kubeconfig": Permission.CLUSTER_VIEW,
     "destination": Permission.NOTIFICATION_MANAGE,
 }
 

@@ -11,7 +11,7 @@ import yaml
 
 from accesses import chart
 from accesses.models import OperatorState
-from clusters import addons, helm, kubeconfig, kubernetes, permissions, services, waiting
+from clusters import addons, helm, kubeconfig, permissions, services, waiting
 from clusters.joining import manifest
 from clusters.models import Cluster, Service
 from external_secrets.exchange import finding
@@ -20,14 +20,15 @@ from tests import factories
 from tests.runs import make_run
 
 SPACE = "external-secrets"
+ALL = manifest.Options()
 WHO = "system:serviceaccount:keyhaven:keyhaven"
 
 
-def documents(options: manifest.Options = manifest.Options()) -> list[dict[str, Any]]:
+def documents(options: manifest.Options = ALL) -> list[dict[str, Any]]:
     return list(yaml.safe_load_all(manifest.text(options)))
 
 
-def given(options: manifest.Options = manifest.Options()) -> set[tuple[str, str, str]]:
+def given(options: manifest.Options = ALL) -> set[tuple[str, str, str]]:
     """Return what a manifest gives, as (verb, group, resource)."""
     return {
         (verb, rule["apiGroups"][0], rule["resources"][0])
@@ -42,7 +43,9 @@ def test_the_manifest_has_each_need_with_the_very_words_of_its_reason():
 
     assert given() == {(n.verb, n.group, n.resource) for n in permissions.NEEDS}
     for need in permissions.NEEDS:
-        assert re.search(rf"# [a-z, ]*\b{need.verb}\b[a-z, ]*: {re.escape(need.needed_for)}\n", text), need.label
+        assert re.search(rf"# [a-z, ]*\b{need.verb}\b[a-z, ]*: {re.escape(need.needed_for)}\n", text), (
+            need.label
+        )
 
 
 def test_every_rule_is_told_why():
@@ -66,7 +69,8 @@ def test_it_gives_no_wildcard_and_nothing_on_pods():
     for document in documents():
         for rule in document.get("rules", ()):
             words = [*rule["apiGroups"], *rule["resources"], *rule["verbs"]]
-            assert "*" not in words and not any(word.startswith("pods") for word in words)
+            assert "*" not in words
+            assert not any(word.startswith("pods") for word in words)
 
 
 def test_secrets_are_for_the_operators_namespace_alone():
@@ -155,10 +159,12 @@ class TestInTheSandbox:
         ):
             live = kube.get(kind, name, space)
             for rule in live["rules"]:
-                rule["verbs"] = [one for one in rule["verbs"] if one != verb or rule["resources"] == ["secrets"]]
+                rule["verbs"] = [
+                    one for one in rule["verbs"] if one != verb or rule["resources"] == ["secrets"]
+                ]
             kube.api.operations.replace(kube.store.by_kind(kind), space, name, live, Options())
 
-        with pytest.raises(addons.StepFailed, match="forbidden|not currently held"):
+        with pytest.raises(addons.StepFailed, match=r"forbidden|not currently held"):
             run_steps(cluster)
 
     def link_and_deploy(self, cluster, kube, sandbox_cloud):
@@ -207,8 +213,16 @@ _LEASES = ("create", "get", "patch", "update")
 # What no request shows, each with why it is given all the same.
 UNUSED = {
     ("list", "", "nodes"): "the region, where nothing else tells it",
-    ("bind", permissions.RBAC, "clusterroles"): "asked about when a binding is made; the next test takes it away",
-    ("escalate", permissions.RBAC, "clusterroles"): "asked about when a role is made; the next test takes it away",
+    (
+        "bind",
+        permissions.RBAC,
+        "clusterroles",
+    ): "asked about when a binding is made; the next test takes it away",
+    (
+        "escalate",
+        permissions.RBAC,
+        "clusterroles",
+    ): "asked about when a role is made; the next test takes it away",
     **{(verb, "", "configmaps"): _HELD for verb in _LEASES},
     **{(verb, "coordination.k8s.io", "leases"): _HELD for verb in _LEASES},
 }
@@ -226,4 +240,7 @@ def asked(request: tuple[str, str, int]) -> list[tuple[str, str, str]]:
         return []
     resource = f"{rest[0]}/{rest[2]}" if len(rest) > 2 else rest[0]
     verb = "list" if method == "GET" and len(rest) == 1 else _VERBS[method]
-    return [(verb, group, resource), *([("create", group, resource)] if method == "PATCH" and status == 201 else [])]
+    return [
+        (verb, group, resource),
+        *([("create", group, resource)] if method == "PATCH" and status == 201 else []),
+    ]
