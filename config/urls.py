@@ -15,6 +15,7 @@ from clusters.joining import asking, manifest
 from config import health, palette, theme
 from config.api import root as api
 from credentials import issuer
+from credentials.clouds.azure import script as azure_script
 
 handler500 = "config.errors.server_error"
 
@@ -33,6 +34,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.healthz, name="healthz"),
     path(f"setup/{cloudformation.FILE}", setup.template, name="setup_template"),
     path(f"setup/{google_script.FILE}", setup.script, name="setup_google_script"),
+    path(f"setup/{azure_script.FILE}", azure_script.download, name="setup_azure_script"),
     path(f"setup/{manifest.FILE}", asking.page, name="setup_manifest"),
     path(".well-known/openid-configuration", issuer.document, name="issuer"),
     path(".well-known/jwks.json", issuer.published, name="issuer_keys"),

@@ -18,8 +18,11 @@ def _beat() -> None:
     from accounts.audit import retention as audit_retention
     from accounts.outgoing import engine, turning
     from clusters import deploys, looks, retention
+    from clusters.health import recording as health_history
+    from clusters.health import schedule as cluster_health
     from clusters.joining import renewing
     from clusters.joining import telling as joining_telling
+    from clusters.rotations import sweeps as rotations
     from config import health
     from external_secrets import inventory_schedule
 
@@ -27,7 +30,10 @@ def _beat() -> None:
         health.worker_is_here,
         deploys.sweep,
         looks.sweep,
+        rotations.sweep,
         retention.sweep,
+        cluster_health.sweep,
+        health_history.sweep,
         inventory_schedule.sweep,
         digests.sweep,
         audit_retention.sweep,

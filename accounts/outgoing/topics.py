@@ -57,6 +57,12 @@ TOPICS = (
         ("kubeconfig.expiring", "kubeconfig.expired"),
         Permission.CLUSTER_VIEW,
     ),
+    Topic(
+        "cluster-health",
+        "Clusters that do not answer, and answer again",
+        ("cluster.lost", "cluster.found_again"),
+        Permission.CLUSTER_VIEW,
+    ),
     Topic("drift", "Clusters that were changed by others", ("drift.found", "drift.gone"), Permission.CLUSTER_VIEW),
     Topic(
         "destinations",
