@@ -2,6 +2,7 @@
 
 import datetime
 import uuid
+from typing import Any
 
 from django.db import models
 from django.utils import timezone
@@ -16,6 +17,10 @@ OLD = datetime.timedelta(days=90)
 SOON, VERY_SOON = datetime.timedelta(days=30), datetime.timedelta(days=7)
 # What relates to a credential because it uses it.
 USES = ("clusters", "accesses", "identities")
+
+
+class CloudCredentialQuerySet(OwnedQuerySet["CloudCredential"]):
+    """Credentials belong to the organization alone: no role is limited to some of them."""
 
 
 class CloudCredential(models.Model):
@@ -55,7 +60,7 @@ class CloudCredential(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
-    objects = OwnedQuerySet["CloudCredential"].as_manager()
+    objects = CloudCredentialQuerySet.as_manager()
 
     class Meta:
         ordering = ["name"]

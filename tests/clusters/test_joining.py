@@ -25,7 +25,7 @@ WHO = "system:serviceaccount:keyhaven:keyhaven"
 
 
 def documents(options: manifest.Options = ALL) -> list[dict[str, Any]]:
-    return list(yaml.safe_load_all(manifest.text(options)))
+    return [one for one in yaml.safe_load_all(manifest.text(options)) if one]
 
 
 def given(options: manifest.Options = ALL) -> set[tuple[str, str, str]]:
