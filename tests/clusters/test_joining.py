@@ -11,10 +11,9 @@ import yaml
 
 from accesses import variants
 from accesses.models import OperatorState
-from clusters import addons, kubeconfig, kubernetes, permissions, services, waiting
+from clusters import addons, kubeconfig, permissions, services, waiting
 from clusters.joining import manifest
 from clusters.models import Cluster
-from sandbox.kubernetes import answers
 from tests import factories
 from tests.runs import make_run
 
@@ -41,7 +40,9 @@ def test_the_manifest_has_each_need_with_the_very_words_of_its_reason():
 
     assert given() == {(n.verb, n.group, n.resource) for n in permissions.NEEDS}
     for need in permissions.NEEDS:
-        assert re.search(rf"# [a-z, ]*\b{need.verb}\b[a-z, ]*: {re.escape(need.needed_for)}\n", text), need.label
+        assert re.search(rf"# [a-z, ]*\b{need.verb}\b[a-z, ]*: {re.escape(need.needed_for)}\n", text), (
+            need.label
+        )
 
 
 def test_every_rule_is_told_why():
@@ -142,7 +143,12 @@ class TestInTheSandbox:
         assert all(method == "GET" and "/secrets" in path for method, path in refused), refused
         assert not OperatorState.objects.filter(cluster=cluster).exists()
         assert kube.get("CustomResourceDefinition", "externalsecrets.external-secrets.io")
-        used = {one for request in kube.requests if request[2] < 400 or request[2] == 404 for one in asked(request)}
+        used = {
+            one
+            for request in kube.requests
+            if request[2] < 400 or request[2] == 404
+            for one in asked(request)
+        }
         assert {one for one in given() if one not in used} == UNUSED
 
     def link_and_deploy(self, cluster, kube, sandbox_cloud):
@@ -199,4 +205,7 @@ def asked(request: tuple[str, str, int]) -> list[tuple[str, str, str]]:
         return []
     resource = f"{rest[0]}/{rest[2]}" if len(rest) > 2 else rest[0]
     verb = "list" if method == "GET" and len(rest) == 1 else _VERBS[method]
-    return [(verb, group, resource), *([("create", group, resource)] if method == "PATCH" and status == 201 else [])]
+    return [
+        (verb, group, resource),
+        *([("create", group, resource)] if method == "PATCH" and status == 201 else []),
+    ]

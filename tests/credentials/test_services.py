@@ -358,7 +358,9 @@ class TestPolicies:
         }
 
         wanted = {
-            action for one in json.loads(aws_policies.for_aws(ACCOUNT))["Statement"] for action in one["Action"]
+            action
+            for one in json.loads(aws_policies.for_aws(ACCOUNT))["Statement"]
+            for action in one["Action"]
         }
         assert wanted <= known
 
@@ -378,6 +380,8 @@ class TestContract:
         assert json.loads(cloud.policy({}))
         assert len({method.slug for method in cloud.methods}) == len(cloud.methods) > 0
         for method in cloud.methods:
-            assert bool(method.form.secret_names()) is not method.keyless, "a credential has a secret, or needs none"
+            assert bool(method.form.secret_names()) is not method.keyless, (
+                "a credential has a secret, or needs none"
+            )
             assert len(f"{method.slug}") <= 16
             assert method.consequence.endswith(".")
