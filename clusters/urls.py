@@ -1,7 +1,7 @@
 from django.urls import path
 
 from clusters.deploy_urls import deploy_urls
-from clusters.views import cloud, clusters, connect, connect_found, services, settings
+from clusters.views import cloud, clusters, connect, connect_found, health, services, settings
 
 app_name = "clusters"
 urlpatterns = [
@@ -14,6 +14,7 @@ urlpatterns = [
     path("clusters/<slug:cluster>/", clusters.overview, name="overview"),
     path("clusters/<slug:cluster>/services/", services.index, name="services"),
     path("clusters/<slug:cluster>/services/refresh/", services.refresh, name="refresh_services"),
+    path("clusters/<slug:cluster>/health/", health.health, name="health"),
     path("clusters/<slug:cluster>/settings/", settings.settings, name="settings"),
     path("clusters/<slug:cluster>/cloud/", cloud.cloud, name="cloud"),
     path("clusters/<slug:cluster>/sign-in/", cloud.sign_in, name="sign_in"),

@@ -79,6 +79,7 @@ PAGES: dict[str, P] = {
     "clusters:overview": P.CLUSTER_VIEW,
     "clusters:services": P.CLUSTER_VIEW,
     "clusters:refresh_services": P.CLUSTER_VIEW,
+    "clusters:health": P.CLUSTER_VIEW,
     "clusters:settings": P.CLUSTER_MANAGE,
     "clusters:cloud": P.CLUSTER_MANAGE,
     "clusters:sign_in": P.CLUSTER_MANAGE,

@@ -1,7 +1,7 @@
 """Connecting clusters, testing them, signing in to them, discovering their services: one module for each."""
 
 from clusters.services.changing import changed
-from clusters.services.checking import check, refresh_services
+from clusters.services.checking import check, failed, refresh_services
 from clusters.services.cloud import follow, use_credential
 from clusters.services.connecting import connect, is_free
 from clusters.services.disconnecting import disconnect
@@ -32,6 +32,7 @@ __all__ = [
     "check",
     "connect",
     "disconnect",
+    "failed",
     "follow",
     "is_free",
     "look_around",

@@ -1,7 +1,7 @@
 """AWS as a cloud of credentials."""
 
 from credentials.clouds import aws
-from credentials.clouds.aws import clusters, console, form, policies, role
+from credentials.clouds.aws import clusters, console, form, keyring, policies, role
 from credentials.clouds.base import Cloud, Facts, Method
 
 
@@ -34,6 +34,7 @@ CLOUD = Cloud(
             identify=form.identify,
             sign_in=lambda secret, facts: aws.Keys.of(secret),
             for_accesses=True,
+            keyring=keyring.KEYRING,
         ),
     ),
     words={

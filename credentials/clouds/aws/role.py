@@ -147,7 +147,7 @@ def _check_closed(role: arns.Role, external_id: str, session: str) -> None:
         how = "also takes another one" if wrong else "lets the console in without it"
         raise errors.TrustMissing(
             f"The role does not ask for the external id of this organization: it {how}.",
-            "Give the role the trust policy below. As it is, anybody else on this console could use the role.",
+            "Give the role the trust policy that this page shows. As it is, anybody else on this console could use it.",
             policies.trust(console.principal() or policies.PRINCIPAL, external_id),
         )
 
@@ -200,8 +200,8 @@ def _not_trusted(role: arns.Role, external_id: str) -> errors.TrustMissing:
     principal = console.principal()
     return errors.TrustMissing(
         "The role is not there, or it does not let the console in with this organization's external id.",
-        "Compare the ARN, and give the role the trust policy below. AWS knows a change after some seconds. Where both "
-        f"are right, {principal or 'the console itself'} lacks sts:AssumeRole on this role, which an administrator of "
-        "Keyhaven allows.",
+        "Compare the ARN, and give the role the trust policy that this page shows; AWS knows a change after some "
+        f"seconds. Where both are right, {principal or 'the console itself'} lacks sts:AssumeRole on this role, which an "
+        "administrator of Keyhaven allows.",
         policies.trust(principal or policies.PRINCIPAL, external_id),
     )
