@@ -20,4 +20,5 @@ urlpatterns = [
     path("clusters/<slug:cluster>/sign-in/", cloud.sign_in, name="sign_in"),
     path("clusters/<slug:cluster>/disconnect/", settings.disconnect, name="disconnect"),
     *deploy_urls,
+    *rotation_urls,
 ]
