@@ -1,6 +1,7 @@
 from django.urls import path
 
 from clusters.deploy_urls import deploy_urls
+from clusters.rotations.urls import rotation_urls
 from clusters.views import cloud, clusters, connect, connect_found, health, services, settings
 
 app_name = "clusters"
