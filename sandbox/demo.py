@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 from sandbox import console, engines, world
 from sandbox.aws import Cloud
+from sandbox.azure import Azure
 from sandbox.kubernetes.__main__ import write
 from sandbox.oidc import Issuer
 from sandbox.processes import Died, Processes
@@ -37,19 +38,18 @@ EKS_ACCESS = (
 CLUSTERS = {
     "kubeconfig": ("--kind", "eks", "--eks", "prod", *(f"--access={arn}" for arn in EKS_ACCESS)),
     "kubeconfig-gke": ("--kind", "gke"),
+    "kubeconfig-aks": ("--kind", "aks", "--aks", "prod"),
     "kubeconfig-onprem": ("--kind", "plain", "--issuer", "https://oidc.acme.example"),
 }
 
 
 def environment_of(
-    folder: Path, found: dict[str, str], port: int, aws_url: str, google_url: str
+    folder: Path, found: dict[str, str], port: int, endpoints: dict[str, str]
 ) -> dict[str, str]:
     """Return what tells the console that its clouds are the sandbox: addresses alone."""
     chart = console.ROOT / "sandbox" / "chart" / "external-secrets"
-    return console.kept_keys(folder) | found | {
+    return console.kept_keys(folder) | found | endpoints | {
         "BASE_URL": f"http://localhost:{port}",
-        "AWS_ENDPOINT_URL": aws_url,
-        "GOOGLE_ENDPOINT_URL": google_url,
         "OPERATOR_CHART": str(chart),
         "OPERATOR_CHART_VERSION": "2.9.0",
         "STATIC_ROOT": str(folder / "static"),
@@ -73,15 +73,30 @@ def google(folder: Path) -> Iterator[tuple[str, str]]:
         yield running.url, str(path)
 
 
-def start_clusters(processes: Processes, folder: Path, aws_url: str, google_url: str) -> None:
-    """Start the clusters; both clouds learn the keys of their issuers."""
-    clouds = [url for url in (aws_url, google_url) if url]
+@contextmanager
+def azure(folder: Path, port: int) -> Iterator[tuple[Azure, str]]:
+    """Run the Azure stand-in, which trusts the console's own tokens, and yield it with the path of a credential."""
+    with Azure() as running:
+        path, app = folder / "azure-credential.json", running.apps["console"]
+        write(path, json.dumps(app, indent=2))
+        running.federate("console", f"http://localhost:{port}", "*")
+        yield running, str(path)
+
+
+def start_clusters(processes: Processes, folder: Path, endpoints: dict[str, str], principal: str) -> None:
+    """Start the clusters; the clouds learn the keys of their issuers. AKS lets the service principal do everything."""
+    clouds = [url for url in endpoints.values() if url]
     trust = [word for url in clouds for word in ("--trust", url)]
+    of_clouds = [
+        "--aws-url", endpoints["AWS_ENDPOINT_URL"], "--google-url", endpoints["GOOGLE_ENDPOINT_URL"],
+        "--azure-url", endpoints["AZURE_ENDPOINT_URL"],
+    ]  # fmt: skip
     for name, options in CLUSTERS.items():
         (folder / name).unlink(missing_ok=True)
+        access = ["--access", principal] if options[1] == "aks" else []
         processes.start(
-            f"cluster-{options[1]}", "sandbox.kubernetes", "--kubeconfig", str(folder / name), *options,
-            "--aws-url", aws_url, "--google-url", google_url, *trust,
+            f"cluster-{options[1]}", "sandbox.kubernetes", "--kubeconfig", str(folder / name), *options, *access,
+            *of_clouds, *trust,
         )  # fmt: skip
 
 
@@ -113,11 +128,15 @@ def running(folder: Path, port: int) -> Iterator[tuple[Processes, dict[str, Any]
         engines.running(folder) as found,
         Cloud() as cloud,
         google(folder) as (google_url, google_key),
+        azure(folder, port) as (entra, azure_path),
         Issuer() as issuer,
     ):
-        environment = environment_of(folder, found, port, cloud.url, google_url)
+        endpoints = {
+            "AWS_ENDPOINT_URL": cloud.url, "GOOGLE_ENDPOINT_URL": google_url, "AZURE_ENDPOINT_URL": entra.url,
+        }  # fmt: skip
+        environment = environment_of(folder, found, port, endpoints)
         with Processes(folder / "logs", environment) as processes:
-            start_clusters(processes, folder, cloud.url, google_url)
+            start_clusters(processes, folder, endpoints, entra.apps["console"]["object"])
             console.manage(environment, ("migrate", "-v", "0"), ("collectstatic", "--no-input", "-v", "0"))
             console.start_worker(processes)
             console.start_console(processes, port)
@@ -126,6 +145,7 @@ def running(folder: Path, port: int) -> Iterator[tuple[Processes, dict[str, Any]
             wait_for_clusters(processes, folder)
             facts = facts_of(folder, environment, cloud)
             facts |= {"google_url": google_url, "google_key": google_key, "oidc": issuer.facts}
+            facts |= {"azure_url": entra.url, "azure_credential": azure_path}
             yield processes, facts
 
 
@@ -168,7 +188,8 @@ The main job, in five minutes:
   5. Look:  kubectl --kubeconfig {kubeconfig} get clustersecretstores,externalsecrets,secrets -A
 
 Other ways in:
-  The cluster is an EKS one. There are also {kubeconfig}-gke (GKE) and {kubeconfig}-onprem (of no cloud, public issuer).
+  The cluster is an EKS one. There are also {kubeconfig}-gke (GKE), {kubeconfig}-aks (AKS) and {kubeconfig}-onprem
+  (of no cloud, public issuer).
   Cloud credential  {" ".join(facts["keys"]["console"])}
                     finds the EKS cluster prod in {world.REGIONS[0]} and signs in to it; automatic access makes roles
                     named keyhaven-* with it{google_line}
