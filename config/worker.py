@@ -19,6 +19,7 @@ def _beat() -> None:
     from accounts.outgoing import engine, turning
     from clusters import deploys, looks, retention
     from config import health
+    from credentials import checks
     from external_secrets import inventory_schedule
 
     sweeps = (
@@ -32,6 +33,7 @@ def _beat() -> None:
         engine.sweep,
         turning.sweep,
         telling.sweep,
+        checks.sweep,
     )
     while not _ended.is_set():
         for act in sweeps:

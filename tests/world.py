@@ -202,7 +202,7 @@ def world(organization: Any, owner: Any) -> World:
         ("external_secrets:move", "access"): access.name,
         ("credentials", "credential"): credential.name,
         ("credentials", "kind"): "aws.static",
-        ("credentials", "file"): "none.txt",
+        ("credentials", "file"): "policy.json",
         ("accounts", "membership"): owner.memberships.get().pk,
         ("accounts", "invitation"): factories.make_invitation(organization).pk,
         ("accounts", "role"): factories.make_role(organization, clusters=["staging-*"]).pk,
