@@ -2,6 +2,7 @@
 
 from accounts.audit.models import AuditDigest, AuditEvent, AuditHead, AuditKey, AuditMark
 from accounts.audit.saved_views import AuditView
+from accounts.encryption.models import EncryptionKey
 from accounts.invitations.models import Invitation
 from accounts.organizations.models import CustomRole, Membership, Organization, User
 from accounts.outgoing.models import Delivery, Destination, Noted
@@ -21,6 +22,7 @@ __all__ = [
     "Delivery",
     "Destination",
     "Domain",
+    "EncryptionKey",
     "IdempotencyKey",
     "Identity",
     "IdentityProvider",

@@ -38,7 +38,18 @@ def reduce(text: str, context: str = "") -> str:
     name = _chosen(document, context)
     chosen = _named(document, "contexts", name, "context")
     cluster = _cluster(_named(document, "clusters", str(chosen.get("cluster", "")), "cluster"))
-    user = _user(_named(document, "users", str(chosen.get("user", "")), "user"))
+    return _written(cluster, _user(_named(document, "users", str(chosen.get("user", "")), "user")))
+
+
+def bare(address: str, authority: str) -> str:
+    """Return a kubeconfig that says where a cluster is and nobody who signs in; `authority` is PEM in base64.
+
+    :raises KubeconfigRefused: the address may not be called, or the authority is none
+    """
+    return _written(_cluster({"server": address, "certificate-authority-data": authority}), {})
+
+
+def _written(cluster: dict[str, str], user: dict[str, str]) -> str:
     reduced = {
         "apiVersion": "v1",
         "kind": "Config",
@@ -51,8 +62,17 @@ def reduce(text: str, context: str = "") -> str:
 
 
 def server(reduced: str) -> str:
-    """Return the API server's address of a kubeconfig made by `reduce`."""
+    """Return the API server's address of a kubeconfig made by `reduce` or `bare`."""
     return str(yaml.safe_load(reduced)["clusters"][0]["cluster"]["server"])
+
+
+def authority(reduced: str) -> str:
+    """Return the certificate authority of a kubeconfig made by `reduce` or `bare`, PEM in base64 on one line."""
+    try:
+        found = yaml.safe_load(reduced)["clusters"][0]["cluster"]["certificate-authority-data"]
+    except (KeyError, IndexError, TypeError, ValueError, yaml.YAMLError):
+        return ""
+    return "".join(str(found).split())
 
 
 def _load(text: str) -> dict[str, Any]:

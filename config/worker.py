@@ -3,7 +3,7 @@
 import logging
 import threading
 
-from celery.signals import worker_ready, worker_shutting_down
+from celery.signals import worker_init, worker_ready, worker_shutting_down
 from django.db import connection
 
 SECONDS = 5
@@ -18,6 +18,8 @@ def _beat() -> None:
     from accounts.audit import retention as audit_retention
     from accounts.outgoing import engine, turning
     from clusters import deploys, looks, retention
+    from clusters.health import recording as health_history
+    from clusters.health import schedule as cluster_health
     from config import health
     from credentials import checks
     from external_secrets import inventory_schedule
@@ -27,6 +29,8 @@ def _beat() -> None:
         deploys.sweep,
         looks.sweep,
         retention.sweep,
+        cluster_health.sweep,
+        health_history.sweep,
         inventory_schedule.sweep,
         digests.sweep,
         audit_retention.sweep,
@@ -48,6 +52,17 @@ def _beat() -> None:
                 )
         connection.close()
         _ended.wait(SECONDS)
+
+
+@worker_init.connect  # type: ignore[untyped-decorator]
+def check_keys(**_: object) -> None:
+    """A worker that lacks a key does not start."""
+    from accounts.encryption import keys
+
+    try:
+        keys.check()
+    except (keys.KeyMissing, keys.KeyRetired) as error:
+        raise SystemExit(str(error)) from None
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]

@@ -2,6 +2,7 @@
 
 import datetime
 
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
@@ -42,4 +43,9 @@ def note_use(credential: CloudCredential) -> None:
     """Note that the console signed in with it just now."""
     now = timezone.now()
     long_ago = Q(used_at=None) | Q(used_at__lt=now - NOTED_EVERY)
-    CloudCredential.objects.filter(long_ago, pk=credential.pk).update(used_at=now)
+    # Whoever holds the row notes it too, and may be waiting for what this signs in to.
+    free = CloudCredential.objects.select_for_update(skip_locked=True, no_key=True)
+    with transaction.atomic():
+        CloudCredential.objects.filter(pk__in=free.filter(long_ago, pk=credential.pk).values("pk")).update(
+            used_at=now
+        )

@@ -4,6 +4,7 @@
 """
 
 import argparse
+import base64
 import contextlib
 import json
 import logging
@@ -13,9 +14,12 @@ import urllib.request
 from collections.abc import Iterable
 from typing import Any
 
+from credentials.clouds.aws import policies
 from sandbox import world
 from sandbox.kubernetes import Cluster
 from sandbox.standin import StandIn
+
+REGION = world.REGIONS[0]
 
 
 def _client(service: str, url: str, key: tuple[str, str], region: str = "eu-west-3") -> Any:
@@ -56,11 +60,30 @@ def serve(port: int, count: int) -> None:
     url = f"http://127.0.0.1:{server.port}"
     aws_seeds.fill(count)
     keys = aws_seeds.make_users(world.ACCOUNT)
-    keys["foreigner"] = aws_seeds.make_users(world.OTHER_ACCOUNT)["administrator"]
+    others = aws_seeds.make_users(world.OTHER_ACCOUNT)
+    keys |= {"foreigner": others["administrator"], "keyhaven": others["keyhaven"]}
     _post(f"{url}/moto-api/reset-auth", b"0", "text/plain")
     print(json.dumps({"url": url, "keys": keys}), flush=True)
     ended.wait()
     server.shutdown()
+
+
+def described(cluster: Cluster, name: str, region: str) -> dict[str, Any]:
+    """Return what EKS tells of a running cluster, as `POST /sandbox/eks` takes it."""
+    authority = base64.b64encode(cluster.ca_pem.encode()).decode()
+    version = ".".join(cluster.api.version.removeprefix("v").split(".")[:2])
+    return {
+        "name": name, "region": region, "endpoint": cluster.url, "ca": authority, "issuer": cluster.issuer,
+        "version": version,
+    }  # fmt: skip
+
+
+def enroll(url: str, cluster: Cluster, name: str, access: Iterable[str], region: str = REGION) -> None:
+    """Let EKS know a running cluster, which from now on takes the tokens of AWS's identities; those of `access`, as
+    ARNs, may do everything."""
+    given = described(cluster, name, region) | {"access": list(access)}
+    _post(f"{url}/sandbox/eks", json.dumps(given).encode())
+    cluster.let_in_by_iam(url, name, region)
 
 
 class Cloud(StandIn):
@@ -110,6 +133,24 @@ class Cloud(StandIn):
         given = {"issuer": cluster.issuer, "jwks": cluster.jwks()}
         _post(f"{self.url}/sandbox/issuers", json.dumps(given).encode())
 
+    def register_eks(self, **given: Any) -> None:
+        """Let EKS know a cluster, as `sandbox.aws_eks.register` takes it; told again, it replaces."""
+        _post(f"{self.url}/sandbox/eks", json.dumps(given).encode())
+
+    def enroll(self, cluster: Cluster, name: str, access: Iterable[str] = (), region: str = REGION) -> None:
+        """Let EKS know a running cluster, as `enroll` does."""
+        enroll(self.url, cluster, name, access, region)
+
+    def make_user(self, name: str, actions: Iterable[str]) -> tuple[str, str]:
+        """Make an IAM user who may do this, unless it is there, and return a new access key of it."""
+        iam = self.client("iam", "administrator")
+        with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):
+            iam.create_user(UserName=name)
+        allowed = _policy({"Effect": "Allow", "Action": list(actions), "Resource": "*"})
+        iam.put_user_policy(UserName=name, PolicyName="sandbox", PolicyDocument=allowed)
+        made = iam.create_access_key(UserName=name)["AccessKey"]
+        return made["AccessKeyId"], made["SecretAccessKey"]
+
     def expire(self, access_key_id: str) -> None:
         """Let the temporary keys have ended."""
         _post(f"{self.url}/sandbox/expire", json.dumps({"access_key_id": access_key_id}).encode())
@@ -142,6 +183,23 @@ class Cloud(StandIn):
         statement = {"Effect": "Allow", "Action": list(actions), "Resource": resource}
         iam.put_role_policy(RoleName=name, PolicyName="read", PolicyDocument=_policy(statement))
         return str(made["Role"]["Arn"])
+
+    def console_role(self, name: str, external_id: str) -> str:
+        """Make a role that lets the console in with an external id (empty: with any), and return its ARN."""
+        iam = self.client("iam", "administrator")
+        principal = f"arn:aws:iam::{world.OTHER_ACCOUNT}:user/keyhaven"
+        trust: dict[str, Any] = {
+            "Effect": "Allow",
+            "Principal": {"AWS": principal},
+            "Action": "sts:AssumeRole",
+        }
+        if external_id:
+            trust["Condition"] = {"StringEquals": {"sts:ExternalId": external_id}}
+        arn = str(iam.create_role(RoleName=name, AssumeRolePolicyDocument=_policy(trust))["Role"]["Arn"])
+        iam.put_role_policy(
+            RoleName=name, PolicyName="keyhaven", PolicyDocument=policies.for_aws(world.ACCOUNT, role_arn=arn)
+        )
+        return arn
 
 
 def _policy(statement: dict[str, Any]) -> str:

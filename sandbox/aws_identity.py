@@ -1,6 +1,7 @@
-"""AssumeRoleWithWebIdentity as AWS judges it: issuer, signature, expiry, audience, and the role's trust policy.
+"""AssumeRole and AssumeRoleWithWebIdentity as AWS judges them: external id; issuer, signature, expiry, audience; and the
+role's trust policy.
 
-moto takes any token. Nothing fetches an issuer's keys here: who starts a cluster registers them (`POST /sandbox/issuers`).
+moto takes any token, and any external id. Nothing fetches an issuer's keys here: who starts a cluster registers them (`POST /sandbox/issuers`).
 """
 
 import fnmatch
@@ -17,6 +18,7 @@ from werkzeug.exceptions import HTTPException
 from sandbox import tokens
 
 ACTION = "sts:AssumeRoleWithWebIdentity"
+ASSUME = "sts:AssumeRole"
 _ARN = re.compile(r"^arn:(aws[a-z-]*):iam::(\d{12}):role/[\w+=,.@/-]+$")
 # Issuer → the keys it publishes.
 issuers: dict[str, dict[str, Any]] = {}
@@ -72,8 +74,45 @@ def check(role_arn: str, token: str) -> None:
         role = backend.get_role_by_arn(role_arn)
     except NotFoundException:
         raise _denied() from None
-    if not trusts(role, provider.arn, says):
+    if not trusts(role, "Federated", {provider.arn}, ACTION, says):
         raise _denied()
+
+
+def check_caller(caller_arn: str, role_arn: str, external_id: str | None, seconds: int) -> None:
+    """Judge whether who signed the request may assume the role; their own policies have been asked already.
+
+    :raises Refused: with the code that AWS has for it
+    """
+    found = _ARN.match(role_arn)
+    if found is None:
+        raise Refused(400, "ValidationError", f"{role_arn} is invalid")
+    denied = Refused(
+        403,
+        "AccessDenied",
+        f"User: {caller_arn} is not authorized to perform: {ASSUME} on resource: {role_arn}",
+    )
+    try:
+        role = iam_backends[found[2]][found[1]].get_role_by_arn(role_arn)
+    except NotFoundException:
+        raise denied from None
+    says = {} if external_id is None else {"sts:ExternalId": external_id}
+    if not trusts(role, "AWS", _principals(caller_arn), ASSUME, says):
+        raise denied
+    if seconds > int(role.max_session_duration or 3600):
+        raise Refused(
+            400,
+            "ValidationError",
+            "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
+        )
+
+
+def _principals(arn: str) -> set[str]:
+    """Return the names by which a trust policy may mean who has this ARN."""
+    _, partition, _, _, account, resource = arn.split(":", 5)
+    found = {arn, account, f"arn:{partition}:iam::{account}:root", "*"}
+    if resource.startswith("assumed-role/"):
+        found.add(f"arn:{partition}:iam::{account}:role/{resource.split('/')[1]}")
+    return found
 
 
 def _provider(backend: IAMBackend, issuer: str) -> OpenIDConnectProvider:
@@ -98,12 +137,12 @@ def _signed_and_fresh(token: str, claims: dict[str, Any]) -> None:
         raise Refused(400, "ExpiredTokenException", message.format(*times))
 
 
-def trusts(role: Role, provider_arn: str, says: dict[str, str]) -> bool:
-    """Tell whether a role's trust policy lets in who comes from this provider and says this."""
+def trusts(role: Role, kind: str, principals: set[str], action: str, says: dict[str, str]) -> bool:
+    """Tell whether a role's trust policy lets in who is one of these principals and says this."""
     statements = json.loads(role.assume_role_policy_document)["Statement"]
     allowed = False
     for statement in [statements] if isinstance(statements, dict) else statements:
-        if not _fits(statement, provider_arn, says):
+        if not (_means(statement, kind, principals) and _fits(statement, action, says)):
             continue
         if statement.get("Effect") != "Allow":
             return False
@@ -111,17 +150,19 @@ def trusts(role: Role, provider_arn: str, says: dict[str, str]) -> bool:
     return allowed
 
 
-def _listed(value: Any) -> list[str]:
-    return [str(item) for item in value] if isinstance(value, list) else [str(value)]
-
-
-def _fits(statement: dict[str, Any], provider_arn: str, says: dict[str, str]) -> bool:
+def _means(statement: dict[str, Any], kind: str, principals: set[str]) -> bool:
     principal = statement.get("Principal")
-    federated = _listed(principal.get("Federated", ())) if isinstance(principal, dict) else []
-    if provider_arn not in federated:
-        return False
+    named = _listed(principal.get(kind, ())) if isinstance(principal, dict) else _listed(principal or ())
+    return not principals.isdisjoint(named)
+
+
+def _listed(value: Any) -> list[str]:
+    return [str(item) for item in value] if isinstance(value, list | tuple) else [str(value)]
+
+
+def _fits(statement: dict[str, Any], action: str, says: dict[str, str]) -> bool:
     actions = _listed(statement.get("Action", ()))
-    if not any(fnmatch.fnmatchcase(ACTION.lower(), action.lower()) for action in actions):
+    if not any(fnmatch.fnmatchcase(action.lower(), pattern.lower()) for pattern in actions):
         return False
     conditions: dict[str, dict[str, Any]] = statement.get("Condition") or {}
     return all(

@@ -10,7 +10,7 @@ from moto.cloudformation import responses as cloudformation
 from moto.cloudformation.utils import get_stack_from_s3_url
 from moto.core.common_models import CloudFormationModel
 from moto.core.responses import ActionResult, EmptyResult
-from moto.core.utils import utcnow
+from moto.eks.responses import EKSResponse
 from moto.iam import access_control
 from moto.iam import models as iam
 from moto.iam.access_control import IAMPolicy, PermissionResult
@@ -18,11 +18,10 @@ from moto.iam.exceptions import IAMException, NotFoundException
 from moto.iam.responses import IamResponse
 from moto.secretsmanager.responses import SecretsManagerResponse
 from moto.ssm.responses import SimpleSystemManagerResponse
-from moto.sts.models import sts_backends
 from moto.sts.responses import TokenResponse
 from moto.utilities.utils import get_partition
 
-from sandbox import aws_identity
+from sandbox import aws_eks, aws_identity, aws_moto_keys
 from sandbox.aws_moto_secrets import Secrets
 
 
@@ -32,14 +31,17 @@ def teach() -> None:
         (_Tokens, TokenResponse), (_Iam, IamResponse), (Secrets, SecretsManagerResponse),
         (_Parameters, SimpleSystemManagerResponse), (_Role, iam.Role), (_Stacks, cloudformation.CloudFormationResponse),
         (_Signed, access_control.IAMRequestBase), (_Statement, access_control.IAMPolicyStatement),
+        (aws_eks.Responses, EKSResponse),
     ):  # fmt: skip
         for name, value in vars(ours).items():
             if callable(value) and not name.startswith("__"):
                 setattr(theirs, name, value)
+    aws_eks.teach()
     changed: Any = access_control
-    changed.AssumedRoleAccessKey = _AssumedRoleAccessKey
+    changed.AssumedRoleAccessKey, changed.IAMUserAccessKey = aws_moto_keys.TemporaryKey, aws_moto_keys.UserKey
 
 
+_assume_role = TokenResponse.assume_role
 _assume_role_with_web_identity = TokenResponse.assume_role_with_web_identity
 _authorize = IamResponse._authenticate_and_authorize_normal_action
 _create_aws_request = access_control.IAMRequestBase._create_aws_request
@@ -57,6 +59,10 @@ class _Signed(access_control.IAMRequestBase):
         finally:
             self._data = kept
 
+    def _check_role_trust_relationship(self, role_arn: str) -> bool:
+        # Who is trusted is judged by ours, also for roles of other accounts.
+        return True
+
 
 class _Statement(access_control.IAMPolicyStatement):
     @staticmethod
@@ -68,34 +74,26 @@ class _Statement(access_control.IAMPolicyStatement):
 
 class _Tokens(TokenResponse):
     def _authenticate_and_authorize_normal_action(self, resource: str = "*") -> None:
+        action = self._get_action()
         # The token is the proof; there is no signature.
-        if self._get_action() != "AssumeRoleWithWebIdentity":
-            _authorize(self, resource)
+        if action != "AssumeRoleWithWebIdentity":
+            _authorize(self, self._get_param("RoleArn") if action == "AssumeRole" else resource)
+
+    def assume_role(self) -> ActionResult:
+        caller = access_control.create_access_key(
+            self.current_account, self.partition, self.get_access_key(), dict(self.headers)
+        )
+        aws_identity.check_caller(
+            caller.arn,
+            self._get_param("RoleArn"),
+            self._get_param("ExternalId"),
+            self._get_int_param("DurationSeconds", 3600),
+        )
+        return _assume_role(self)
 
     def assume_role_with_web_identity(self) -> ActionResult:
         aws_identity.check(self._get_param("RoleArn"), self._get_param("WebIdentityToken"))
         return _assume_role_with_web_identity(self)
-
-
-class _AssumedRoleAccessKey(access_control.AssumedRoleAccessKey):
-    """Temporary keys that end when they said they would."""
-
-    def __init__(self, account_id: str, partition: str, access_key_id: str, headers: dict[str, str]) -> None:
-        super().__init__(account_id, partition, access_key_id, headers)
-        for role in sts_backends[account_id][partition].assumed_roles:
-            if role.access_key_id == access_key_id and role.expiration <= utcnow():
-                raise aws_identity.Refused(
-                    403, "ExpiredToken", "The security token included in the request is expired"
-                )
-
-
-def expire(access_key_id: str) -> None:
-    """Let temporary keys have ended."""
-    for account in list(sts_backends.values()):
-        for backend in list(account.values()):
-            for role in backend.assumed_roles:
-                if role.access_key_id == access_key_id:
-                    role.expiration = utcnow()
 
 
 # -- which resource a request is about ---------------------------------------------------------------
@@ -134,11 +132,22 @@ class _Iam(IamResponse):
         here = f"arn:{self.partition}:iam::{self.current_account}"
         if self._get_action() == "CreateOpenIDConnectProvider":
             return f"{here}:oidc-provider/{self._get_param('Url').removeprefix('https://')}"
+        if "AccessKey" in self._get_action():
+            return self._user_of_key(here)
         role = self._get_param("RoleName")
         if role and role not in [known.name for known in self.backend.get_roles()]:
             return f"{here}:role/{role}"
         named = self._get_param("OpenIDConnectProviderArn") or self._get_param("PolicySourceArn")
         return str(named) if named else _iam_resource(self)
+
+    def _user_of_key(self, here: str) -> str:
+        """Return whose access keys a request is about: the user that it names, the key's, or who asks."""
+        asked = self._get_param("AccessKeyId") if self._get_action() == "GetAccessKeyLastUsed" else ""
+        name = self._get_param("UserName")
+        for key in self.backend.get_all_access_keys_for_all_users():
+            if not name and key.access_key_id == (asked or self.get_access_key()):
+                name = key.user_name
+        return f"{here}:user/{name}" if name else "*"
 
     # -- what moto does not have -----------------------------------------------------------------------
     def add_client_id_to_open_id_connect_provider(self) -> ActionResult:

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from credentials.clouds import policies
+from credentials.clouds.aws import policies
 from sandbox import world
 
 SECRETS = (
@@ -27,10 +27,19 @@ def users(account: str) -> dict[str, list[dict[str, Any]]]:
         "limited": [allow(*SECRETS, *PARAMETERS)],
         "admin": [allow("secretsmanager:*", "ssm:*")],
         # What the console itself signs in with: what its page tells people to allow, and no more.
-        "console": json.loads(policies.for_aws(account))["Statement"],
+        "console": [*json.loads(policies.for_aws(account))["Statement"], *own_keys(account, "console")],
+        # Who the console itself is at AWS, in an account of its own: it assumes roles, and does nothing else.
+        "keyhaven": json.loads(policies.for_console())["Statement"],
         # Who sets things up in an account, by hand or by CloudFormation.
-        "administrator": [allow("s3:*", "cloudformation:*", "iam:*", "secretsmanager:*", "ssm:*")],
+        "administrator": [allow("s3:*", "cloudformation:*", "iam:*", "eks:*", "secretsmanager:*", "ssm:*")],
     }
+
+
+def own_keys(account: str, name: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(policies.for_keys(f"arn:aws:iam::{account}:user/{name}"))[
+        "Statement"
+    ]
+    return found
 
 
 def make_users(account: str) -> dict[str, tuple[str, str]]:

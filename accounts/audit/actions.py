@@ -202,9 +202,13 @@ _WORK = (
         (
             _done("cluster.connected", "connected the cluster {}"),
             _done("cluster.kubeconfig_replaced", "replaced the kubeconfig of {}"),
+            _done("cluster.sign_in_changed", "changed how Keyhaven signs in to {}"),
+            _done("cluster.moved", "followed {} to where its cloud has it"),
             _done("cluster.credential_changed", "changed the cloud account of {}"),
             _done("cluster.tested", "tested the connection to {}"),
             _failed("cluster.test_failed", "tested the connection to {}, which failed"),
+            _failed("cluster.lost", "lost the cluster {}"),
+            _done("cluster.found_again", "reached the cluster {} again"),
             _done("cluster.disconnected", "disconnected the cluster {}"),
             _done("cluster.exported", "exported the configuration of {}"),
             _done("service.restarted", "restarted the service {}"),

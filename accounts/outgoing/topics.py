@@ -63,6 +63,12 @@ TOPICS = (
         ("credential.expiring", "credential.expired"),
         Permission.CREDENTIAL_VIEW,
     ),
+    Topic(
+        "cluster-health",
+        "Clusters that do not answer, and answer again",
+        ("cluster.lost", "cluster.found_again"),
+        Permission.CLUSTER_VIEW,
+    ),
     Topic("drift", "Clusters that were changed by others", ("drift.found", "drift.gone"), Permission.CLUSTER_VIEW),
     Topic(
         "destinations",

@@ -7,10 +7,10 @@ from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.base.internal.flows import post_authentication
 from allauth.mfa.models import Authenticator
 from django.core.cache import cache
-from django.db import transaction
 from django.http import HttpRequest
 from encrypted_model_fields import fields as encrypted
 
+from accounts.encryption import keys
 from accounts.organizations.models import User
 
 Type = Authenticator.Type
@@ -21,6 +21,7 @@ REPLAYED = 120
 
 class Adapter(DefaultMFAAdapter):  # type: ignore[misc]
     def encrypt(self, text: str) -> str:
+        keys.may_write()
         sealed: bytes = encrypted.encrypt_str(text)
         return sealed.decode()
 
@@ -80,23 +81,3 @@ def codes_left(user: User) -> int:
 def shown(request: HttpRequest, factor: Authenticator) -> None:
     """Note in the session that a second factor was shown, as signing in with it would have (`rules`)."""
     post_authentication(request, factor, reauthenticated=True)
-
-
-@transaction.atomic
-def _reencrypt_one(pk: int) -> None:
-    factor = Authenticator.objects.select_for_update().filter(pk=pk).first()
-    if factor is None:
-        return
-    adapter = Adapter()
-    for name in SECRETS:
-        if name in factor.data:
-            factor.data[name] = adapter.encrypt(adapter.decrypt(factor.data[name]))
-    factor.save(update_fields=["data"])
-
-
-def reencrypt() -> int:
-    """Write the secrets of every factor anew with the newest key; return how many factors there are."""
-    keys = list(Authenticator.objects.exclude(type=Type.WEBAUTHN).values_list("pk", flat=True))
-    for pk in keys:
-        _reencrypt_one(pk)
-    return len(keys)

@@ -5,7 +5,8 @@ from typing import Any
 
 from django.conf import settings
 
-from clusters.kubernetes import errors, events, kinds, workloads
+from clusters.kubernetes import errors, events, kinds, signing, workloads
+from clusters.kubernetes.signing import Supplier
 from clusters.kubernetes.wire import Wire
 
 PAGE = 500
@@ -15,16 +16,19 @@ STRATEGIC = "application/strategic-merge-patch+json"
 
 
 def connect(cluster: Any, *, patience: float = 0, budget: int = 0) -> "Door":
-    """Open the door to a connected cluster; with `patience`, as `Wire` describes it.
+    """Open the door to a connected cluster, however it signs in; with `patience`, as `Wire` describes it.
 
     :raises ClusterError: the address is not allowed or the kubeconfig cannot be used
     """
-    return Door(cluster.kubeconfig, patience=patience, budget=budget)
+    return Door(cluster.kubeconfig, tokens=signing.of(cluster), patience=patience, budget=budget)
 
 
-def connect_text(kubeconfig: str, *, patience: float = 0, budget: int = 0) -> "Door":
-    """Open the door by a kubeconfig that `clusters.kubeconfig.reduce` returned."""
-    return Door(kubeconfig, patience=patience, budget=budget)
+def connect_text(
+    kubeconfig: str, *, tokens: Supplier | None = None, patience: float = 0, budget: int = 0
+) -> "Door":
+    """Open the door by a kubeconfig that `clusters.kubeconfig.reduce` returned, or with `tokens`
+    (`signing.supplier`) by one of `clusters.kubeconfig.bare`."""
+    return Door(kubeconfig, tokens=tokens, patience=patience, budget=budget)
 
 
 def _secret_keys_only(manifest: dict[str, Any]) -> dict[str, Any]:
@@ -58,11 +62,12 @@ class Door(Wire):
             # Kubernetes before 1.28 does not say.
             return "unknown"
 
-    def allowed(self, verb: str, group: str, resource: str, namespace: str = "") -> bool:
-        """Ask whether we may do this to a resource or `resource/part`; an empty namespace means in all of them."""
+    def allowed(self, verb: str, group: str, resource: str, namespace: str = "", name: str = "") -> bool:
+        """Ask whether we may do this to a resource or `resource/part`; an empty namespace means in all of them, an
+        empty name all objects."""
         whole, _, part = resource.partition("/")
         attributes = {"verb": verb, "group": group, "resource": whole, "namespace": namespace}
-        attributes |= {"subresource": part} if part else {}
+        attributes |= ({"subresource": part} if part else {}) | ({"name": name} if name else {})
         review = {
             "apiVersion": "authorization.k8s.io/v1",
             "kind": "SelfSubjectAccessReview",

@@ -13,7 +13,7 @@ _ONE = re.compile(r'conflict with "(?P<manager>[^"]+)"[^:]*: (?P<field>\S+)')
 _FIELD = re.compile(r"^- (?P<field>\S+)")
 _WEBHOOK = re.compile(r'admission webhook "(?P<name>[^"]+)" denied')
 _TOKENS = re.compile(
-    r"(?i)(bearer\s+\S+|eyJ[\w-]{8,}\.[\w-]+\.[\w-]*|\b(?:data|stringData)\b\S*: ?Invalid value: .*)"
+    r"(?i)(bearer\s+\S+|eyJ[\w-]{8,}\.[\w-]+\.[\w-]*|k8s-aws-v1\.\S+|ya29\.\S+|\b(?:data|stringData)\b\S*: ?Invalid value: .*)"
 )
 LONGEST = 600
 UNWELL = "The API server answers, but not well. Try again in a while; its log says more."

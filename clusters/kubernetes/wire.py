@@ -12,8 +12,10 @@ from urllib.parse import urlencode
 import tenacity
 import yaml
 from django.conf import settings
+from django.views.decorators.debug import sensitive_variables
 
 from clusters.kubernetes import errors
+from clusters.kubernetes.signing import Supplier
 from config import egress
 
 # Of Secrets the API server is asked for nothing but metadata: no value ever reaches the console.
@@ -41,9 +43,15 @@ def _file(encoded: str) -> Any:
 
 
 class Wire:
-    """A connection. With `patience`, in seconds, what can pass is asked again for that long, at most `budget` times."""
+    """A connection. With `patience`, in seconds, what can pass is asked again for that long, at most `budget` times.
 
-    def __init__(self, kubeconfig: str, *, patience: float = 0, budget: int = 0) -> None:
+    With `tokens` it signs in by these, and the kubeconfig says no more than where the cluster is.
+    """
+
+    @sensitive_variables()
+    def __init__(
+        self, kubeconfig: str, *, tokens: Supplier | None = None, patience: float = 0, budget: int = 0
+    ) -> None:
         self.patience, self.budget, self.asked_again = patience, budget, 0
         self.waits_for_webhooks = True
         self._counting = threading.Lock()
@@ -59,7 +67,9 @@ class Wire:
             egress.check(self.host)
         except egress.Forbidden as error:
             raise errors.Untrusted(str(error)) from None
-        self._token = str(user.get("token", ""))
+        self._token, self._tokens = str(user.get("token", "")), tokens
+        if not (tokens or self._token or user.get("client-certificate-data")):
+            raise errors.Unauthorized("The stored kubeconfig names nobody who signs in.")
         self._pool = self._connections(authority, cluster.get("tls-server-name"), user)
 
     def _connections(self, authority: str, server_name: str | None, user: dict[str, str]) -> Any:
@@ -73,7 +83,7 @@ class Wire:
         configuration.proxy = None
         configuration.retries = False
         files = []
-        if not self._token:
+        if not self._token and self._tokens is None:
             files = [_file(user.get(f"client-{name}-data", "")) for name in ("certificate", "key")]
             configuration.cert_file, configuration.key_file = (file.name for file in files)
         pool = ApiClient(configuration).rest_client.pool_manager
@@ -110,13 +120,30 @@ class Wire:
             self.asked_again += 1
         return True
 
+    @sensitive_variables()
     def _once(self, method: str, path: str, body: Any, content: str, query: dict[str, Any]) -> dict[str, Any]:
+        if self._tokens is None:
+            return self._send(self._token, method, path, body, content, query)
+        token = self._tokens.token()
+        try:
+            return self._send(token, method, path, body, content, query)
+        except errors.Unauthorized:
+            renewed = self._tokens.instead_of(token)
+        try:
+            return self._send(renewed, method, path, body, content, query)
+        except errors.Unauthorized:
+            raise self._tokens.refusal() from None
+
+    @sensitive_variables()
+    def _send(
+        self, token: str, method: str, path: str, body: Any, content: str, query: dict[str, Any]
+    ) -> dict[str, Any]:
         import urllib3
 
         of_secret = bool(_SECRETS.match(path))
         headers = {"Accept": METADATA if of_secret else "application/json", "Content-Type": content}
-        if self._token:
-            headers["Authorization"] = f"Bearer {self._token}"
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
         wanted = {key: value for key, value in query.items() if value}
         with errors.translated(self.host):
             response = self._pool.request(

@@ -122,7 +122,8 @@ class Token:
 class Found:
     """A cluster as its cloud describes it. `locator` finds it again; `authority` is its CA in PEM, in base64.
 
-    `blocked` says why it cannot be connected as it is, with the remedy: it is being made, has no public endpoint, …
+    `blocked` says why it cannot be connected as it is, with the remedy: it is being made, has no endpoint, …; `note` is
+    a line that does not hinder. `facts` are words of its cloud, for `Finder.admission`.
     """
 
     name: str
@@ -135,6 +136,8 @@ class Found:
     authority: str = field(default="", repr=False)
     issuer: str = ""
     blocked: Obstacle | None = None
+    note: str = ""
+    facts: Facts = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +145,8 @@ class Finder:
     """How a cloud's managed clusters are found and signed in to; its functions raise nothing but `ProviderError`.
 
     `places` returns what to look in, as (slug, label), the likeliest first; without any, `find` is asked once with "".
-    `find` may leave out what only `describe` tells. `admission` are the steps that let the identity into the cluster.
+    `find` may leave out what only `describe` tells. `admission` are the steps that let the identity into the cluster;
+    `refused` says, of the identity and a cluster's locator, why the cluster does not know a good token, and what to do.
     """
 
     kind: str
@@ -154,6 +158,10 @@ class Finder:
     token: Callable[[Session, Facts, dict[str, str]], Token]
     admission: Callable[[Facts, Found], tuple[Card, ...]]
     policy: Callable[[Facts], str]
+    refused: Callable[[Facts, dict[str, str]], Obstacle] = lambda facts, locator: Obstacle(
+        "The cluster does not know the identity of its cloud credential.",
+        "Let this identity into the cluster, or choose another credential in the cluster's settings.",
+    )
 
 
 @dataclass(frozen=True, slots=True)

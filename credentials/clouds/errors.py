@@ -57,6 +57,12 @@ class Throttled(ProviderError):
     retryable = True
 
 
+class LimitReached(ProviderError):
+    """The account may not have more of it."""
+
+    remedy_text = "Remove what is not needed, or raise the account's quota."
+
+
 class NotThere(ProviderError):
     """What was asked for does not exist."""
 

@@ -76,8 +76,8 @@ class CloudCredential(models.Model):
 
     @property
     def identity(self) -> str:
-        """Whose credential it is: an ARN, an e-mail address, a client or an access key."""
-        names = ("arn", "email", "client", "key_id")
+        """Whose credential it is: an ARN, an e-mail address, a client, an access key or a principal."""
+        names = ("arn", "email", "client", "key_id", "principal")
         return str(next((self.facts[name] for name in names if self.facts.get(name)), ""))
 
     @property

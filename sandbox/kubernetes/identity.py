@@ -5,12 +5,14 @@ import json
 import secrets
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from sandbox import tokens
 from sandbox.kubernetes import answers
 
 EVERYTHING = [
@@ -30,8 +32,8 @@ class User:
     groups: tuple[str, ...] = ("system:authenticated",)
     token: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
 
-    def may(self, verb: str, group: str, plural: str, namespace: str) -> bool:
-        return any(_covers(rule, verb, group, plural, namespace) for rule in self.rules)
+    def may(self, verb: str, group: str, plural: str, namespace: str, name: str = "") -> bool:
+        return any(_covers(rule, verb, group, plural, namespace, name) for rule in self.rules)
 
     def may_ask(self, path: str, verb: str = "get") -> bool:
         """Tell whether an address that is no resource is open: discovery is, to everybody."""
@@ -43,13 +45,15 @@ class User:
         )
 
 
-def _covers(rule: dict[str, Any], verb: str, group: str, plural: str, namespace: str) -> bool:
+def _covers(rule: dict[str, Any], verb: str, group: str, plural: str, namespace: str, named: str) -> bool:
     def has(name: str, wanted: str) -> bool:
         return "*" in rule.get(name, ()) or wanted in rule.get(name, ())
 
     if plural in rule.get("not", ()) or not (
         has("apiGroups", group) and has("resources", plural) and has("verbs", verb)
     ):
+        return False
+    if rule.get("resourceNames") and named not in rule["resourceNames"]:
         return False
     return "namespaces" not in rule or namespace in rule["namespaces"]
 
@@ -63,6 +67,9 @@ class Identities:
 
     def __init__(self) -> None:
         self.users: dict[str, User] = {}
+        # Each knows tokens of one kind, a cloud's for example: it returns who holds one, None for any other text, and
+        # raises 401 for one that it refuses.
+        self.authenticators: list[Callable[[str], User | None]] = []
         self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         self.add(User("sandbox-admin", EVERYTHING, ("system:masters", "system:authenticated")))
         self.add(User("sandbox-viewer", READING))
@@ -77,13 +84,32 @@ class Identities:
         :raises answers.Refused: 401
         """
         token = authorization.removeprefix("Bearer ").strip()
+        for ask in self.authenticators:
+            if (found := ask(token)) is not None:
+                return found
         for user in self.users.values():
             if token and secrets.compare_digest(user.token, token):
                 return user
         raise answers.UNAUTHORIZED
 
+    def account(self, authorization: str, issuer: str) -> dict[str, Any] | None:
+        """Return the claims of a ServiceAccount's token that we signed for our own API, or None for any other text.
+
+        :raises answers.Refused: 401, its time is over or it is for somebody else
+        """
+        token = authorization.removeprefix("Bearer ").strip()
+        try:
+            found = tokens.claims(token)
+        except tokens.Unreadable:
+            return None
+        if not tokens.is_signed(token, self.jwks()):
+            return None
+        if issuer not in tokens.audiences(found) or found["exp"] <= time.time():
+            raise answers.UNAUTHORIZED
+        return found
+
     def require(self, user: User, verb: str, group: str, plural: str, namespace: str, name: str) -> None:
-        if not user.may(verb, group, plural, namespace):
+        if not user.may(verb, group, plural, namespace, name):
             raise answers.forbidden(user.name, verb, group, plural, namespace, name)
 
     def require_path(self, user: User, path: str) -> None:

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import yaml
 
-from sandbox.kubernetes import answers, discovery, protobuf, selectors, tables
+from sandbox.kubernetes import answers, discovery, protobuf, rbac, selectors, tables
 from sandbox.kubernetes.identity import Identities, User
 from sandbox.kubernetes.operations import Operations, Options
 from sandbox.kubernetes.resources import Resource
@@ -82,7 +82,7 @@ class Api:
         )
         if path in ("/healthz", "/livez", "/readyz"):
             return 200, "ok"
-        user = self.identities.of(headers.get("Authorization", ""))
+        user = self._user(headers.get("Authorization", ""))
         if path in (_JWKS, _ISSUER):
             self.identities.require_path(user, path)
         said = self._discovery(path)
@@ -93,9 +93,18 @@ class Api:
             self.identities.require(
                 user, call.verb, call.resource.group, call.plural, call.namespace, call.name
             )
+            rbac.require_more(self.store, self.identities, call, user)
         status, answer = self._do(call, user)
         metadata_only = "as=PartialObjectMetadata" in call.accept and isinstance(answer, dict)
-        return status, _metadata_only(answer) if metadata_only else answer
+        return status, tables.metadata_only(answer) if metadata_only else answer
+
+    def _user(self, authorization: str) -> User:
+        """Return who asks: one of the known identities, or a ServiceAccount by a token of ours.
+
+        :raises answers.Refused: 401
+        """
+        claims = self.identities.account(authorization, self.issuer)
+        return rbac.account(self.store, claims) if claims else self.identities.of(authorization)
 
     def _discovery(self, path: str) -> Any:
         resources = list(self.store.resources.values())
@@ -265,19 +274,8 @@ def _allowed(user: User, spec: dict[str, Any]) -> bool:
     wanted = spec.get("resourceAttributes") or {}
     sub = wanted.get("subresource")
     plural = f"{wanted.get('resource', '')}/{sub}" if sub else wanted.get("resource", "")
-    return user.may(wanted.get("verb", ""), wanted.get("group", ""), plural, wanted.get("namespace", ""))
-
-
-def _metadata_only(answer: dict[str, Any]) -> dict[str, Any]:
-    """Return an object, or a list of objects, without anything but metadata."""
-    if answer.get("kind") == "Status":
-        return answer
-    if "items" in answer:
-        items = [_metadata_only(item) for item in answer["items"]]
-        return {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1"} | {
-            "metadata": answer["metadata"], "items": items,
-        }  # fmt: skip
-    return {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": answer["metadata"]}
+    where = (wanted.get("namespace", ""), wanted.get("name", ""))
+    return user.may(wanted.get("verb", ""), wanted.get("group", ""), plural, *where)
 
 
 def _parse(content: str, body: bytes) -> Any:

@@ -114,3 +114,15 @@ def table(resource: Resource, manifests: list[Manifest], revision: int) -> Manif
         "columnDefinitions": definitions,
         "rows": rows,
     }
+
+
+def metadata_only(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return an object, or a list of objects, without anything but metadata."""
+    if answer.get("kind") == "Status":
+        return answer
+    if "items" in answer:
+        items = [metadata_only(item) for item in answer["items"]]
+        return {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1"} | {
+            "metadata": answer["metadata"], "items": items,
+        }  # fmt: skip
+    return {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": answer["metadata"]}

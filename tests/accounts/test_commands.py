@@ -1,15 +1,10 @@
 """The commands of the one who runs Keyhaven."""
 
 import pytest
-from cryptography.fernet import Fernet, MultiFernet
-from django.conf import settings
 from django.core.management import CommandError, call_command
-from django.db import connection
-from encrypted_model_fields import fields as encrypted
 
 from accounts.models import AuditEvent, Membership
 from accounts.sign_in import factors, sessions
-from clusters.models import Cluster
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -46,21 +41,6 @@ def test_a_weak_password_is_refused(monkeypatch):
 
     with pytest.raises(CommandError, match="too short"):
         create()
-
-
-def test_values_are_written_with_the_newest_key(monkeypatch):
-    cluster = factories.make_cluster(kubeconfig="kept")
-    new = Fernet(b"MTExMTExMTExMTExMTExMTExMTExMTExMTExMTExMTE=")
-    both = MultiFernet([new, *(Fernet(key) for key in settings.FIELD_ENCRYPTION_KEY)])
-    monkeypatch.setattr(encrypted, "CRYPTER", both)
-
-    call_command("reencrypt")
-
-    monkeypatch.setattr(encrypted, "CRYPTER", new)
-    assert Cluster.objects.get(pk=cluster.pk).kubeconfig == "kept"
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT kubeconfig FROM clusters_cluster")
-        assert "kept" not in cursor.fetchone()[0]
 
 
 class TestPerson:

@@ -172,7 +172,7 @@ class TestDetail:
         assert ">Works</span>" in right
 
     def test_a_kind_of_a_newer_version_is_shown_and_not_edited(self, browser, organization):
-        factories.make_cloud_credential(organization=organization, name="aws-prod", method="role")
+        factories.make_cloud_credential(organization=organization, name="aws-prod", method="later")
 
         assert browser.get(ONE).status_code == 200
         assert browser.get(f"{ONE}edit/").headers["Location"] == ONE

@@ -11,6 +11,7 @@ from accounts.encryption import Unreadable
 from accounts.models import AuditEvent
 from credentials import clouds, services, usage
 from credentials.clouds import errors, policies
+from credentials.clouds.aws import policies as aws_policies
 from credentials.models import CloudCredential
 from tests import factories
 
@@ -79,7 +80,7 @@ class TestCreate:
     def test_every_partition_has_a_region_that_aws_puts_in_it(self):
         from botocore.session import Session
 
-        from credentials.clouds.aws.form import PARTITIONS
+        from credentials.clouds.aws.regions import PARTITIONS
 
         known = Session().get_available_partitions()
 
@@ -331,28 +332,34 @@ class TestAudit:
 
 class TestPolicies:
     def test_what_is_changed_in_an_account_is_ours(self):
-        policy = json.loads(policies.for_aws(ACCOUNT))
+        policy = json.loads(aws_policies.for_aws(ACCOUNT))
 
         by_sid = {statement["Sid"]: statement for statement in policy["Statement"]}
         assert policy["Version"] == "2012-10-17"
         assert by_sid["OwnRoles"]["Resource"] == f"arn:aws:iam::{ACCOUNT}:role/keyhaven-*"
         assert by_sid["TrustIssuers"]["Resource"] == f"arn:aws:iam::{ACCOUNT}:oidc-provider/*"
         on_all = [action for one in policy["Statement"] if one["Resource"] == "*" for action in one["Action"]]
-        assert on_all == ["iam:ListRoles"], "AWS has no narrower resource for this one"
+        assert on_all == ["eks:ListClusters", "iam:ListRoles"], "AWS has no narrower resource for these"
         assert "*" not in "".join(action for one in policy["Statement"] for action in one["Action"])
 
     def test_a_partition_has_its_own_arns(self):
-        assert f"arn:aws-cn:iam::{ACCOUNT}:role/keyhaven-*" in policies.for_aws(ACCOUNT, "aws-cn")
-        assert "arn:aws:" not in policies.for_aws(ACCOUNT, "aws-cn")
+        assert f"arn:aws-cn:iam::{ACCOUNT}:role/keyhaven-*" in aws_policies.for_aws(ACCOUNT, "aws-cn")
+        assert "arn:aws:" not in aws_policies.for_aws(ACCOUNT, "aws-cn")
 
     def test_the_actions_are_those_that_aws_has(self):
         """The names of IAM's actions are those of its API."""
         from botocore.session import Session
 
-        known = {f"iam:{name}" for name in Session().get_service_model("iam").operation_names}
+        known = {
+            f"{service}:{name}"
+            for service in ("iam", "eks")
+            for name in Session().get_service_model(service).operation_names
+        }
 
         wanted = {
-            action for one in json.loads(policies.for_aws(ACCOUNT))["Statement"] for action in one["Action"]
+            action
+            for one in json.loads(aws_policies.for_aws(ACCOUNT))["Statement"]
+            for action in one["Action"]
         }
         assert wanted <= known
 
@@ -372,6 +379,8 @@ class TestContract:
         assert json.loads(cloud.policy({}))
         assert len({method.slug for method in cloud.methods}) == len(cloud.methods) > 0
         for method in cloud.methods:
-            assert method.form.secret_names(), "a credential has a secret"
+            assert bool(method.form.secret_names()) is not method.keyless, (
+                "a credential has a secret, or needs none"
+            )
             assert len(f"{method.slug}") <= 16
             assert method.consequence.endswith(".")

@@ -62,7 +62,7 @@ def _throttled(permission: str, policy: str) -> errors.ProviderError:
 
 
 def _full(permission: str, policy: str) -> errors.ProviderError:
-    return errors.ProviderError(
+    return errors.LimitReached(
         f"AWS refuses {permission}: a limit of the account is reached.",
         "Raise the account's IAM quota, or remove what is not needed.",
     )

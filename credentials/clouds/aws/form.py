@@ -7,16 +7,10 @@ from django.core.validators import RegexValidator
 from django.views.decorators.debug import sensitive_variables
 
 from credentials.clouds import aws
+from credentials.clouds.aws import keyring
+from credentials.clouds.aws.regions import PARTITIONS
 from credentials.clouds.base import Facts, Secret
 from credentials.fields import SecretField, SecretForm
-
-# partition → (its label, a region that every account of it has)
-PARTITIONS = {
-    "aws": ("AWS", "us-east-1"),
-    "aws-cn": ("AWS China", "cn-north-1"),
-    "aws-us-gov": ("AWS GovCloud (US)", "us-gov-west-1"),
-    "aws-eusc": ("AWS European Sovereign Cloud", "eusc-de-east-1"),
-}
 
 key_id_rule = RegexValidator(
     r"^[A-Z0-9]{16,128}\Z", "An access key ID has at least 16 capital letters and digits, like AKIA…."
@@ -70,9 +64,13 @@ def identify(secret: Secret, given: Facts) -> Facts:
     partition = given.get("partition", "aws")
     keys = aws.Keys.of(secret)
     caller = aws.caller(keys, PARTITIONS[partition][1])
-    return {
+    facts = {
         "partition": partition,
         "arn": caller.arn,
         "account": caller.account,
         "key_id": keys.access_key_id,
     }
+    # What was once learned of this very key stays true, also where AWS does not tell it any more.
+    known = given.get("made", "") if given.get("key_id") == keys.access_key_id else ""
+    made = keyring.made_at(keys, facts) or known
+    return facts | ({"made": made} if made else {})

@@ -5,6 +5,14 @@ import re
 
 from django.conf import settings
 
+# partition → (its label, a region that every account of it has)
+PARTITIONS = {
+    "aws": ("AWS", "us-east-1"),
+    "aws-cn": ("AWS China", "cn-north-1"),
+    "aws-us-gov": ("AWS GovCloud (US)", "us-gov-west-1"),
+    "aws-eusc": ("AWS European Sovereign Cloud", "eusc-de-east-1"),
+}
+
 # Partitions differ (us-gov-east-1, eusc-de-east-1), and new regions come every year.
 SHAPE = re.compile(r"[a-z]{2,5}(?:-[a-z]{2,12}){1,2}-\d")
 

@@ -11,6 +11,7 @@ from django.views.decorators.debug import sensitive_variables
 from credentials.clouds.google import wire as google_wire
 from credentials.clouds.google.errors import refusal, translated
 from credentials.clouds.google.keys import TOKEN_URI
+from credentials.clouds.google.trust import OF_CLUSTERS, Trust
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 _JWT = "urn:ietf:params:oauth:token-type:jwt"
@@ -35,11 +36,14 @@ def _kinds() -> tuple[type[Any], type[Any], type[Any]]:
         pass
 
     class Exchanged(Quiet, identity_pool.Credentials):
-        pass
+        def refresh(self, request: Any) -> None:
+            """Refuse in the words of the one whose token it is."""
+            with translated("iam.serviceAccounts.getAccessToken", trust=self._subject_token_supplier.trust):
+                super().refresh(request)
 
     class Supplier(identity_pool.SubjectTokenSupplier):
-        def __init__(self, token: Callable[[], str]) -> None:
-            self.token = token
+        def __init__(self, token: Callable[[], str], trust: Trust) -> None:
+            self.token, self.trust = token, trust
 
         def get_subject_token(self, context: Any, request: Any) -> str:
             return self.token()
@@ -60,10 +64,12 @@ def by_key(key: dict[str, str]) -> Any:
         return made.from_service_account_info(info | {"token_uri": address}, scopes=[SCOPE])
 
 
-def by_token(token: Callable[[], str], audience: str, service_account: str = "") -> Any:
-    """Return credentials that exchange a cluster's token at Google, and then perhaps act as a service account.
+def by_token(
+    token: Callable[[], str], audience: str, service_account: str = "", trust: Trust = OF_CLUSTERS
+) -> Any:
+    """Return credentials that exchange a token at Google, and then perhaps act as a service account.
 
-    `token` is asked for a new one when it is needed; it may raise a `ProviderError`.
+    `token` is asked for a new one when it is needed; it may raise a `ProviderError`. `trust` says what refusals mean.
     """
     _, made, supplier = _kinds()
     url = None
@@ -74,7 +80,7 @@ def by_token(token: Callable[[], str], audience: str, service_account: str = "")
         audience=audience,
         subject_token_type=_JWT,
         token_url=f"{_base('sts')}/v1/token",
-        subject_token_supplier=supplier(token),
+        subject_token_supplier=supplier(token, trust),
         service_account_impersonation_url=url,
         scopes=[SCOPE],
     )

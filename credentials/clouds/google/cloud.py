@@ -2,12 +2,21 @@
 
 from credentials.clouds import policies
 from credentials.clouds.base import Cloud, Method
-from credentials.clouds.google import form
+from credentials.clouds.google import federation, form, gke, keyring
 
 CLOUD = Cloud(
     slug="gcp",
     label="Google Cloud",
     methods=(
+        Method(
+            slug="federation",
+            label="Workload identity federation (preferred)",
+            consequence="Google trusts this console itself. No key is stored, and none has to be rotated.",
+            form=federation.FederationForm,
+            identify=federation.identify,
+            sign_in=federation.sign_in,
+            keyless=True,
+        ),
         Method(
             slug="key",
             label="Service account key",
@@ -16,11 +25,19 @@ CLOUD = Cloud(
             identify=form.identify,
             sign_in=form.sign_in,
             for_accesses=True,
+            keyring=keyring.KEYRING,
         ),
     ),
-    words={"email": "Service account", "project": "Project", "key_id": "Key ID"},
+    words={
+        "email": "Service account",
+        "principal": "Principal",
+        "project": "Project",
+        "provider": "Workload identity provider",
+        "key_id": "Key ID",
+    },
     policy=lambda facts: policies.for_google(facts.get("project", "PROJECT_ID")),
     policy_note="A custom role, as gcloud iam roles create takes it with --file. For service accounts that deploys make "
     "and Keyhaven checks. In place of a key of an access, it also needs what that access's page lists.",
+    finder=gke.FINDER,
     examples=("gcp-staging-europe", "gcp-prod"),
 )

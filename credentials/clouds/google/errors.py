@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from credentials.clouds import errors
+from credentials.clouds.google import trust as google_trust
 from credentials.clouds.google import wire as google_wire
 
 logger = logging.getLogger(__name__)
@@ -14,7 +15,6 @@ logger = logging.getLogger(__name__)
 type Maker = Callable[[str, str], errors.ProviderError]
 
 _NEW_KEY = "Make a new key for the service account and give its key.json here."
-_FEDERATION = "Compare the workload identity pool's provider with what this page shows."
 
 
 def _is(kind: type[errors.ProviderError], reason: str, remedy: str = "") -> Maker:
@@ -37,6 +37,8 @@ def _disabled(service: str) -> errors.ProviderError:
         "iam.googleapis.com": "IAM API",
         "sts.googleapis.com": "Security Token Service API",
         "cloudresourcemanager.googleapis.com": "Cloud Resource Manager API",
+        "container.googleapis.com": "Kubernetes Engine API",
+        "policyanalyzer.googleapis.com": "Policy Analyzer API",
     }.get(service, "Secret Manager API")
     known = service if name != "Secret Manager API" else "secretmanager.googleapis.com"
     return errors.ProviderError(
@@ -76,79 +78,6 @@ _GRANTS: tuple[tuple[str, Maker], ...] = (
         ),
     ),
     ("", _is(errors.CredentialRefused, "Google does not accept this key.", _NEW_KEY)),
-)
-
-# The same for an exchanged token: (error, what stands in its description).
-_EXCHANGES: tuple[tuple[str, str, Maker], ...] = (
-    (
-        "unauthorized_client",
-        "",
-        _is(
-            errors.TrustMissing,
-            "The provider's attribute condition refuses this access's ServiceAccount.",
-            "Change the condition so that it lets the subject through that this page shows.",
-        ),
-    ),
-    (
-        "invalid_target",
-        "",
-        _is(
-            errors.TrustMissing,
-            "Google has no such workload identity pool or provider, or it is disabled.",
-            "Check the audience: the project's number, the pool and the provider.",
-        ),
-    ),
-    (
-        "invalid_request",
-        "",
-        _is(
-            errors.TrustMissing,
-            "Google does not know this audience.",
-            "Check the audience: the project's number, the pool and the provider.",
-        ),
-    ),
-    (
-        "",
-        "audience",
-        _is(
-            errors.TrustMissing,
-            "The provider does not allow the audience of this access's token.",
-            "Leave the provider's allowed audiences empty, or add the one that this page shows.",
-        ),
-    ),
-    (
-        "",
-        "connecting",
-        _is(
-            errors.TrustMissing,
-            "Google does not reach this cluster's issuer.",
-            "Let Google reach the issuer's address over HTTPS, or upload the cluster's keys to the provider.",
-        ),
-    ),
-    (
-        "",
-        "issuer",
-        _is(errors.TrustMissing, "The provider trusts another issuer than this cluster.", _FEDERATION),
-    ),
-    (
-        "",
-        "signature",
-        _is(
-            errors.TrustMissing,
-            "The cluster's token is not signed with a key that the provider knows.",
-            "Upload the cluster's present keys to the provider.",
-        ),
-    ),
-    ("", "", _is(errors.TrustMissing, "Google does not accept this cluster's token.", _FEDERATION)),
-)
-
-_IMPERSONATION = (
-    errors.TrustMissing,
-    (
-        "The service account may not be used by this cluster's ServiceAccount, or does not exist.",
-        "Grant roles/iam.workloadIdentityUser (or roles/iam.serviceAccountTokenCreator) on the service account "
-        "to the member that this page shows.",
-    ),
 )
 
 # Google's `reason` → meaning; asked before the status.
@@ -206,13 +135,13 @@ def refusal(status: int, body: Any, permission: str, policy: str) -> errors.Prov
     return errors.ProviderError(f"Google answered {status}.")
 
 
-def _grant(error: Any) -> errors.ProviderError:
+def _grant(error: Any, trust: google_trust.Trust) -> errors.ProviderError:
     """Return what a refusal at the token address means: of a key, or of an impersonation."""
     body = error.args[1] if len(error.args) > 1 else None
     if isinstance(body, str):
         body = _parsed(body)
     if isinstance(body, dict) and isinstance(body.get("error"), dict):
-        return _impersonation(body)
+        return _impersonation(body, trust)
     if not isinstance(body, dict) or not isinstance(body.get("error"), str):
         return google_wire.not_google()
     if getattr(error, "retryable", False):
@@ -221,21 +150,20 @@ def _grant(error: Any) -> errors.ProviderError:
     return next(make for words, make in _GRANTS if words in described)("", "")
 
 
-def _impersonation(body: dict[str, Any]) -> errors.ProviderError:
+def _impersonation(body: dict[str, Any], trust: google_trust.Trust) -> errors.ProviderError:
     found = refusal(int(body["error"].get("code") or 0), body, "iam.serviceAccounts.getAccessToken", "")
     if isinstance(found, errors.PermissionMissing | errors.NotThere):
-        kind, words = _IMPERSONATION
-        return kind(*words)
+        return trust.denied
     return found
 
 
-def _exchange(error: Any) -> errors.ProviderError:
+def _exchange(error: Any, trust: google_trust.Trust) -> errors.ProviderError:
     """Return what the token service's refusal means."""
     body = _parsed(error.args[1] if len(error.args) > 1 else "")
     if not isinstance(body, dict) or not isinstance(body.get("error"), str):
         return refusal(int(_code(body)), body, "sts.identityProviders.exchange", "")
     code, described = body["error"], str(body.get("error_description")).lower()
-    return next(make for one, words, make in _EXCHANGES if one in code and words in described)("", "")
+    return trust.meaning(code, described)
 
 
 def _code(body: Any) -> int:
@@ -252,10 +180,13 @@ def _parsed(text: Any) -> Any:
 
 
 @contextmanager
-def translated(permission: str, policy: str = "") -> Iterator[None]:
+def translated(
+    permission: str, policy: str = "", trust: google_trust.Trust = google_trust.OF_CLUSTERS
+) -> Iterator[None]:
     """Turn what Google's libraries raise into our errors, and bound the time of all that happens inside.
 
-    `permission` is what the request needs, `policy` the gcloud lines that grant it.
+    `permission` is what the request needs, `policy` the gcloud lines that grant it; `trust` says what a refused
+    exchange of a token means.
     """
     import requests
     from google.api_core import exceptions as api
@@ -269,9 +200,9 @@ def translated(permission: str, policy: str = "") -> Iterator[None]:
         body = _parsed(getattr(error.response, "text", None))
         raise refusal(int(error.code or 0), body, permission, policy) from None
     except auth.OAuthError as error:
-        raise _exchange(error) from None
+        raise _exchange(error, trust) from None
     except auth.RefreshError as error:
-        raise _grant(error) from None
+        raise _grant(error, trust) from None
     except (auth.TransportError, auth.TimeoutError, requests.RequestException):
         raise errors.NotReachable("Google does not answer.") from None
     except auth.GoogleAuthError as error:

@@ -7,6 +7,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from credentials.clouds import errors, google
 from credentials.clouds.base import Facts, Secret, Session
+from credentials.clouds.google import keyring
 from credentials.fields import SealedTextarea, SecretField, SecretForm, pasted_or_uploaded
 
 
@@ -50,16 +51,23 @@ def identify(secret: Secret, given: Facts) -> Facts:
     except google.KeyRefused as error:
         raise errors.CredentialRefused(str(error)) from None
     found = google.facts(key)
-    project, permission = found["project"], "resourcemanager.projects.get"
+    session = google.by_key(key)
+    see_project(session, found["project"], found["email"])
+    return found | keyring.times(session, found)
+
+
+def see_project(session: Session, project: str, email: str) -> None:
+    """Sign in and look at the project, which a service account of that project need not be allowed to.
+
+    :raises ProviderError: Google refuses, or does not answer
+    """
+    permission = "resourcemanager.projects.get"
     try:
-        google.Api(google.by_key(key)).call(
-            "GET", "cloudresourcemanager", f"v1/projects/{project}", permission
-        )
+        google.Api(session).call("GET", "cloudresourcemanager", f"v1/projects/{project}", permission)
     except errors.PermissionMissing:
-        # One that is denied has signed in; its address tells its project, where that is not merely said in the file.
-        if not found["email"].endswith(f"@{project}.iam.gserviceaccount.com"):
+        # One that is denied has signed in; its address tells its project, where that is not merely said.
+        if not email.endswith(f"@{project}.iam.gserviceaccount.com"):
             raise
-    return found
 
 
 @sensitive_variables()

@@ -11,6 +11,7 @@ from accesses.models import OperatorState
 from accesses.releases import Release
 from accesses.steps import proof, readiness
 from clusters import addons, helm, kubernetes
+from clusters.kubernetes import signing
 from clusters.kubernetes.comparing import Field
 from clusters.models import Cluster
 
@@ -110,7 +111,7 @@ def _helm(run: addons.Run, change: addons.Change, version: str) -> Installed:
     run.record.intend([change])
     try:
         helm.install_or_upgrade(
-            run.cluster.kubeconfig, release=RELEASE, namespace=change.namespace, chart=where,
+            signing.kubeconfig_of(run.cluster), release=RELEASE, namespace=change.namespace, chart=where,
             version=version, values=chart.values(), timeout=settings.OPERATOR_TIMEOUT,
             alive=run.checkpoint,
         )  # fmt: skip

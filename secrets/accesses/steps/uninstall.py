@@ -10,6 +10,7 @@ from accesses.models import OperatorState
 from accesses.steps import proof
 from accesses.steps.stores import SYNCED
 from clusters import addons, helm, kubernetes
+from clusters.kubernetes import signing
 from clusters.models import Cluster
 
 GROUP = "external-secrets.io"
@@ -43,7 +44,7 @@ class Uninstall(addons.Step):
         run.record.intend([_deletion(namespace)])
         try:
             helm.uninstall(
-                run.cluster.kubeconfig,
+                signing.kubeconfig_of(run.cluster),
                 release=chart.RELEASE,
                 namespace=namespace,
                 timeout=settings.OPERATOR_TIMEOUT,

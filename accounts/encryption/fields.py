@@ -15,6 +15,8 @@ from django.db import models
 from django.db.models.query_utils import DeferredAttribute
 from encrypted_model_fields import fields as encrypted
 
+from accounts.encryption import keys
+
 if TYPE_CHECKING:
     # The package has no types; a value is text or, in the JSON field, a dict.
     _Base = models.TextField[Any, Any]
@@ -104,6 +106,7 @@ class EncryptedTextField(_Base):
             return None
         if not isinstance(value, _Bound):
             raise TypeError(f"{self.attname} is bound to its row; use save(), not update() or bulk_update().")
+        keys.may_write()
         return encrypted.encrypt_str(str(value)).decode()
 
     def get_lookup(self, lookup_name: str) -> Any:
