@@ -93,7 +93,10 @@ def with_use(rows: Rows) -> Rows:
 def filtered(rows: Rows, asked: dict[str, Any]) -> Rows:
     """Keep what `q`, `cloud` and `state` ask for, of rows `with_use`."""
     if text := asked.get("q", "").replace("\x00", "").strip():
-        facts = [f"facts__{name}__icontains" for name in ("arn", "email", "client", "key_id", *_ACCOUNTS)]
+        facts = [
+            f"facts__{name}__icontains"
+            for name in ("arn", "email", "client", "key_id", "principal", *_ACCOUNTS)
+        ]
         rule = Q(name__icontains=text)
         for lookup in facts:
             rule |= Q(**{lookup: text})

@@ -6,7 +6,9 @@ from credentials.clouds.base import Cloud, Method
 from credentials.clouds.errors import NotPossibleHere
 from credentials.clouds.google import cloud as google_cloud
 
-CLOUDS: dict[str, Cloud] = {cloud.slug: cloud for cloud in (aws_cloud.CLOUD, google_cloud.CLOUD, azure_cloud.CLOUD)}
+CLOUDS: dict[str, Cloud] = {
+    cloud.slug: cloud for cloud in (aws_cloud.CLOUD, google_cloud.CLOUD, azure_cloud.CLOUD)
+}
 
 
 def known(cloud: str, method: str) -> tuple[Cloud, Method]:

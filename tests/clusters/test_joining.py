@@ -11,7 +11,7 @@ import yaml
 
 from accesses import chart
 from accesses.models import OperatorState
-from clusters import addons, helm, kubeconfig, kubernetes, permissions, services, waiting
+from clusters import addons, helm, kubeconfig, permissions, services, waiting
 from clusters.joining import manifest
 from clusters.models import Cluster, Service
 from external_secrets.exchange import finding
@@ -157,7 +157,9 @@ class TestInTheSandbox:
         ):
             live = kube.get(kind, name, space)
             for rule in live["rules"]:
-                rule["verbs"] = [one for one in rule["verbs"] if one != verb or rule["resources"] == ["secrets"]]
+                rule["verbs"] = [
+                    one for one in rule["verbs"] if one != verb or rule["resources"] == ["secrets"]
+                ]
             kube.api.operations.replace(kube.store.by_kind(kind), space, name, live, Options())
 
         with pytest.raises(addons.StepFailed, match="forbidden|not currently held"):
@@ -209,8 +211,16 @@ _LEASES = ("create", "get", "patch", "update")
 # What no request shows, each with why it is given all the same.
 UNUSED = {
     ("list", "", "nodes"): "the region, where nothing else tells it",
-    ("bind", permissions.RBAC, "clusterroles"): "asked about when a binding is made; the next test takes it away",
-    ("escalate", permissions.RBAC, "clusterroles"): "asked about when a role is made; the next test takes it away",
+    (
+        "bind",
+        permissions.RBAC,
+        "clusterroles",
+    ): "asked about when a binding is made; the next test takes it away",
+    (
+        "escalate",
+        permissions.RBAC,
+        "clusterroles",
+    ): "asked about when a role is made; the next test takes it away",
     **{(verb, "", "configmaps"): _HELD for verb in _LEASES},
     **{(verb, "coordination.k8s.io", "leases"): _HELD for verb in _LEASES},
 }
