@@ -121,14 +121,15 @@ class TestHidden:
     @pytest.fixture
     def limited(self, sign_in, organization):
         """Somebody whose role sees credentials, but of clusters only `eks`."""
-        role = factories.make_role(
-            organization, permissions=["credential:view", "cluster:view", "access:view"], clusters=["eks"]
+        everywhere = factories.make_role(organization, permissions=["credential:view"])
+        there = factories.make_role(
+            organization, permissions=["cluster:view", "access:view"], clusters=["eks"]
         )
         person = factories.make_member(organization, "viewer")
         membership = person.memberships.get()
         membership.roles = []
         membership.save()
-        membership.custom_roles.add(role)
+        membership.custom_roles.add(everywhere, there)
         return sign_in(person)
 
     def test_who_may_not_be_seen_is_counted_and_not_named(self, limited, used):
