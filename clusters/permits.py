@@ -5,15 +5,16 @@ from accounts.models import Membership
 from accounts.roles import Permission
 from clusters import addons
 from clusters.models import Cluster, Deploy
+from credentials.models import CloudCredential
 
 NEEDED = {Deploy.Kind.DEPLOY: Permission.DEPLOY_RUN, Deploy.Kind.UNINSTALL: Permission.CLUSTER_MANAGE}
 NOBODY = Authority(())
 
 
-def of(cluster: Cluster, user_id: int | None) -> Authority:
-    """Return what a person may do in a cluster's organization now; of one who has left, or is barred, nothing."""
+def of(thing: Cluster | CloudCredential, user_id: int | None) -> Authority:
+    """Return what a person may do now in the organization of a cluster or a credential; of one who has left, or is barred, nothing."""
     membership = Membership.objects.filter(
-        organization=cluster.organization_id, user=user_id, user__is_active=True
+        organization=thing.organization_id, user=user_id, user__is_active=True
     ).first()
     return membership.authority if membership else NOBODY
 

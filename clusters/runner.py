@@ -12,6 +12,7 @@ from accounts.audit import origin
 from accounts.audit import services as audit
 from clusters import addons, deploys, kubernetes, leases, looks, mistakes, permits, recording
 from clusters.models import Cluster, Deploy, DeployStep
+from clusters.rotations import moving
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +58,8 @@ def _run(deploy: Deploy) -> None:
 
 
 def _go_on(cluster: Cluster) -> None:
-    """Tell the workers of the deploy that waited for this one, and look whether everything is in step."""
+    """Tell the workers of the deploy that waited for this one, settle rotations, look whether everything is in step."""
+    moving.settle_all(cluster)
     waiting = cluster.deploys.filter(status=Deploy.Status.QUEUED).first()
     if waiting is not None:
         deploys.send(waiting)

@@ -4,6 +4,7 @@ from celery import shared_task
 
 from clusters import looks, runner
 from clusters.health import schedule
+from clusters.rotations import making
 
 
 @shared_task  # type: ignore[untyped-decorator]
@@ -21,3 +22,8 @@ def look(*, cluster_id: str, **_: object) -> None:
 def examine(*, cluster_id: str, **_: object) -> None:
     """See whether a cluster is well."""
     schedule.take(cluster_id)
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def make_key(*, rotation_id: str, user_id: int, **_: object) -> None:
+    making.make(rotation_id, user_id)

@@ -1,6 +1,7 @@
 from django.urls import path
 
 from clusters.deploy_urls import deploy_urls
+from clusters.rotations.urls import rotation_urls
 from clusters.views import cloud, clusters, connect, connect_found, health, services
 
 app_name = "clusters"
@@ -19,4 +20,5 @@ urlpatterns = [
     path("clusters/<slug:cluster>/cloud/", cloud.cloud, name="cloud"),
     path("clusters/<slug:cluster>/disconnect/", clusters.disconnect, name="disconnect"),
     *deploy_urls,
+    *rotation_urls,
 ]

@@ -132,6 +132,7 @@ CELERY_TASK_ROUTES = {
     "clusters.tasks.run_deploys": {"queue": "deploys"},
     "clusters.tasks.look": {"queue": "default"},
     "clusters.tasks.examine": {"queue": "default"},
+    "clusters.tasks.make_key": {"queue": "default"},
     "external_secrets.tasks.read_again": {"queue": "default"},
     "external_secrets.tasks.restart_changed": {"queue": "default"},
     "external_secrets.tasks.read_inventory": {"queue": "default"},

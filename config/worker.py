@@ -20,6 +20,7 @@ def _beat() -> None:
     from clusters import deploys, looks, retention
     from clusters.health import recording as health_history
     from clusters.health import schedule as cluster_health
+    from clusters.rotations import sweeps as rotations
     from config import health
     from credentials import checks
     from external_secrets import inventory_schedule
@@ -28,6 +29,7 @@ def _beat() -> None:
         health.worker_is_here,
         deploys.sweep,
         looks.sweep,
+        rotations.sweep,
         retention.sweep,
         cluster_health.sweep,
         health_history.sweep,

@@ -29,6 +29,10 @@ class Changed(ValueError):
     """Somebody else changed the credential since the form was shown."""
 
 
+class Rotating(Changed, InUse):
+    """A rotation of the credential is open; it knows both values, and nobody else may touch them until it ends."""
+
+
 @sensitive_variables()
 def identify(organization: Organization, cloud: str, method: str, secret: Secret, given: Facts) -> Facts:
     """Sign in to the cloud and return whose credential it is.
@@ -179,6 +183,7 @@ def change(
     :raises NameTaken: the name is in use
     """
     _check_version(credential, seen_version)
+    _unless_rotating(credential)
     way = method or credential.method
     renewed = (
         way != credential.method
@@ -198,9 +203,48 @@ def change(
 @sensitive_variables()
 @transaction.atomic
 def _store(credential: CloudCredential, name: str, new: _New | None, seen_version: int, by: User) -> None:
+    live = _locked(credential, seen_version)
+    _unless_rotating(live)
+    _write(live, name, new, by)
+
+
+@sensitive_variables()
+@transaction.atomic
+def replace(
+    *,
+    credential: CloudCredential,
+    secret: Secret,
+    facts: Facts,
+    seen_version: int,
+    by: User,
+    until: datetime.datetime | None = None,
+) -> CloudCredential:
+    """Replace what a credential signs in with by values that were tried just now, also while it is rotated.
+
+    `until` is when they end, where the cloud does not tell.
+
+    :raises Changed: somebody else changed it since version `seen_version`
+    :raises InUse: something uses it, and the new values belong to another account
+    """
+    live = _locked(credential, seen_version)
+    _write(live, live.name, _New(live.method, secret, facts, until), by)
+    return live
+
+
+def _locked(credential: CloudCredential, seen_version: int) -> CloudCredential:
     # FOR UPDATE: what would begin to use it waits, so that the account cannot change under it.
     live = CloudCredential.objects.select_for_update(of=("self",)).get(pk=credential.pk)
     _check_version(live, seen_version)
+    return live
+
+
+def _unless_rotating(credential: CloudCredential) -> None:
+    if credential.rotation is not None:
+        raise Rotating(f"{credential.name} is being rotated. End that rotation or take it back first.")
+
+
+@sensitive_variables()
+def _write(live: CloudCredential, name: str, new: _New | None, by: User) -> None:
     before = {"name": live.name, "method": live.method, **live.facts}
     live.name = name
     if new is not None:
@@ -240,8 +284,9 @@ def _check_version(credential: CloudCredential, seen: int) -> None:
 def delete(*, credential: CloudCredential, by: User) -> None:
     """Remove a credential that nothing uses.
 
-    :raises InUse: clusters or accesses use it
+    :raises InUse: clusters or accesses use it, or it is being rotated
     """
+    _unless_rotating(credential)
     try:
         with transaction.atomic():
             _record(credential, "credential.deleted", by, {})

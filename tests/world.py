@@ -11,7 +11,7 @@ from accesses.models import AccessDraft
 from accounts.audit import services as audit
 from accounts.models import ApiToken, AuditView, Delivery
 from accounts.roles import Permission as P
-from clusters.models import ConnectDraft, Deploy
+from clusters.models import ConnectDraft, Deploy, Rotation
 from config.urls import organization_urls
 from tests import factories
 
@@ -129,6 +129,12 @@ PAGES: dict[str, P] = {
     "clusters:compare": P.DEPLOY_VIEW,
     "clusters:cancel_deploy": P.DEPLOY_RUN,
     "clusters:retry_deploy": P.DEPLOY_RUN,
+    "clusters:rotate": P.CREDENTIAL_MANAGE,
+    "clusters:rotation": P.CREDENTIAL_VIEW,
+    "clusters:rotation_deploy": P.DEPLOY_RUN,
+    "clusters:rotation_ask": P.CREDENTIAL_MANAGE,
+    "clusters:rotation_retire": P.CREDENTIAL_MANAGE,
+    "clusters:rotation_take_back": P.CREDENTIAL_MANAGE,
 }
 
 
@@ -207,6 +213,10 @@ def world(organization: Any, owner: Any) -> World:
         ("credentials", "credential"): credential.name,
         ("credentials", "kind"): "aws.static",
         ("credentials", "file"): "policy.json",
+        ("clusters", "credential"): credential.name,
+        ("clusters", "rotation"): Rotation.objects.create(
+            credential=credential, started_by="x", status="done"
+        ).pk,
         ("accounts", "membership"): owner.memberships.get().pk,
         ("accounts", "invitation"): factories.make_invitation(organization).pk,
         ("accounts", "role"): factories.make_role(organization, clusters=["staging-*"]).pk,

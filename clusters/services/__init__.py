@@ -2,7 +2,7 @@
 
 from clusters.services.changing import changed
 from clusters.services.checking import check, failed, refresh_services
-from clusters.services.cloud import follow, use_credential
+from clusters.services.cloud import follow, use_credential, users_of
 from clusters.services.connecting import connect, is_free
 from clusters.services.disconnecting import disconnect
 from clusters.services.looking import Trial, look_around, try_connection
@@ -41,4 +41,5 @@ __all__ = [
     "sign_in_by_credential",
     "try_connection",
     "use_credential",
+    "users_of",
 ]

@@ -6,6 +6,7 @@ from django.db.models import F, Q
 from accounts.audit import services as audit
 from accounts.models import User
 from clusters.models import Cluster
+from clusters.models.clusters import ClusterQuerySet
 from clusters.services import changing, entering
 from clusters.services.entering import Entrance
 from clusters.services.looking import Trial
@@ -117,7 +118,12 @@ def _keep_account_in_use(cluster: Cluster, account: str) -> None:
         )
 
 
+def users_of(credential: CloudCredential) -> ClusterQuerySet:
+    """Return the clusters that use a credential, themselves or by an access."""
+    using = Cluster.objects.filter(Q(accesses__cloud_credential=credential) | Q(credential=credential))
+    return Cluster.objects.filter(pk__in=using.values("pk"))
+
+
 def follow(credential: CloudCredential) -> None:
     """Note on the clusters that use a credential, themselves or by an access, that it was replaced."""
-    using = Cluster.objects.filter(Q(accesses__cloud_credential=credential) | Q(credential=credential))
-    Cluster.objects.filter(pk__in=using.values("pk")).update(generation=F("generation") + 1)
+    users_of(credential).update(generation=F("generation") + 1)

@@ -90,6 +90,11 @@ class CloudCredential(models.Model):
         return self.made_at or self.set_at
 
     @property
+    def rotation(self) -> Any:
+        """The rotation of it that is open (clusters/models/rotations.py), or None."""
+        return self.rotations.exclude(status__in=("done", "undone")).first()
+
+    @property
     def is_old(self) -> bool:
         return self.born < timezone.now() - OLD
 
