@@ -66,6 +66,15 @@ def server(reduced: str) -> str:
     return str(yaml.safe_load(reduced)["clusters"][0]["cluster"]["server"])
 
 
+def authority(reduced: str) -> str:
+    """Return the certificate authority of a kubeconfig made by `reduce` or `bare`, PEM in base64 on one line."""
+    try:
+        found = yaml.safe_load(reduced)["clusters"][0]["cluster"]["certificate-authority-data"]
+    except (KeyError, IndexError, TypeError, ValueError, yaml.YAMLError):
+        return ""
+    return "".join(str(found).split())
+
+
 def _load(text: str) -> dict[str, Any]:
     if len(text) > LARGEST:
         raise KubeconfigRefused("The kubeconfig is larger than 256 KB.")

@@ -3,6 +3,7 @@
 from celery import shared_task
 
 from clusters import looks, runner
+from clusters.health import schedule
 from clusters.rotations import making
 
 
@@ -15,6 +16,12 @@ def run_deploys(**_: object) -> None:
 @shared_task  # type: ignore[untyped-decorator]
 def look(*, cluster_id: str, **_: object) -> None:
     looks.take(cluster_id)
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def examine(*, cluster_id: str, **_: object) -> None:
+    """See whether a cluster is well."""
+    schedule.take(cluster_id)
 
 
 @shared_task  # type: ignore[untyped-decorator]

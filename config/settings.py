@@ -130,6 +130,7 @@ CELERY_TASK_ROUTES = {
     "accounts.outgoing.tasks.deliver": {"queue": "default"},
     "clusters.tasks.run_deploys": {"queue": "deploys"},
     "clusters.tasks.look": {"queue": "default"},
+    "clusters.tasks.examine": {"queue": "default"},
     "clusters.tasks.make_key": {"queue": "default"},
     "external_secrets.tasks.read_again": {"queue": "default"},
     "external_secrets.tasks.restart_changed": {"queue": "default"},
@@ -259,6 +260,7 @@ CONSOLE_AWS_ACCESS_KEY_ID = env.text("CONSOLE_AWS_ACCESS_KEY_ID", "")
 CONSOLE_AWS_SECRET_ACCESS_KEY = env.text("CONSOLE_AWS_SECRET_ACCESS_KEY", "")
 # How often, in seconds, a worker looks whether a cluster is well, and whether a credential still works.
 HEALTH_SECONDS = env.number("HEALTH_SECONDS", default=120, least=10, most=86_400)
+HEALTH_DAYS = env.number("HEALTH_DAYS", default=30, least=1, most=3650)
 CREDENTIAL_SECONDS = env.number("CREDENTIAL_SECONDS", default=3600, least=60, most=86_400)
 # Regions that a cloud opened after this version of the console.
 EXTRA_REGIONS = env.words("EXTRA_REGIONS")

@@ -32,6 +32,8 @@ BADGES: dict[str, tuple[str, bool, str]] = {
     "stopped": ("idle", False, "Stopped"),
     "unreachable": ("idle", False, "Unreachable"),
     "unknown": ("idle", False, "Unknown"),
+    "warning": ("warn", False, "Warning"),
+    "bad": ("bad", False, "Problem"),
     # deploys and their steps
     "scheduled": ("idle", False, "Scheduled"),
     "queued": ("idle", False, "Queued"),

@@ -11,9 +11,11 @@ from accounts.organizations import views as organizations
 from accounts.profile import urls as profile
 from accounts.sign_in import urls as sign_in
 from accounts.single_sign_on import urls as single_sign_on
+from clusters.joining import asking, manifest
 from config import health, palette, theme
 from config.api import root as api
 from credentials import issuer
+from credentials.clouds.azure import script as azure_script
 
 handler500 = "config.errors.server_error"
 
@@ -32,6 +34,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.healthz, name="healthz"),
     path(f"setup/{cloudformation.FILE}", setup.template, name="setup_template"),
     path(f"setup/{google_script.FILE}", setup.script, name="setup_google_script"),
+    path(f"setup/{azure_script.FILE}", azure_script.download, name="setup_azure_script"),
+    path(f"setup/{manifest.FILE}", asking.page, name="setup_manifest"),
     path(".well-known/openid-configuration", issuer.document, name="issuer"),
     path(".well-known/jwks.json", issuer.published, name="issuer_keys"),
     path("theme/", theme.choose, name="theme"),

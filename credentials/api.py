@@ -15,10 +15,11 @@ from accounts.roles import Permission
 from config.api import problems
 from config.api.calls import ApiRequest, Calls, Sent, Shown
 from config.api.paging import Page, Paging, cut
-from credentials import clouds, forms, services, views
+from credentials import clouds, forms, services, usage
 from credentials.clouds.errors import ProviderError
 from credentials.fields import SecretForm
 from credentials.models import CloudCredential
+from credentials.views import common
 
 calls = Calls("Credentials")
 FAILURES: dict[type[Exception], int] = {services.NameTaken: 409, services.Changed: 409}
@@ -111,8 +112,8 @@ def _unless_used(request: ApiRequest, found: CloudCredential) -> Iterator[None]:
     try:
         yield
     except services.InUse as error:
-        hidden = views.users(request, found)["hidden"]
-        raise problems.Problem(409, views.IN_USE if hidden else str(error)) from None
+        hidden = usage.users(found, request.authority)["hidden"]
+        raise problems.Problem(409, common.IN_USE if hidden else str(error)) from None
 
 
 @calls.get("/credentials", Permission.CREDENTIAL_VIEW)
@@ -131,7 +132,7 @@ def get_credential(request: ApiRequest, credential: str) -> CredentialShown:
 @calls.get("/credentials/{credential}/usage", Permission.CREDENTIAL_VIEW)
 def get_credential_usage(request: ApiRequest, credential: str) -> CredentialUsers:
     """Show what uses a credential: while anything does, it can't be deleted."""
-    seen = views.users(request, _find(request, credential, Permission.CREDENTIAL_VIEW))
+    seen = usage.users(_find(request, credential, Permission.CREDENTIAL_VIEW), request.authority)
     return CredentialUsers(
         clusters=[one.name for one in seen["clusters"]],
         accesses=[f"{one.cluster.name}/{one.name}" for one in seen["accesses"]],

@@ -1,5 +1,6 @@
 """Making, checking, changing and removing cloud credentials. What is stored was tried first."""
 
+import dataclasses
 import datetime
 from typing import Any
 
@@ -11,13 +12,13 @@ from django.views.decorators.debug import sensitive_variables
 
 from accounts.audit import services as audit
 from accounts.models import Organization, User
-from credentials import clouds, signals, signing
+from credentials import clouds, rules, signals, signing
 from credentials.clouds.base import Facts, Secret
 from credentials.clouds.errors import ProviderError
 from credentials.models import OLD, CloudCredential
+from credentials.rules import InUse
 
-# So many of what uses a credential are named in a sentence.
-SHOWN = 3
+__all__ = ["Changed", "InUse", "NameTaken", "change", "check", "create", "delete", "identify", "remind"]
 
 
 class NameTaken(ValueError):
@@ -26,10 +27,6 @@ class NameTaken(ValueError):
 
 class Changed(ValueError):
     """Somebody else changed the credential since the form was shown."""
-
-
-class InUse(ValueError):
-    """Clusters or accesses use what would go away."""
 
 
 class Rotating(Changed, InUse):
@@ -106,58 +103,106 @@ def _record(credential: CloudCredential, action: str, by: User, more: dict[str, 
     )
 
 
-def check(credential: CloudCredential, *, by: User | None = None) -> None:
-    """Try a stored credential now and keep what was found, unless it was replaced meanwhile.
+def check(credential: CloudCredential, *, by: User | None = None) -> ProviderError | None:
+    """Try a stored credential now, keep what was found, unless it was replaced meanwhile, and return what is wrong.
 
     Where a person asked for it, the audit log tells what came of it.
     """
     found: dict[str, Any] = {"check_error": "", "check_remedy": ""}
+    wrong: ProviderError | None = None
     try:
         facts = identify(
             credential.organization, credential.cloud, credential.method, credential.secret, credential.facts
         )
         found |= {"facts": facts} | _times(facts, credential.expires_at)
     except ProviderError as error:
-        found = {"check_error": error.reason[:300], "check_remedy": error.remedy[:300]}
+        wrong, found = error, {"check_error": error.reason[:300], "check_remedy": error.remedy[:300]}
     same = CloudCredential.objects.filter(pk=credential.pk, version=credential.version)
     with transaction.atomic():
         same.update(checked_at=timezone.now(), **found)
-        if by is not None and found.get("check_error"):
+        if by is not None and wrong is not None:
             _record(credential, "credential.test_failed", by, {"error": found["check_error"]})
         elif by is not None:
             _record(credential, "credential.tested", by, {})
+    return wrong
+
+
+@transaction.atomic
+def remind(
+    *, credential: CloudCredential, rotate_days: int | None, until: datetime.datetime | None, by: User
+) -> bool:
+    """Set after how many days its keys are due, and when they end where the cloud does not tell; return whether that
+    is new."""
+    live = CloudCredential.objects.select_for_update(of=("self",)).get(pk=credential.pk)
+    if live.facts.get("expires"):
+        until = live.expires_at
+    if (live.rotate_days, live.expires_at) == (rotate_days, until):
+        return False
+    before, after = (live.rotate_days, live.expires_at), (rotate_days, until)
+    CloudCredential.objects.filter(pk=live.pk).update(rotate_days=rotate_days, expires_at=until)
+    names = {"rotate_days": "rotate after days", "expires_at": "ends"}
+    told = audit.changes(_spoken(*before), _spoken(*after), names)
+    _record(live, "credential.reminders_changed", by, told)
+    return True
+
+
+def _spoken(rotate_days: int | None, until: datetime.datetime | None) -> dict[str, Any]:
+    return {"rotate_days": rotate_days, "expires_at": until.isoformat(timespec="seconds") if until else None}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _New:
+    """What a credential is to sign in with, once it was tried."""
+
+    method: str
+    secret: Secret = dataclasses.field(repr=False)
+    facts: Facts
+    until: datetime.datetime | None
 
 
 @sensitive_variables()
 def change(
-    *, credential: CloudCredential, name: str, secret: Secret, given: Facts, seen_version: int, by: User
+    *,
+    credential: CloudCredential,
+    name: str,
+    secret: Secret,
+    given: Facts,
+    seen_version: int,
+    by: User,
+    method: str = "",
+    until: datetime.datetime | None = None,
 ) -> bool:
     """Rename a credential or replace its secret, which is tried first; return whether anything differs.
 
+    With `method` it signs in in another way from now on; `until` is when the new values end, where the cloud does not
+    tell.
+
     :raises Changed: somebody else changed it since version `seen_version`
     :raises ProviderError: the cloud refuses the new values, or does not answer
-    :raises InUse: something uses it, and the new values belong to another account
+    :raises InUse: something uses it, and the new values belong to another account, or accesses need the keys it had
     :raises NameTaken: the name is in use
     """
     _check_version(credential, seen_version)
     _unless_rotating(credential)
-    renewed = secret != credential.secret or not given.items() <= credential.facts.items()
+    way = method or credential.method
+    renewed = (
+        way != credential.method
+        or secret != credential.secret
+        or not given.items() <= credential.facts.items()
+    )
     if not renewed and name == credential.name:
         return False
-    facts = (
-        identify(credential.organization, credential.cloud, credential.method, secret, given)
-        if renewed
-        else None
-    )
-    _store(credential, name, (secret, facts) if facts else None, seen_version, by)
+    new = None
+    if renewed:
+        facts = identify(credential.organization, credential.cloud, way, secret, given)
+        new = _New(way, secret, facts, until)
+    _store(credential, name, new, seen_version, by)
     return True
 
 
 @sensitive_variables()
 @transaction.atomic
-def _store(
-    credential: CloudCredential, name: str, new: tuple[Secret, Facts] | None, seen_version: int, by: User
-) -> None:
+def _store(credential: CloudCredential, name: str, new: _New | None, seen_version: int, by: User) -> None:
     live = _locked(credential, seen_version)
     _unless_rotating(live)
     _write(live, name, new, by)
@@ -178,12 +223,11 @@ def replace(
 
     `until` is when they end, where the cloud does not tell.
 
-
     :raises Changed: somebody else changed it since version `seen_version`
     :raises InUse: something uses it, and the new values belong to another account
     """
     live = _locked(credential, seen_version)
-    _write(live, live.name, (secret, facts), by, until)
+    _write(live, live.name, _New(live.method, secret, facts, until), by)
     return live
 
 
@@ -200,29 +244,32 @@ def _unless_rotating(credential: CloudCredential) -> None:
 
 
 @sensitive_variables()
-def _write(
-    live: CloudCredential,
-    name: str,
-    new: tuple[Secret, Facts] | None,
-    by: User,
-    until: datetime.datetime | None = None,
-) -> None:
-    before = {"name": live.name, **live.facts}
+def _write(live: CloudCredential, name: str, new: _New | None, by: User) -> None:
+    before = {"name": live.name, "method": live.method, **live.facts}
     live.name = name
     if new is not None:
-        secret, facts = new
-        _keep_account(live, facts)
-        live.secret, live.facts, live.set_at, live.set_by = secret, facts, timezone.now(), str(by)
-        live.checked_at, live.check_error, live.check_remedy = timezone.now(), "", ""
-        # What somebody said of the end of the old values does not hold for the new ones.
-        live.made_at, live.expires_at = _times(facts, until).values()
+        rules.keep_account(live, new.facts)
+        rules.keep_method(live, new.method)
+        _renew(live, new, by)
     live.version += 1
     _save(live)
-    after = {"name": live.name, **live.facts}
+    after = {"name": live.name, "method": live.method, **live.facts}
     told = audit.changes(before, after, {name: name for name in before | after})
     _record(live, "credential.changed", by, told | {"secret": "changed" if new else "kept"})
     if new is not None:
         signals.credential_replaced.send(sender=CloudCredential, credential=live)
+
+
+@sensitive_variables()
+def _renew(live: CloudCredential, new: _New, by: User) -> None:
+    way = clouds.known(live.cloud, new.method)[1]
+    if new.method != live.method:
+        live.rotate_days = None if way.keyless else OLD.days
+    live.method, live.secret, live.facts = new.method, new.secret, new.facts
+    for field, value in _times(new.facts, new.until).items():
+        setattr(live, field, value)
+    live.set_at, live.set_by = timezone.now(), str(by)
+    live.checked_at, live.check_error, live.check_remedy = timezone.now(), "", ""
 
 
 def _check_version(credential: CloudCredential, seen: int) -> None:
@@ -231,29 +278,6 @@ def _check_version(credential: CloudCredential, seen: int) -> None:
             f"Somebody changed this credential while you were here. It is now {credential.name}, "
             f"{credential.identity}. Send the form once more to replace that by what is below."
         )
-
-
-def _keep_account(credential: CloudCredential, facts: Facts) -> None:
-    """Keep the account while something relies on it: roles are made, and looked for, in that account."""
-    new = CloudCredential(facts=facts).account
-    if new != credential.account and (users := using(credential)):
-        shown = ", ".join(users[:SHOWN]) + (f" and {len(users) - SHOWN} more" if len(users) > SHOWN else "")
-        raise InUse(
-            f"The new values are of the account {new}, but {credential.name} is used in {credential.account}: "
-            f"by {shown}. Add another credential for the other account."
-        )
-
-
-def using(credential: CloudCredential) -> list[str]:
-    """Return what uses a credential, in words."""
-    clusters = [f"the cluster {cluster.name}" for cluster in credential.clusters.order_by("name")]
-    accesses = credential.accesses.select_related("cluster").order_by("cluster__name", "name")
-    made = credential.identities.select_related("cluster").order_by("cluster__name", "access_name")
-    return [
-        *clusters,
-        *(f"the access {access.name} of {access.cluster.name}" for access in accesses),
-        *(f"what was made for {one.access_name} of {one.cluster.name}" for one in made),
-    ]
 
 
 @transaction.atomic

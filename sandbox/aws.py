@@ -4,6 +4,7 @@
 """
 
 import argparse
+import base64
 import contextlib
 import json
 import logging
@@ -17,6 +18,8 @@ from credentials.clouds.aws import policies
 from sandbox import world
 from sandbox.kubernetes import Cluster
 from sandbox.standin import StandIn
+
+REGION = world.REGIONS[0]
 
 
 def _client(service: str, url: str, key: tuple[str, str], region: str = "eu-west-3") -> Any:
@@ -65,6 +68,24 @@ def serve(port: int, count: int) -> None:
     server.shutdown()
 
 
+def described(cluster: Cluster, name: str, region: str) -> dict[str, Any]:
+    """Return what EKS tells of a running cluster, as `POST /sandbox/eks` takes it."""
+    authority = base64.b64encode(cluster.ca_pem.encode()).decode()
+    version = ".".join(cluster.api.version.removeprefix("v").split(".")[:2])
+    return {
+        "name": name, "region": region, "endpoint": cluster.url, "ca": authority, "issuer": cluster.issuer,
+        "version": version,
+    }  # fmt: skip
+
+
+def enroll(url: str, cluster: Cluster, name: str, access: Iterable[str], region: str = REGION) -> None:
+    """Let EKS know a running cluster, which from now on takes the tokens of AWS's identities; those of `access`, as
+    ARNs, may do everything."""
+    given = described(cluster, name, region) | {"access": list(access)}
+    _post(f"{url}/sandbox/eks", json.dumps(given).encode())
+    cluster.let_in_by_iam(url, name, region)
+
+
 class Cloud(StandIn):
     """The AWS stand-in."""
 
@@ -111,6 +132,24 @@ class Cloud(StandIn):
         """Let AWS fetch the keys of a cluster's issuer, as it does with a public one."""
         given = {"issuer": cluster.issuer, "jwks": cluster.jwks()}
         _post(f"{self.url}/sandbox/issuers", json.dumps(given).encode())
+
+    def register_eks(self, **given: Any) -> None:
+        """Let EKS know a cluster, as `sandbox.aws_eks.register` takes it; told again, it replaces."""
+        _post(f"{self.url}/sandbox/eks", json.dumps(given).encode())
+
+    def enroll(self, cluster: Cluster, name: str, access: Iterable[str] = (), region: str = REGION) -> None:
+        """Let EKS know a running cluster, as `enroll` does."""
+        enroll(self.url, cluster, name, access, region)
+
+    def make_user(self, name: str, actions: Iterable[str]) -> tuple[str, str]:
+        """Make an IAM user who may do this, unless it is there, and return a new access key of it."""
+        iam = self.client("iam", "administrator")
+        with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):
+            iam.create_user(UserName=name)
+        allowed = _policy({"Effect": "Allow", "Action": list(actions), "Resource": "*"})
+        iam.put_user_policy(UserName=name, PolicyName="sandbox", PolicyDocument=allowed)
+        made = iam.create_access_key(UserName=name)["AccessKey"]
+        return made["AccessKeyId"], made["SecretAccessKey"]
 
     def expire(self, access_key_id: str) -> None:
         """Let the temporary keys have ended."""

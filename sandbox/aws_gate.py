@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from sandbox import aws_identity, aws_moto_keys
+from sandbox import aws_eks, aws_identity, aws_moto_keys, aws_presigned
 
 type Application = Callable[[dict[str, Any], Any], Any]
 
@@ -26,6 +26,8 @@ def as_aws(application: Application) -> Application:
     def wrapped(environ: dict[str, Any], start_response: Any) -> Any:
         if environ.get("PATH_INFO", "").startswith("/sandbox/"):
             return _ours(environ, start_response)
+        if aws_presigned.is_presigned(environ):
+            return _presigned(environ, start_response)
         started: list[Any] = []
         body = b"".join(application(environ, lambda *given: started.append(given)))
         status, headers, *rest = started[0]
@@ -53,8 +55,22 @@ def _in_json(environ: dict[str, Any], status: str, headers: Any, body: bytes) ->
     return status if rest else "400 Bad Request", headers, body
 
 
+def _presigned(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    status = "200 OK"
+    try:
+        said = aws_presigned.caller(environ)
+    except aws_presigned.Refused as refused:
+        status, said = (
+            "403 Forbidden",
+            json.dumps({"Error": {"Code": refused.code, "Type": "Sender"}}).encode(),
+        )
+    start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(said)))])
+    return [said]
+
+
 def _ours(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-    """Answer what no cloud has: `/sandbox/issuers` gives the keys of an issuer, `/sandbox/expire` ends temporary keys."""
+    """Answer what no cloud has: `/sandbox/issuers` gives the keys of an issuer, `/sandbox/expire` ends temporary keys,
+    `/sandbox/eks` gives a cluster, and `/sandbox/eks/access` tells it whom it lets in."""
     size = min(int(environ.get("CONTENT_LENGTH") or 0), _MOST)
     status, said = "200 OK", b"{}"
     try:
@@ -64,6 +80,10 @@ def _ours(environ: dict[str, Any], start_response: Any) -> list[bytes]:
                 aws_identity.issuers[given["issuer"]] = given["jwks"]
             case "/sandbox/expire":
                 aws_moto_keys.expire(given["access_key_id"])
+            case "/sandbox/eks":
+                aws_eks.register(given)
+            case "/sandbox/eks/access":
+                said = aws_eks.answer(given)
             case _:
                 status = "404 Not Found"
     except (ValueError, KeyError, TypeError):

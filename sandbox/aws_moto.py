@@ -10,6 +10,7 @@ from moto.cloudformation import responses as cloudformation
 from moto.cloudformation.utils import get_stack_from_s3_url
 from moto.core.common_models import CloudFormationModel
 from moto.core.responses import ActionResult, EmptyResult
+from moto.eks.responses import EKSResponse
 from moto.iam import access_control
 from moto.iam import models as iam
 from moto.iam.access_control import IAMPolicy, PermissionResult
@@ -20,7 +21,7 @@ from moto.ssm.responses import SimpleSystemManagerResponse
 from moto.sts.responses import TokenResponse
 from moto.utilities.utils import get_partition
 
-from sandbox import aws_identity, aws_moto_keys
+from sandbox import aws_eks, aws_identity, aws_moto_keys
 from sandbox.aws_moto_secrets import Secrets
 
 
@@ -30,10 +31,12 @@ def teach() -> None:
         (_Tokens, TokenResponse), (_Iam, IamResponse), (Secrets, SecretsManagerResponse),
         (_Parameters, SimpleSystemManagerResponse), (_Role, iam.Role), (_Stacks, cloudformation.CloudFormationResponse),
         (_Signed, access_control.IAMRequestBase), (_Statement, access_control.IAMPolicyStatement),
+        (aws_eks.Responses, EKSResponse),
     ):  # fmt: skip
         for name, value in vars(ours).items():
             if callable(value) and not name.startswith("__"):
                 setattr(theirs, name, value)
+    aws_eks.teach()
     changed: Any = access_control
     changed.AssumedRoleAccessKey, changed.IAMUserAccessKey = aws_moto_keys.TemporaryKey, aws_moto_keys.UserKey
 

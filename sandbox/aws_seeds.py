@@ -31,7 +31,7 @@ def users(account: str) -> dict[str, list[dict[str, Any]]]:
         # Who the console itself is at AWS, in an account of its own: it assumes roles, and does nothing else.
         "keyhaven": json.loads(policies.for_console())["Statement"],
         # Who sets things up in an account, by hand or by CloudFormation.
-        "administrator": [allow("s3:*", "cloudformation:*", "iam:*", "secretsmanager:*", "ssm:*")],
+        "administrator": [allow("s3:*", "cloudformation:*", "iam:*", "eks:*", "secretsmanager:*", "ssm:*")],
     }
 
 

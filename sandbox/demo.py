@@ -28,9 +28,14 @@ SEED = "from sandbox import seed; seed.seed()"
 
 # The Google stand-in, where it is there: its class, and whose key.json the guide hands out.
 GOOGLE = ("sandbox.google", "Google", "reader")
+# Whom the EKS cluster lets in: the key that the guide hands out, and a role as the console's help names it.
+EKS_ACCESS = (
+    f"arn:aws:iam::{world.ACCOUNT}:user/console",
+    f"arn:aws:iam::{world.ACCOUNT}:role/keyhaven-console",
+)
 # File → what `sandbox.kubernetes` is started with. The last cluster is of no cloud, with an issuer that clouds reach.
 CLUSTERS = {
-    "kubeconfig": ("--kind", "eks"),
+    "kubeconfig": ("--kind", "eks", "--eks", "prod", *(f"--access={arn}" for arn in EKS_ACCESS)),
     "kubeconfig-gke": ("--kind", "gke"),
     "kubeconfig-onprem": ("--kind", "plain", "--issuer", "https://oidc.acme.example"),
 }
@@ -165,7 +170,8 @@ The main job, in five minutes:
 Other ways in:
   The cluster is an EKS one. There are also {kubeconfig}-gke (GKE) and {kubeconfig}-onprem (of no cloud, public issuer).
   Cloud credential  {" ".join(facts["keys"]["console"])}
-                    what automatic access signs in to AWS with: it makes roles named keyhaven-*{google_line}
+                    finds the EKS cluster prod in {world.REGIONS[0]} and signs in to it; automatic access makes roles
+                    named keyhaven-* with it{google_line}
   Single sign-on    issuer {facts["oidc"]["issuer"]}  client {facts["oidc"]["client_id"]}  secret {facts["oidc"]["client_secret"]}
                     people of acme.example; as owner@, in Settings, Signing in (docs/single-sign-on.md)
 

@@ -16,9 +16,12 @@ from collections.abc import Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from sandbox import google_api, google_tokens, world
+from sandbox import google_api, google_gke, google_keys, google_tokens, world
 from sandbox.google_state import OAuthRefused, Refused, State
 from sandbox.standin import StandIn
+
+# Each of them adds its routes.
+PARTS = (google_api, google_gke, google_keys)
 
 
 class _Server(ThreadingHTTPServer):
@@ -68,6 +71,8 @@ class _Handler(BaseHTTPRequestHandler):
             raise Refused(400, "INVALID_ARGUMENT", "Invalid JSON payload received.") from None
         if path.startswith("/sandbox/"):
             return _planted(state, path, body)
+        if path == "/tokeninfo":
+            return google_tokens.info(state, dict(urllib.parse.parse_qsl(query)).get("access_token", ""))
         members = google_tokens.caller(state, self.headers.get("Authorization", ""))
         asked = google_api.Request(state, members, dict(urllib.parse.parse_qsl(query)), body)
         return google_api.answer(asked, self.command, path)
@@ -101,6 +106,8 @@ def _planted(state: State, path: str, body: dict[str, Any]) -> dict[str, Any]:
         account = state.accounts.get(body.get("account", ""))
         project = state.projects[body.get("project", world.GOOGLE_PROJECT)]
         state.bind(account.policy if account else project.policy, body["role"], body["member"])
+    elif path == "/sandbox/gke":
+        google_gke.register(state, body)
     elif path == "/sandbox/accounts":
         state.accounts[body["email"]].disabled = body["disabled"]
     else:
@@ -141,8 +148,8 @@ def serve(port: int, count: int) -> None:
 class Google(StandIn):
     """The Google stand-in.
 
-    `keys` are key.json texts: `reader` (reads and lists), `limited` (may not list), `admin`, and `other`, which is of
-    another project.
+    `keys` are key.json texts: `reader` (reads and lists), `limited` (may not list), `admin`, `other`, which is of
+    another project, and `console`, which sees the GKE cluster and makes keys.
     """
 
     module = "sandbox.google"
@@ -171,6 +178,10 @@ class Google(StandIn):
     def bind(self, role: str, member: str, account: str = "") -> None:
         """Grant a role on the project, or on a service account."""
         self.plant("bindings", role=role, member=member, account=account)
+
+    def gke(self, name: str, **cluster: Any) -> None:
+        """Let the project of clusters have one, or change it; `location`, `project` and what Google says of one."""
+        self.plant("gke", name=name, **cluster)
 
     def put(self, name: str, value: str, location: str = "") -> None:
         """Write a secret, new or changed."""

@@ -21,6 +21,16 @@ ROLES: dict[str, tuple[str, ...]] = {
     "roles/secretmanager.viewer": _LISTING,
     "roles/iam.workloadIdentityUser": ("iam.serviceAccounts.getAccessToken",),
     "roles/iam.serviceAccountTokenCreator": ("iam.serviceAccounts.getAccessToken",),
+    "roles/iam.serviceAccountKeyAdmin": (
+        "iam.serviceAccountKeys.create", "iam.serviceAccountKeys.delete", "iam.serviceAccountKeys.disable",
+        "iam.serviceAccountKeys.enable", "iam.serviceAccountKeys.get", "iam.serviceAccountKeys.list",
+    ),
+    "roles/policyanalyzer.activityAnalysisViewer": (
+        "policyanalyzer.serviceAccountKeyLastAuthenticationActivities.query",
+    ),
+    "roles/container.clusterViewer": (
+        "container.clusters.get", "container.clusters.list", "resourcemanager.projects.get",
+    ),
     "roles/iam.serviceAccountAdmin": (
         "iam.serviceAccounts.create", "iam.serviceAccounts.get", "iam.serviceAccounts.delete",
         "iam.serviceAccounts.getIamPolicy", "iam.serviceAccounts.setIamPolicy",
@@ -98,8 +108,18 @@ def _covers(binding: dict[str, Any], members: frozenset[str], permission: str, r
 
 
 @dataclass(slots=True)
+class Key:
+    """The public half of a service account's key, and what became of it."""
+
+    public: rsa.RSAPublicKey
+    made_at: float = field(default_factory=time.time)
+    used_at: float = 0
+    disabled: bool = False
+
+
+@dataclass(slots=True)
 class Account:
-    """A service account; `keys` are the public halves by key ID."""
+    """A service account with its keys by ID."""
 
     email: str
     project: str
@@ -107,7 +127,7 @@ class Account:
     display_name: str = ""
     description: str = ""
     disabled: bool = False
-    keys: dict[str, Any] = field(default_factory=dict)
+    keys: dict[str, Key] = field(default_factory=dict)
     policy: Policy = field(default_factory=Policy)
 
     def as_json(self) -> dict[str, Any]:
@@ -121,7 +141,7 @@ class Account:
         """Make a key and return its key.json, as Google does: once."""
         made = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         key_id = secrets.token_hex(20)
-        self.keys[key_id] = made.public_key()
+        self.keys[key_id] = Key(made.public_key())
         pem = made.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
@@ -180,6 +200,10 @@ class State:
         self.issuers: dict[str, dict[str, Any]] = {}
         # access token → (members, end)
         self.tokens: dict[str, tuple[frozenset[str], float]] = {}
+        # access token → what it was asked for
+        self.scopes: dict[str, str] = {}
+        # (project, location, name) → a GKE cluster as its interface describes it
+        self.clusters: dict[tuple[str, str, str], dict[str, Any]] = {}
         self.faults: dict[str, Any] = {}
         self.pages = 0
         self._seed(count)
@@ -206,10 +230,19 @@ class State:
             "limited": (main, (accessor,)),
             "admin": (main, ("roles/owner",)),
             "other": (other, (accessor, viewer)),
+            # Signs in to the GKE cluster, and renews its own keys.
+            "console": (
+                world.GOOGLE_CLUSTERS,
+                (
+                    "roles/container.clusterViewer",
+                    "roles/iam.serviceAccountKeyAdmin",
+                    "roles/policyanalyzer.activityAnalysisViewer",
+                ),
+            ),
         }
         keys = {}
         for name, (project, roles) in wanted.items():
-            account = self.create_account(project, name)
+            account = self.create_account(project, world.GOOGLE_CONSOLE if name == "console" else name)
             for role in roles:
                 self.bind(self.projects[project].policy, role, f"serviceAccount:{account.email}")
             keys[name] = account.new_key()

@@ -22,6 +22,8 @@ _PROVIDER = re.compile(
     r"//iam\.googleapis\.com/projects/(\d+)/locations/global/workloadIdentityPools/([^/]+)/providers/([^/]+)"
 )
 _GKE = re.compile(r"identitynamespace:([a-z0-9:.-]+)\.svc\.id\.goog:(https://.+)")
+_MEMBER = "serviceAccount:"
+_EMAIL_SCOPE = "https://www.googleapis.com/auth/userinfo.email"
 _ACCOUNT = re.compile(r"system:serviceaccount:([^:]+):([^:]+)")
 
 
@@ -50,10 +52,28 @@ def _signed(key: rsa.RSAPublicKey, head: dict[str, Any], text: bytes, signature:
     return head.get("alg") == "RS256"
 
 
-def _issue(state: State, members: frozenset[str], seconds: int = HOUR) -> str:
+def _issue(state: State, members: frozenset[str], scopes: Any, seconds: int = HOUR) -> str:
     token = f"ya29.sandbox-{secrets.token_urlsafe(32)}"
     state.tokens[token] = (members, time.time() + seconds)
+    state.scopes[token] = scopes if isinstance(scopes, str) else " ".join(scopes or ())
     return token
+
+
+def info(state: State, token: str) -> dict[str, Any]:
+    """Return whom an access token stands for, as clusters ask; the address only if it was asked for.
+
+    :raises OAuthRefused: it is none, or has ended
+    """
+    members, until = state.tokens.get(token, (frozenset[str](), 0.0))
+    if time.time() >= until:
+        raise OAuthRefused("invalid_token", "Invalid Value")
+    found: dict[str, Any] = {"scope": state.scopes[token], "expires_in": str(int(until - time.time()))}
+    email = next((one.removeprefix(_MEMBER) for one in members if one.startswith(_MEMBER)), "")
+    account = state.accounts.get(email)
+    if account is None:
+        return found | {"principal": next(one for one in sorted(members) if one.startswith("principal:"))}
+    found |= {"azp": account.number, "aud": account.number}
+    return found | ({"email": email} if _EMAIL_SCOPE in found["scope"].split() else {})
 
 
 def caller(state: State, authorization: str) -> frozenset[str]:
@@ -77,7 +97,7 @@ def jwt_grant(state: State, form: dict[str, str], url: str) -> dict[str, Any]:
     if account is None:
         raise OAuthRefused("invalid_grant", "Invalid grant: account not found")
     key = account.keys.get(str(head.get("kid")))
-    if key is None or not _signed(key, head, text, signature):
+    if key is None or key.disabled or not _signed(key.public, head, text, signature):
         raise OAuthRefused("invalid_grant", "Invalid JWT Signature.")
     if account.disabled:
         raise OAuthRefused("disabled_client", "The OAuth client was disabled.", 401)
@@ -90,7 +110,8 @@ def jwt_grant(state: State, form: dict[str, str], url: str) -> dict[str, Any]:
         raise OAuthRefused("invalid_grant", description)
     if claims.get("aud") not in (_TOKEN_ADDRESS, f"{url}/token"):
         raise OAuthRefused("invalid_grant", "Invalid JWT: Failed audience check.")
-    token = _issue(state, frozenset({f"serviceAccount:{account.email}"}))
+    key.used_at = now
+    token = _issue(state, frozenset({f"{_MEMBER}{account.email}"}), claims.get("scope"))
     return {"access_token": token, "expires_in": HOUR - 1, "token_type": "Bearer"}
 
 
@@ -107,7 +128,7 @@ def exchange(state: State, form: dict[str, str]) -> dict[str, Any]:
         description = 'Invalid value for "audience". This value should be the full resource name of the Identity Provider.'
         raise OAuthRefused("invalid_request", description)
     return {
-        "access_token": _issue(state, members), "expires_in": HOUR, "token_type": "Bearer",
+        "access_token": _issue(state, members, form.get("scope")), "expires_in": HOUR, "token_type": "Bearer",
         "issued_token_type": "urn:ietf:params:oauth:token-type:access_token",
     }  # fmt: skip
 
@@ -196,6 +217,6 @@ def impersonate(state: State, members: frozenset[str], email: str, body: dict[st
             400, "FAILED_PRECONDITION", "The service account is disabled.", reason="ACCOUNT_STATE_INVALID"
         )
     seconds = min(HOUR, int(str(body.get("lifetime", f"{HOUR}s")).removesuffix("s")))
-    token = _issue(state, frozenset({f"serviceAccount:{email}"}), seconds)
+    token = _issue(state, frozenset({f"{_MEMBER}{email}"}), body.get("scope"), seconds)
     until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + seconds))
     return {"accessToken": token, "expireTime": until}

@@ -19,6 +19,8 @@ GOOGLE_PROJECT, GOOGLE_NUMBER = "acme-secrets", "123456789012"
 GOOGLE_OTHER, GOOGLE_OTHER_NUMBER = "acme-other", "210987654321"
 # Of the GKE cluster that the sandbox plays.
 GOOGLE_CLUSTERS, GOOGLE_CLUSTERS_NUMBER = flavours.GOOGLE_PROJECT, "345678901234"
+# The service account that the console signs in as; 6 letters are the fewest.
+GOOGLE_CONSOLE = "keyhaven"
 # Regional secrets, which the global endpoint does not list.
 GOOGLE_REGIONAL = {"europe-west9": ("eu-audit-token", "eu-ledger-password", "eu-payments-key")}
 

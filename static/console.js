@@ -287,6 +287,7 @@
     showPicks();
     all("[data-log-search], [data-log-step]").forEach((input) => input.value && searchLog(input));
     if (event.detail.xhr?.status === 422) focusError(event.target);
+    event.target.querySelectorAll("dialog[data-show]").forEach(show);
   });
   document.addEventListener("DOMContentLoaded", () => {
     fadeAll();

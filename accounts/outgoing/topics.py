@@ -51,6 +51,12 @@ TOPICS = (
         ("access.expiring", "access.expired"),
         Permission.ACCESS_VIEW,
     ),
+    Topic(
+        "cluster-health",
+        "Clusters that do not answer, and answer again",
+        ("cluster.lost", "cluster.found_again"),
+        Permission.CLUSTER_VIEW,
+    ),
     Topic("drift", "Clusters that were changed by others", ("drift.found", "drift.gone"), Permission.CLUSTER_VIEW),
     Topic(
         "destinations",

@@ -1,16 +1,18 @@
 """The forms of clusters: connecting one, its settings, its deploys."""
 
-from clusters.forms.connecting import ContextForm, KubeconfigForm, NameForm
+from clusters.forms.connecting import ContextForm, CredentialForm, KubeconfigForm, NameForm, WayForm
 from clusters.forms.deploys import DeployForm, HistoryFilter
 from clusters.forms.settings import CloudForm, DisconnectForm, ReplaceForm
 
 __all__ = [
     "CloudForm",
     "ContextForm",
+    "CredentialForm",
     "DeployForm",
     "DisconnectForm",
     "HistoryFilter",
     "KubeconfigForm",
     "NameForm",
     "ReplaceForm",
+    "WayForm",
 ]

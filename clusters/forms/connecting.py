@@ -3,10 +3,12 @@
 from typing import Any
 
 from django import forms
+from django.db.models import QuerySet
 
 from accounts.naming import name_rule
-from clusters import kubeconfig
+from clusters import finding, kubeconfig
 from credentials.fields import SealedTextarea, pasted_or_uploaded
+from credentials.models import CloudCredential
 
 NAME_HELP = "How it is called here, for example payments-prod."
 
@@ -38,6 +40,58 @@ class ContextForm(forms.Form):
     def __init__(self, data: Any, contexts: list[str]) -> None:
         super().__init__(data)
         self.fields["context"].choices = [(name, name) for name in contexts]  # type: ignore[attr-defined]
+
+
+class WayForm(forms.Form):
+    """How a cluster is reached: by a cloud credential that finds it, or by a kubeconfig."""
+
+    CREDENTIAL, KUBECONFIG = "credential", "kubeconfig"
+
+    by = forms.ChoiceField(
+        label="How is the cluster reached?",
+        choices=[(CREDENTIAL, "By a cloud credential"), (KUBECONFIG, "By a kubeconfig")],
+        widget=forms.RadioSelect,
+        error_messages={
+            "required": "Choose how the cluster is reached.",
+            "invalid_choice": "Choose one of the ways in the list.",
+        },
+    )
+
+
+class CredentialForm(forms.Form):
+    """The cloud credential that finds the cluster."""
+
+    # More than these are a list to choose from instead of cards.
+    CARDS = 8
+
+    credential = forms.ModelChoiceField(
+        CloudCredential.objects.none(),
+        label="Which credential finds it?",
+        to_field_name="name",
+        empty_label=None,
+        widget=forms.RadioSelect,
+        error_messages={
+            "required": "Choose a cloud credential.",
+            "invalid_choice": "There is no such cloud credential that finds clusters.",
+        },
+    )
+
+    def __init__(self, credentials: QuerySet[CloudCredential], data: Any = None) -> None:
+        found = list(credentials[: self.CARDS + 1])
+        super().__init__(data, initial={"credential": found[0].name if found else None})
+        field: Any = self.fields["credential"]
+        if len(found) > self.CARDS:
+            field.widget = forms.Select()
+            field.label_from_instance = lambda one: f"{one.name} · {finding.finder(one).label}"
+        else:
+            field.consequences = {one.name: _consequence(one) for one in found}
+        field.queryset = credentials
+
+
+def _consequence(credential: CloudCredential) -> str:
+    """Return what a credential finds, and as whom."""
+    parts = (finding.finder(credential).label, credential.account, credential.identity)
+    return " · ".join(part for part in parts if part)
 
 
 class NameForm(forms.Form):

@@ -75,7 +75,14 @@ class Rule:
         return told + [("mind", text) for text in warned]
 
 
-RENEW = Rule("renew its token", "", "serviceaccounts/token", (NAME,), NAMESPACE, (("create", "renewing its own token"),))
+RENEW = Rule(
+    "renew its token",
+    "",
+    "serviceaccounts/token",
+    (NAME,),
+    NAMESPACE,
+    (("create", "renewing its own token"),),
+)
 
 
 def rules(options: Options) -> list[Rule]:
@@ -86,9 +93,7 @@ def rules(options: Options) -> list[Rule]:
             where = options.namespace if need.in_operator_namespace else ""
             key = (need.part, need.group, need.resource, need.named(options.namespace), where)
             found.setdefault(key, []).append(need)
-    made = [
-        Rule(*key, tuple((need.verb, need.needed_for) for need in needs)) for key, needs in found.items()
-    ]
+    made = [Rule(*key, tuple((need.verb, need.needed_for) for need in needs)) for key, needs in found.items()]
     return [*made, RENEW] if options.renew else made
 
 

@@ -97,6 +97,11 @@ class Cluster(models.Model):
                 condition=~models.Q(signs_in="credential") | models.Q(credential__isnull=False),
                 name="cluster_that_signs_in_by_a_credential_has_one",
             ),
+            models.UniqueConstraint(
+                fields=["organization", "kind", "account", "locator"],
+                condition=models.Q(signs_in="credential"),
+                name="cloud_cluster_is_connected_once",
+            ),
         ]
 
     def __str__(self) -> str:

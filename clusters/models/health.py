@@ -45,3 +45,8 @@ class Health(models.Model):
 
     def __str__(self) -> str:
         return f"{self.cluster}: {self.level}"
+
+    @property
+    def troubles(self) -> list[dict[str, str]]:
+        """The findings that something is wrong with."""
+        return [one for one in self.findings if one["level"] in ("bad", "warning")]

@@ -7,44 +7,96 @@ from accounts.audit import services as audit
 from accounts.models import User
 from clusters.models import Cluster
 from clusters.models.clusters import ClusterQuerySet
-from clusters.services import changing
-from clusters.services.refusals import AccountInUse, WrongAccount
+from clusters.services import changing, entering
+from clusters.services.entering import Entrance
+from clusters.services.looking import Trial
+from clusters.services.refusals import AccountInUse, Changed, StillNeeded, WrongAccount
 from credentials.models import CloudCredential
 
 
-@transaction.atomic
 def use_credential(
     *, cluster: Cluster, credential: CloudCredential | None, by: User, account: str | None = None
 ) -> bool:
     """Choose what the console uses in the cluster's cloud account, or nothing; return whether anything differs.
 
     `account` is the account as somebody typed it; None keeps the known one. Where none is known, the credential's is.
+    Where the console signs in to the cluster by its credential, another one is tried before it takes over.
 
+    :raises StillNeeded: the console signs in to the cluster by its credential
     :raises WrongAccount: the credential is of another cloud or account
     :raises AccountInUse: the account would become another, and roles of accesses are in it
+    :raises AnotherCluster, kubernetes.ClusterError, ProviderError: the console cannot sign in by the credential
     """
+    tried = None
+    if cluster.signs_in == Cluster.SignsIn.CREDENTIAL and credential != cluster.credential:
+        tried = entering.try_another(cluster, _needed(cluster, credential), cluster.locator)
+    return _use(cluster, credential, account, tried, by)
+
+
+def _needed(cluster: Cluster, credential: CloudCredential | None) -> CloudCredential:
+    if credential is None:
+        raise StillNeeded(
+            f"Keyhaven signs in to {cluster.name} by {cluster.credential}. "
+            "Give the cluster a kubeconfig first, or choose another credential."
+        )
+    return credential
+
+
+@transaction.atomic
+def _use(
+    cluster: Cluster,
+    credential: CloudCredential | None,
+    account: str | None,
+    tried: tuple[Entrance, Trial] | None,
+    by: User,
+) -> bool:
     live = Cluster.objects.select_for_update(no_key=True).get(pk=cluster.pk)
+    if (live.signs_in, live.locator) != (cluster.signs_in, cluster.locator):
+        raise Changed("Somebody changed how Keyhaven signs in to this cluster meanwhile. Look at it again.")
+    before = {"credential": str(live.credential or ""), "account": live.account}
     known = live.account if account is None else account
     if credential is not None:
-        # Its account stays as it is until this is committed.
-        credential = CloudCredential.objects.select_for_update(no_key=True).get(pk=credential.pk)
-        known = _account_with(credential, live, known)
+        known = _held_account(live, credential, known)
     if (known, credential) == (live.account, live.credential):
         return False
     _keep_account_in_use(live, known)
-    before = {"credential": str(live.credential or ""), "account": live.account}
-    Cluster.objects.filter(pk=live.pk).update(credential=credential, account=known)
+    live.credential, live.account = credential, known
+    if tried is not None:
+        _take(live, *tried)
+    live.save(update_fields=None if tried else ["credential", "account"])
     after = {"credential": str(credential or ""), "account": known}
-    changing.record(
-        live, "cluster.credential_changed", by, audit.changes(before, after, {name: name for name in after})
-    )
+    told = audit.changes(before, after, {name: name for name in after})
+    changing.record(live, "cluster.credential_changed", by, told)
     # What a deploy makes in the account is made with it.
-    if live.accesses.filter(method="automatic").exists():
+    if tried is not None or live.accesses.filter(method="automatic").exists():
         changing.changed(live)
     return True
 
 
-def _account_with(credential: CloudCredential, cluster: Cluster, known: str) -> str:
+def _take(live: Cluster, entrance: Entrance, trial: Trial) -> None:
+    account = live.account
+    entering.note(live, trial)
+    live.kubeconfig, live.account = entrance.kubeconfig, account
+
+
+def join(cluster: Cluster, credential: CloudCredential) -> None:
+    """Give a locked cluster a credential by which it will be signed in to, and the account in which both are.
+
+    :raises WrongAccount: the credential is of another cloud or account
+    :raises AccountInUse: the account would become another, and roles of accesses are in it
+    """
+    account = _held_account(cluster, credential, cluster.account)
+    _keep_account_in_use(cluster, account)
+    cluster.credential, cluster.account = credential, account
+
+
+def _held_account(cluster: Cluster, credential: CloudCredential, known: str) -> str:
+    # Its account stays as it is until this is committed.
+    held = CloudCredential.objects.select_for_update(no_key=True).get(pk=credential.pk)
+    return account_with(held, cluster, known)
+
+
+def account_with(credential: CloudCredential, cluster: Cluster, known: str) -> str:
     """Return the account in which a credential and a cluster meet."""
     if cluster.cloud not in ("", credential.cloud):
         raise WrongAccount(

@@ -12,12 +12,13 @@ from accounts.authority import Paths
 from accounts.roles import Permission, who_may
 from clusters import kubeconfig, kubernetes, services
 from clusters.forms import CloudForm, DisconnectForm, ReplaceForm
-from clusters.models import Cluster, Deploy, Drift, Look
+from clusters.models import Cluster, Deploy, Drift, Health, Look
 from config import pages
 
 # The pages of a cluster: tab, label, url name, and what whoever sees it may do.
 TABS = (
     ("overview", "Overview", "clusters:overview", Permission.CLUSTER_VIEW),
+    ("health", "Health", "clusters:health", Permission.CLUSTER_VIEW),
     ("services", "Services", "clusters:services", Permission.CLUSTER_VIEW),
     ("add-ons", "Add-ons", "accesses:add_ons", Permission.ACCESS_VIEW),
     ("found", "Found in the cluster", "external_secrets:found", Permission.EXTERNAL_SECRET_VIEW),
@@ -91,7 +92,14 @@ def _row(request: OrgRequest, cluster: Any) -> dict[str, Any]:
     """Return a cluster with its last deploy; whoever may not see deploys is not told that there was none."""
     may = request.allows(Permission.DEPLOY_VIEW, cluster=cluster.name)
     last = next(iter(cluster.newest_first), None) if may else None
-    return {"cluster": cluster, "last": last, "sees_deploys": may}
+    return {"cluster": cluster, "last": last, "sees_deploys": may, "status": _status(cluster)}
+
+
+def _status(cluster: Any) -> str:
+    """Return how a cluster is: one that answers may still not be well."""
+    health = next(iter(cluster.health_now), None)
+    degraded = health is not None and health.level == Health.Level.DEGRADED
+    return health.level if degraded and cluster.status == Cluster.Status.READY else cluster.status
 
 
 @org_view(Permission.CLUSTER_VIEW)
@@ -107,7 +115,9 @@ def index(request: OrgRequest) -> HttpResponse:
             "services", filter=Q(services__gone_at=None) & _reach(request, _SERVICES), distinct=True
         ),
     )
-    rows = list(found.prefetch_related(Prefetch("deploys", deploys, to_attr="newest_first")))
+    health = Prefetch("health", Health.objects.filter(ended_at=None), to_attr="health_now")
+    newest_first = Prefetch("deploys", deploys, to_attr="newest_first")
+    rows = list(found.prefetch_related(newest_first, health))
     context = {
         "rows": [_row(request, row) for row in rows],
         "q": wanted,
@@ -137,6 +147,7 @@ def overview(request: OrgRequest, cluster: str) -> HttpResponse:
         "sees_deploys": deploys,
         "last_deploy": found.deploys.defer("snapshot").first() if deploys else None,
         "look": Look.objects.filter(cluster=found).first() if deploys else None,
+        "health": found.health.filter(ended_at=None).first(),
     }
     return pages.render_page(request, "clusters/overview.html", context)
 

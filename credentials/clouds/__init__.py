@@ -1,11 +1,14 @@
 """One package a cloud: signing in, asking, what its refusals mean, and its credentials; and one line a cloud."""
 
 from credentials.clouds.aws import cloud as aws_cloud
+from credentials.clouds.azure import cloud as azure_cloud
 from credentials.clouds.base import Cloud, Method
 from credentials.clouds.errors import NotPossibleHere
 from credentials.clouds.google import cloud as google_cloud
 
-CLOUDS: dict[str, Cloud] = {cloud.slug: cloud for cloud in (aws_cloud.CLOUD, google_cloud.CLOUD)}
+CLOUDS: dict[str, Cloud] = {
+    cloud.slug: cloud for cloud in (aws_cloud.CLOUD, google_cloud.CLOUD, azure_cloud.CLOUD)
+}
 
 
 def known(cloud: str, method: str) -> tuple[Cloud, Method]:

@@ -122,7 +122,8 @@ class Token:
 class Found:
     """A cluster as its cloud describes it. `locator` finds it again; `authority` is its CA in PEM, in base64.
 
-    `blocked` says why it cannot be connected as it is, with the remedy: it is being made, has no public endpoint, …
+    `blocked` says why it cannot be connected as it is, with the remedy: it is being made, has no endpoint, …; `note` is
+    a line that does not hinder. `facts` are words of its cloud, for `Finder.admission`.
     """
 
     name: str
@@ -135,6 +136,8 @@ class Found:
     authority: str = field(default="", repr=False)
     issuer: str = ""
     blocked: Obstacle | None = None
+    note: str = ""
+    facts: Facts = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,8 @@
 
 import datetime
 import uuid
-from typing import Any, Self
 
 from django.db import models
-from django.db.models import Count, OuterRef, Subquery
-from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from accounts.encryption import EncryptedJSONField
@@ -15,22 +12,10 @@ from accounts.naming import name_rule
 
 # A credential that is older, and that nothing uses, is better deleted.
 OLD = datetime.timedelta(days=90)
+# One that ends within so many days is marked, and within so few in red.
+SOON, VERY_SOON = datetime.timedelta(days=30), datetime.timedelta(days=7)
 # What relates to a credential because it uses it.
 USES = ("clusters", "accesses", "identities")
-
-
-def _count(name: str) -> Coalesce:
-    """Count related rows in a query of their own: joined, each cluster would meet each access."""
-    relation: Any = CloudCredential._meta.get_field(name)
-    column = relation.field.name
-    rows = relation.related_model.objects.filter(**{column: OuterRef("pk")}).order_by()
-    return Coalesce(Subquery(rows.values(column).annotate(rows=Count("pk")).values("rows")), 0)
-
-
-class CloudCredentialQuerySet(OwnedQuerySet["CloudCredential"]):
-    def with_usage(self) -> Self:
-        """Add `clusters_count`, `accesses_count` and `identities_count`."""
-        return self.annotate(**{f"{name}_count": _count(name) for name in USES})
 
 
 class CloudCredential(models.Model):
@@ -70,7 +55,7 @@ class CloudCredential(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
-    objects = CloudCredentialQuerySet.as_manager()
+    objects = OwnedQuerySet["CloudCredential"].as_manager()
 
     class Meta:
         ordering = ["name"]
@@ -96,9 +81,9 @@ class CloudCredential(models.Model):
         return str(next((self.facts[name] for name in names if self.facts.get(name)), ""))
 
     @property
-    def used(self) -> bool:
-        """Whether anything uses it, of one that was read `with_usage`."""
-        return any(getattr(self, f"{name}_count") for name in USES)
+    def born(self) -> datetime.datetime:
+        """When its key was made, or else when it was entered here."""
+        return self.made_at or self.set_at
 
     @property
     def rotation(self) -> Any:
@@ -107,11 +92,22 @@ class CloudCredential(models.Model):
 
     @property
     def is_old(self) -> bool:
-        return self.set_at < timezone.now() - OLD
+        return self.born < timezone.now() - OLD
+
+    @property
+    def ending(self) -> dict[str, str]:
+        """When it ends in words, and the badge of those that end soon: amber a month before, red a week before."""
+        if self.expires_at is None:
+            return {"text": "", "tone": ""}
+        left = self.expires_at - timezone.now()
+        days = -(-left // datetime.timedelta(days=1))
+        if left <= datetime.timedelta(0):
+            return {"text": "Ended", "tone": "ended"}
+        text = "Ends within a day" if days <= 1 else f"Ends in {days} days"
+        return {"text": text, "tone": "ended" if left < VERY_SOON else "ending" if left < SOON else ""}
 
     @property
     def rotate_at(self) -> datetime.datetime | None:
         """When its keys are due to be replaced, by their age or because they end; None is never."""
-        since = self.made_at or self.set_at
-        due = since + datetime.timedelta(days=self.rotate_days) if self.rotate_days else None
+        due = self.born + datetime.timedelta(days=self.rotate_days) if self.rotate_days else None
         return min((at for at in (due, self.expires_at) if at is not None), default=None)

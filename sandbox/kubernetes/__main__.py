@@ -40,6 +40,16 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--aws-url", default="", help="what plays AWS")
     parser.add_argument("--google-url", default="", help="what plays Google")
     parser.add_argument(
+        "--eks", default="", metavar="NAME", help="how AWS's stand-in knows it, as an EKS cluster"
+    )
+    parser.add_argument(
+        "--access",
+        action="append",
+        default=[],
+        metavar="ARN",
+        help="whom an access entry of EKS lets do everything",
+    )
+    parser.add_argument(
         "--trust", action="append", default=[], metavar="URL", help="a cloud that fetches the issuer's keys"
     )
     return parser.parse_args()
@@ -58,6 +68,10 @@ def main() -> None:
             Reconciler(cluster, arguments.aws_url, arguments.google_url).start()
         for cloud in arguments.trust:
             publish(cluster, cloud)
+        if arguments.eks:
+            from sandbox import aws
+
+            aws.enroll(arguments.aws_url, cluster, arguments.eks, arguments.access)
         write(arguments.kubeconfig, cluster.kubeconfig())
         print(cluster.url, flush=True)
         ended.wait()

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from sandbox.kubernetes import answers, flavours, requests
+from sandbox.kubernetes import answers, flavours, iam, requests
 from sandbox.kubernetes.controllers import Controllers
 from sandbox.kubernetes.faults import Faults
 from sandbox.kubernetes.identity import Identities, User
@@ -184,6 +184,10 @@ class Cluster:
     # -- ways in -------------------------------------------------------------------------------------
     def add_user(self, name: str, rules: list[dict[str, Any]], groups: tuple[str, ...] = ()) -> User:
         return self.identities.add(User(name, rules, ("system:authenticated", *groups)))
+
+    def let_in_by_iam(self, aws_url: str, name: str, region: str) -> None:
+        """Take the tokens that identities of AWS sign for the cluster that EKS there knows by this name."""
+        self.identities.authenticators.append(iam.Authenticator(self.store, aws_url, name, region))
 
     def token(self, user: str = "sandbox-admin") -> str:
         return self.identities.users[user].token

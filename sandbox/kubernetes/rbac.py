@@ -34,7 +34,9 @@ def bound(store: Store, user: str, groups: tuple[str, ...] = ()) -> Rules:
     """Return the rules that the bindings in the cluster give to a user, each with the namespaces in which it holds."""
     with store.lock:
         bindings = [
-            (key, item) for key, item in store.objects.items() if key[0] == GROUP and key[1].endswith("bindings")
+            (key, item)
+            for key, item in store.objects.items()
+            if key[0] == GROUP and key[1].endswith("bindings")
         ]
     rules: Rules = []
     for key, item in bindings:

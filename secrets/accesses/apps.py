@@ -7,16 +7,18 @@ class AccessesConfig(AppConfig):
     name = "accesses"
 
     def ready(self) -> None:
-        from accesses import steps, watching
+        from accesses import health, steps, watching
         from accounts.audit import objects
         from accounts.roles import Permission
         from clusters import addons
+        from clusters.health import examining
         from credentials import signals
 
         for step in (steps.Identities(), steps.Operator(), steps.Stores(), steps.Verify(), steps.Leftovers()):
             addons.register(step)
         addons.register(steps.Uninstall(), "uninstall")
         addons.register_watch("accesses", watching.watch)
+        examining.register("operator", health.examine)
         objects.register(
             objects.Kind("accesses.Access", Permission.ACCESS_VIEW, ("cluster__name", "name"), _page)
         )

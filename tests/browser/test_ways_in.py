@@ -34,7 +34,7 @@ class Person(Walker):
     def connect(self, connected: dict[str, str], name: str, kind: str) -> None:
         if name in connected:
             return
-        self.go("clusters/connect/")
+        self.go("clusters/connect/kubeconfig/")
         self.fill("Kubeconfig", Path(self.demo["kubeconfigs"][kind]).read_text())
         self.click("button", "Test connection")
         self.fill("Name", name)

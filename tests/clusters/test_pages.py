@@ -31,7 +31,7 @@ def browser(sign_in, devops) -> Any:
 
 
 def begin(browser: Any, text: str) -> str:
-    return str(browser.post("/o/acme/clusters/connect/", {"kubeconfig": text}).headers["Location"])
+    return str(browser.post("/o/acme/clusters/connect/kubeconfig/", {"kubeconfig": text}).headers["Location"])
 
 
 def test_a_cluster_is_tested_then_named_then_connected(browser, sandbox):
@@ -61,13 +61,13 @@ def test_a_second_click_on_connect_leads_to_the_cluster(browser, sandbox):
 def test_a_file_does_as_well(browser, sandbox):
     file = SimpleUploadedFile("config", sandbox.kubeconfig().encode())
 
-    response = browser.post("/o/acme/clusters/connect/", {"file": file})
+    response = browser.post("/o/acme/clusters/connect/kubeconfig/", {"file": file})
 
     assert response.status_code == 302
 
 
 def test_an_empty_htmx_post_is_answered_with_the_form(browser):
-    response = browser.post("/o/acme/clusters/connect/", headers={"HX-Request": "true"})
+    response = browser.post("/o/acme/clusters/connect/kubeconfig/", headers={"HX-Request": "true"})
 
     assert response.status_code == 422
     assert "Paste a kubeconfig" in response.content.decode()
@@ -76,7 +76,7 @@ def test_an_empty_htmx_post_is_answered_with_the_form(browser):
 def test_a_refusal_stands_at_the_field_and_nothing_is_echoed(browser):
     whole = yaml.safe_dump({"clusters": [], "contexts": [], "users": [{"name": "canary-value"}]})
 
-    response = browser.post("/o/acme/clusters/connect/", {"kubeconfig": whole})
+    response = browser.post("/o/acme/clusters/connect/kubeconfig/", {"kubeconfig": whole})
 
     assert response.status_code == 422
     assert "The kubeconfig has no context" in response.context["form"].errors["kubeconfig"][0]

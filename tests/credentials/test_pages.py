@@ -1,11 +1,8 @@
 """The pages of credentials as people use them: every wrong value with its sentence, and nothing sent back."""
 
-import datetime
-import re
 from typing import Any
 
 import pytest
-from django.utils import timezone
 
 from accounts.models import AuditEvent
 from credentials.models import CloudCredential
@@ -36,72 +33,6 @@ def text(response):
 
 def errors(response):
     return {name: messages[0] for name, messages in response.context["form"].errors.items()}
-
-
-class TestList:
-    def test_without_credentials_it_says_what_they_are_for(self, sign_in, viewer, devops):
-        seen = text(sign_in(devops).get(LIST))
-
-        assert "No credentials yet" in seen
-        assert "deploys make the roles" in seen
-        assert seen.count('href="/o/acme/credentials/new/"') == 2
-        assert 'href="/o/acme/credentials/new/"' not in text(sign_in(viewer).get(LIST))
-
-    def test_used_ones_come_first_and_unused_ones_apart(self, browser, organization):
-        unused = factories.make_cloud_credential(organization=organization, name="aws-a")
-        used = factories.make_cloud_credential(organization=organization, name="aws-z")
-        cluster = factories.make_cluster(organization=organization, credential=used)
-        for name in ("one", "two"):
-            factories.make_access(cluster=cluster, name=name, cloud_credential=used, credential=None)
-
-        seen = text(browser.get(LIST))
-
-        assert seen.index(">aws-z</a>") < seen.index('id="unused-h"') < seen.index(f">{unused.name}</a>")
-        assert "1 cluster, 2 accesses" in seen
-        assert used.identity in seen
-        assert used.account in seen
-
-    def test_an_old_one_that_nothing_uses_is_marked(self, browser, organization):
-        long_ago = timezone.now() - datetime.timedelta(days=100)
-        factories.make_cloud_credential(organization=organization, name="aws-old", set_at=long_ago)
-        used = factories.make_cloud_credential(organization=organization, name="aws-used", set_at=long_ago)
-        factories.make_cluster(organization=organization, credential=used)
-
-        assert text(browser.get(LIST)).count("Older than 90 days") == 1
-
-    def test_a_failed_check_is_said_with_its_reason(self, browser, organization):
-        factories.make_cloud_credential(
-            organization=organization,
-            checked_at=timezone.now(),
-            check_error="AWS does not accept these keys.",
-        )
-
-        seen = text(browser.get(LIST))
-
-        assert ">Failed</span>" in seen
-        assert "AWS does not accept these keys." in seen
-
-    def test_queries_do_not_grow(self, browser, organization, django_assert_max_num_queries):
-        for number in range(40):
-            one = factories.make_cloud_credential(organization=organization, name=f"aws-{number}")
-            for _ in range(number % 3):
-                factories.make_cluster(organization=organization, credential=one)
-
-        with django_assert_max_num_queries(6):
-            seen = text(browser.get(LIST))
-
-        assert seen.count("/o/acme/credentials/aws-") >= 40
-
-    def test_the_navigation_and_the_palette_lead_here(self, browser, organization):
-        factories.make_cloud_credential(organization=organization, name="aws-prod")
-
-        page = text(browser.get(LIST))
-        found = text(browser.get("/o/acme/go-to/?q=aws-pr", headers={"HX-Request": "true"}))
-
-        assert re.search(r'href="/o/acme/credentials/" aria-current="page"', page)
-        assert ONE in found
-        keys = re.findall(r'data-go="(.)"', page)
-        assert len(keys) == len(set(keys)), "each entry has a key of its own"
 
 
 class TestNew:
@@ -211,8 +142,11 @@ class TestDetail:
             cluster = factories.make_cluster(organization=organization, credential=credential)
             factories.make_access(cluster=cluster, cloud_credential=credential, credential=None)
 
-        with django_assert_max_num_queries(9):
-            assert text(browser.get(ONE)).count("Secret manager access on") == 30
+        with django_assert_max_num_queries(20):
+            seen = text(browser.get(ONE))
+
+        assert seen.count("its store signs in with it") == 10
+        assert "10 of 30 clusters" in seen
 
     def test_a_viewer_sees_it_and_is_told_who_may_change_it(self, sign_in, viewer, credential):
         seen = text(sign_in(viewer).get(ONE))

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts.encryption import Unreadable
 from accounts.models import AuditEvent
-from credentials import clouds, services
+from credentials import clouds, services, usage
 from credentials.clouds import errors, policies
 from credentials.clouds.aws import policies as aws_policies
 from credentials.models import CloudCredential
@@ -282,7 +282,7 @@ class TestDelete:
 
 
 class TestUsage:
-    def test_clusters_and_accesses_are_counted_each_for_itself(self, credential, organization):
+    def test_a_cluster_is_counted_once_however_it_uses_it(self, credential, organization):
         clusters = [
             factories.make_cluster(organization=organization, credential=credential) for _ in range(3)
         ]
@@ -290,20 +290,19 @@ class TestUsage:
             factories.make_access(cluster=cluster, cloud_credential=credential, credential=None)
         unused = factories.make_cloud_credential(organization=organization)
 
-        found = {row.pk: row for row in CloudCredential.objects.with_usage()}
+        found = usage.counts([credential, unused])
 
-        used = found[credential.pk]
-        assert (used.clusters_count, used.accesses_count, used.identities_count) == (3, 2, 0)
-        assert used.used
-        assert not found[unused.pk].used
+        assert (found[credential.pk].clusters, found[credential.pk].accesses) == (3, 2)
+        assert found[credential.pk].words == "3 clusters, 2 accesses"
+        assert unused.pk not in found
 
-    def test_the_counts_are_one_query(self, credential, organization, django_assert_num_queries):
-        for _ in range(20):
-            one = factories.make_cloud_credential(organization=organization)
+    def test_the_counts_are_two_queries(self, organization, django_assert_num_queries):
+        rows = [factories.make_cloud_credential(organization=organization) for _ in range(20)]
+        for one in rows:
             factories.make_cluster(organization=organization, credential=one)
 
-        with django_assert_num_queries(1):
-            assert sum(row.clusters_count for row in CloudCredential.objects.with_usage()) == 20
+        with django_assert_num_queries(2):
+            assert sum(found.clusters for found in usage.counts(rows).values()) == 20
 
     def test_one_is_old_after_ninety_days(self, credential):
         credential.set_at = timezone.now() - datetime.timedelta(days=89)

@@ -38,7 +38,7 @@ ALLOWED = {
 def views(project: Path) -> list[Path]:
     found = [*project.glob("clusters/views/*.py"), *project.glob("secrets/*/views/*.py")]
     found += [
-        project / "credentials/views.py",
+        *project.glob("credentials/views/*.py"),
         project / "config/palette.py",
         *project.glob("clusters/api*.py"),
     ]

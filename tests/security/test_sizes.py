@@ -35,7 +35,8 @@ BODIES = {
 
 @pytest.mark.parametrize("what", BODIES)
 @pytest.mark.parametrize(
-    "url", ["/accounts/login/", "/account/", "/o/acme/clusters/connect/", "/o/acme/settings/rename/"]
+    "url",
+    ["/accounts/login/", "/account/", "/o/acme/clusters/connect/kubeconfig/", "/o/acme/settings/rename/"],
 )
 def test_too_much_is_refused_soon(browser, what, url):
     kind, text = BODIES[what]

@@ -14,7 +14,7 @@ OURS = (
     "/account/second-factors/",
     "/account/second-factors/app/",
     "/account/sessions/",
-    "/o/acme/team/", "/o/acme/audit/", "/o/acme/clusters/", "/o/acme/clusters/connect/", "/o/acme/credentials/",
+    "/o/acme/team/", "/o/acme/audit/", "/o/acme/clusters/", "/o/acme/clusters/connect/", "/o/acme/clusters/connect/kubeconfig/", "/o/acme/credentials/",
     "/o/acme/credentials/new/?kind=aws.static",
 )  # fmt: skip
 APPEND = """([log, count]) => {

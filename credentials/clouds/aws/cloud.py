@@ -1,7 +1,7 @@
 """AWS as a cloud of credentials."""
 
 from credentials.clouds import aws
-from credentials.clouds.aws import console, form, keyring, policies, role
+from credentials.clouds.aws import clusters, console, form, keyring, policies, role
 from credentials.clouds.base import Cloud, Facts, Method
 
 
@@ -48,4 +48,5 @@ CLOUD = Cloud(
     policy_note="For finding clusters, and for roles that deploys make and Keyhaven checks. In place of typed keys of an access, it also needs "
     "what that access's page lists. To learn who it is, AWS asks for no permission.",
     examples=("aws-prod-us-east-1", "aws-staging"),
+    finder=clusters.FINDER,
 )

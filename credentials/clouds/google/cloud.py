@@ -2,7 +2,7 @@
 
 from credentials.clouds import policies
 from credentials.clouds.base import Cloud, Method
-from credentials.clouds.google import federation, form
+from credentials.clouds.google import federation, form, gke, keyring
 
 CLOUD = Cloud(
     slug="gcp",
@@ -25,6 +25,7 @@ CLOUD = Cloud(
             identify=form.identify,
             sign_in=form.sign_in,
             for_accesses=True,
+            keyring=keyring.KEYRING,
         ),
     ),
     words={
@@ -37,5 +38,6 @@ CLOUD = Cloud(
     policy=lambda facts: policies.for_google(facts.get("project", "PROJECT_ID")),
     policy_note="A custom role, as gcloud iam roles create takes it with --file. For service accounts that deploys make "
     "and Keyhaven checks. In place of a key of an access, it also needs what that access's page lists.",
+    finder=gke.FINDER,
     examples=("gcp-staging-europe", "gcp-prod"),
 )

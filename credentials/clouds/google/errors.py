@@ -37,6 +37,8 @@ def _disabled(service: str) -> errors.ProviderError:
         "iam.googleapis.com": "IAM API",
         "sts.googleapis.com": "Security Token Service API",
         "cloudresourcemanager.googleapis.com": "Cloud Resource Manager API",
+        "container.googleapis.com": "Kubernetes Engine API",
+        "policyanalyzer.googleapis.com": "Policy Analyzer API",
     }.get(service, "Secret Manager API")
     known = service if name != "Secret Manager API" else "secretmanager.googleapis.com"
     return errors.ProviderError(

@@ -7,6 +7,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from credentials.clouds import errors, google
 from credentials.clouds.base import Facts, Secret, Session
+from credentials.clouds.google import keyring
 from credentials.fields import SealedTextarea, SecretField, SecretForm, pasted_or_uploaded
 
 
@@ -50,8 +51,9 @@ def identify(secret: Secret, given: Facts) -> Facts:
     except google.KeyRefused as error:
         raise errors.CredentialRefused(str(error)) from None
     found = google.facts(key)
-    see_project(google.by_key(key), found["project"], found["email"])
-    return found
+    session = google.by_key(key)
+    see_project(session, found["project"], found["email"])
+    return found | keyring.times(session, found)
 
 
 def see_project(session: Session, project: str, email: str) -> None:

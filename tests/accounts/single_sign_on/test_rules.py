@@ -58,7 +58,7 @@ def test_htmx_is_led_there_too(required, jo, browser):
 def test_a_form_is_not_taken_either(required, organization, admin, browser):
     browser.client.force_login(admin)
 
-    answer = browser.client.post("/o/acme/clusters/connect/", {"kubeconfig": "x"})
+    answer = browser.client.post("/o/acme/clusters/connect/kubeconfig/", {"kubeconfig": "x"})
 
     assert answer.status_code == 302
     assert answer.headers["Location"].startswith("/sso/acme/needed/")
