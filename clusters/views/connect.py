@@ -4,7 +4,7 @@ import datetime
 import uuid
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -24,10 +24,9 @@ from credentials import clouds
 from credentials.clouds.base import Found
 from credentials.clouds.errors import ProviderError
 from credentials.models import CloudCredential
-from credentials.models.credentials import CloudCredentialQuerySet
 
 
-def usable(request: OrgRequest) -> CloudCredentialQuerySet:
+def usable(request: OrgRequest) -> QuerySet[CloudCredential]:
     """Return the cloud credentials that may be seen and that find clusters."""
     owned = CloudCredential.objects.within(
         request.organization, request.authority, Permission.CREDENTIAL_VIEW

@@ -6,7 +6,6 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.views.decorators.debug import sensitive_variables
 
-from credentials import issuer
 from credentials.clouds import azure, errors
 from credentials.clouds.azure import wire
 from credentials.clouds.base import Facts, Obstacle, Secret
@@ -30,6 +29,9 @@ def by_secret(secret: Secret, facts: Facts) -> azure.Identity:
 
 def by_federation(secret: Secret, facts: Facts) -> azure.Identity:
     """Return the service principal whose federated credential trusts the organization's tokens."""
+    # The issuer has rows; what plays the clouds imports these modules without a database.
+    from credentials import issuer
+
     place, subject = azure.of(facts), facts["subject"]
     return azure.by_assertion(
         place,
@@ -71,6 +73,8 @@ def _identified(identity: azure.Identity, given: Facts) -> Facts:
 
 def obstacle() -> Obstacle | None:
     """Return why Entra cannot trust this console: it reads the issuer's keys over the internet, and takes no others."""
+    from credentials import issuer
+
     if settings.AZURE_ENDPOINT_URL or _is_public(issuer.address()):
         return None
     return Obstacle(
