@@ -130,6 +130,7 @@ CELERY_TASK_ROUTES = {
     "accounts.outgoing.tasks.deliver": {"queue": "default"},
     "clusters.tasks.run_deploys": {"queue": "deploys"},
     "clusters.tasks.look": {"queue": "default"},
+    "clusters.tasks.renew_token": {"queue": "default"},
     "clusters.tasks.examine": {"queue": "default"},
     "clusters.tasks.make_key": {"queue": "default"},
     "external_secrets.tasks.read_again": {"queue": "default"},
