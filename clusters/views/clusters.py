@@ -109,9 +109,9 @@ def _row(request: OrgRequest, cluster: Any) -> dict[str, Any]:
 
 def _status(cluster: Any) -> str:
     """Return how a cluster is: one that answers may still not be well."""
-    health = next(iter(cluster.health_now), None)
-    degraded = health is not None and health.level == Health.Level.DEGRADED
-    return health.level if degraded and cluster.status == Cluster.Status.READY else cluster.status
+    answers = cluster.status == Cluster.Status.READY
+    degraded = any(one.level == Health.Level.DEGRADED for one in cluster.health_now)
+    return str(Health.Level.DEGRADED if answers and degraded else cluster.status)
 
 
 @org_view(Permission.CLUSTER_VIEW)
@@ -128,8 +128,9 @@ def index(request: OrgRequest) -> HttpResponse:
         ),
     )
     health = Prefetch("health", Health.objects.filter(ended_at=None), to_attr="health_now")
-    newest_first = Prefetch("deploys", deploys, to_attr="newest_first")
-    rows = list(found.prefetch_related(newest_first, health))
+    rows = list(
+        found.prefetch_related(Prefetch("deploys", deploys, to_attr="newest_first")).prefetch_related(health)
+    )
     context = {
         "rows": [_row(request, row) for row in rows],
         "q": wanted,
