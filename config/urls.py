@@ -17,6 +17,7 @@ from config.api import root as api
 from credentials import downloads, issuer
 from credentials.clouds.aws import stacks
 from credentials.clouds.azure import script as azure_script
+from credentials.clouds.google import script as google_federation
 
 handler500 = "config.errors.server_error"
 
@@ -36,6 +37,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"setup/{cloudformation.FILE}", setup.template, name="setup_template"),
     path(f"setup/{stacks.CONSOLE.file}", downloads.console_template, name="setup_console_template"),
     path(f"setup/{google_script.FILE}", setup.script, name="setup_google_script"),
+    path(f"setup/{google_federation.FILE}", google_federation.download, name="setup_google_federation"),
     path(f"setup/{azure_script.FILE}", azure_script.download, name="setup_azure_script"),
     path(f"setup/{manifest.FILE}", asking.page, name="setup_manifest"),
     path(".well-known/openid-configuration", issuer.document, name="issuer"),
