@@ -33,13 +33,27 @@ WARNINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What somebody chose: the operator's namespace, which parts are given, and whether to the group that a cloud's
-    identity belongs to in place of a ServiceAccount; then there is no token to renew."""
+    """What somebody chose: the operator's namespace, and which parts are given."""
 
     namespace: str = "external-secrets"
     operator: bool = True
     renew: bool = True
-    group: bool = False
+    # Instead of a ServiceAccount of our own: a user or a group, as the cluster's cloud names who signs in.
+    user: str = ""
+    group: str = ""
+
+    @property
+    def own(self) -> bool:
+        """Whether the manifest makes a ServiceAccount, which may renew its token."""
+        return not (self.user or self.group)
+
+    @property
+    def subject(self) -> str:
+        """Who gets the roles, as a line of YAML."""
+        if self.own:
+            return f"{{kind: ServiceAccount, name: {NAME}, namespace: {NAMESPACE}}}"
+        kind, name = ("User", self.user) if self.user else ("Group", self.group)
+        return f"{{kind: {kind}, name: {json.dumps(name)}, apiGroup: {permissions.RBAC}}}"
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -77,9 +91,6 @@ class Rule:
         return told + [("mind", text) for text in warned]
 
 
-_EACH = "# Each rule says what it is for; a part that is not wanted can be deleted with its binding."
-_TO_ACCOUNT = f"{{kind: ServiceAccount, name: {NAME}, namespace: {NAMESPACE}}}"
-_TO_GROUP = f"{{kind: Group, name: {NAME}, apiGroup: {permissions.RBAC}}}"
 RENEW = Rule(
     "renew its token",
     "",
@@ -99,7 +110,7 @@ def rules(options: Options) -> list[Rule]:
             key = (need.part, need.group, need.resource, need.named(options.namespace), where)
             found.setdefault(key, []).append(need)
     made = [Rule(*key, tuple((need.verb, need.needed_for) for need in needs)) for key, needs in found.items()]
-    return [*made, RENEW] if options.renew and not options.group else made
+    return [*made, RENEW] if options.renew and options.own else made
 
 
 def text(options: Options) -> str:
@@ -108,46 +119,42 @@ def text(options: Options) -> str:
 
 
 def _documents(options: Options) -> Iterator[list[str]]:
-    if not options.group:
-        yield from _own_account()
-    if options.namespace != NAMESPACE or options.group:
+    yield [
+        "# What Keyhaven may do in this cluster: the least that it needs, and each rule says what for.",
+        "# A part that is not wanted can be deleted with its binding.",
+        f"# Who gets it: {options.subject}",
+    ]
+    if options.own:
+        yield _object("v1", "Namespace", NAMESPACE)
+    if options.namespace != NAMESPACE or not options.own:
         yield [
-            *(["# What the identities in a group may do here.", _EACH] if options.group else ()),
             "# The operator's namespace, which some rules are about.",
             "apiVersion: v1",
             "kind: Namespace",
             f"metadata: {{name: {options.namespace}}}",
         ]
+    if options.own:
+        yield [
+            *_object("v1", "ServiceAccount", NAME, NAMESPACE),
+            "# No pod runs as it.",
+            "automountServiceAccountToken: false",
+        ]
     found = rules(options)
     for part in options.parts:
         yield from _part(part, [rule for rule in found if rule.part == part], options)
     if RENEW in found:
-        yield from _role(f"{NAME}-renew", RENEWING, [RENEW], NAMESPACE)
-
-
-def _own_account() -> Iterator[list[str]]:
-    yield [
-        "# The identity by which Keyhaven signs in to this cluster, with the least that it needs.",
-        _EACH,
-        *_object("v1", "Namespace", NAMESPACE),
-    ]
-    yield [
-        *_object("v1", "ServiceAccount", NAME, NAMESPACE),
-        "# No pod runs as it.",
-        "automountServiceAccountToken: false",
-    ]
+        yield from _role(f"{NAME}-renew", RENEWING, [RENEW], NAMESPACE, options)
 
 
 def _part(part: Part, found: list[Rule], options: Options) -> Iterator[list[str]]:
     name = f"{NAME}-{part.value.replace(' ', '-')}"
-    for namespace in ("", options.namespace):
-        here = [rule for rule in found if bool(rule.namespace) == bool(namespace)]
-        yield from _role(name, ABOUT[part], here, namespace, options.group)
+    yield from _role(name, ABOUT[part], [rule for rule in found if not rule.namespace], "", options)
+    yield from _role(
+        name, ABOUT[part], [rule for rule in found if rule.namespace], options.namespace, options
+    )
 
 
-def _role(
-    name: str, about: str, found: list[Rule], namespace: str, group: bool = False
-) -> Iterator[list[str]]:
+def _role(name: str, about: str, found: list[Rule], namespace: str, options: Options) -> Iterator[list[str]]:
     """Yield a role and its binding, of a namespace or of the whole cluster; nothing for no rules."""
     if not found:
         return
@@ -155,11 +162,10 @@ def _role(
     listed = [line for rule in found for line in _rule(rule)]
     yield [f"# {about}", *_object(api, kind, name, namespace), "rules:", *listed]
     yield [
-        # A cluster may have both: the one must not take the other's binding.
-        *_object(api, f"{kind}Binding", f"{name}-to-group" if group else name, namespace),
+        *_object(api, f"{kind}Binding", name, namespace),
         f"roleRef: {{apiGroup: {permissions.RBAC}, kind: {kind}, name: {name}}}",
         "subjects:",
-        f"  - {_TO_GROUP if group else _TO_ACCOUNT}",
+        f"  - {options.subject}",
     ]
 
 
