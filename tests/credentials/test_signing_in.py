@@ -249,7 +249,7 @@ class TestDeploys:
         )
         cluster = connect(by_role)
         before = {entry["allowed"] for entry in cluster.permissions}
-        kube.load(manifest.text(manifest.Options(group=True)))
+        kube.load(manifest.text(manifest.Options(group=admission.GROUP)))
         services.check(cluster)
         services.refresh_services(cluster)
         link(cluster, sandbox_cloud)
