@@ -4,7 +4,7 @@ Its document and its public keys are pages of their own (`/.well-known/…`), wh
 """
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -12,8 +12,10 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_safe
 
-from accounts.models import Organization
-from credentials.models import SigningKey, Subject
+# The clouds name this module, and are also read where there is no database.
+if TYPE_CHECKING:
+    from accounts.models import Organization
+    from credentials.models import SigningKey
 
 SECONDS = 600
 # Whoever makes a key holds this lock, so that there is one.
@@ -27,8 +29,10 @@ def address() -> str:
     return str(settings.BASE_URL)
 
 
-def subject(organization: Organization) -> str:
+def subject(organization: "Organization") -> str:
     """Return the name by which clouds know an organization; made when it is first asked for."""
+    from credentials.models import Subject
+
     return Subject.objects.get_or_create(organization=organization)[0].name
 
 
@@ -46,8 +50,10 @@ def token(audience: str, subject: str) -> str:
     return jwt.encode(claims, private, algorithm="RS256", headers={"kid": str(key.pk)})
 
 
-def _signing() -> SigningKey:
+def _signing() -> "SigningKey":
     """Return the newest key, made when there is none."""
+    from credentials.models import SigningKey
+
     found = SigningKey.objects.first()
     if found is not None:
         return found
@@ -57,10 +63,12 @@ def _signing() -> SigningKey:
 
 
 @sensitive_variables()
-def _make() -> SigningKey:
+def _make() -> "SigningKey":
     import jwt
     from cryptography.hazmat.primitives.asymmetric import rsa
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    from credentials.models import SigningKey
 
     private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     public = jwt.algorithms.RSAAlgorithm.to_jwk(private.public_key(), as_dict=True)
@@ -73,6 +81,8 @@ def _make() -> SigningKey:
 
 def keys() -> dict[str, Any]:
     """Return the public keys as a JWK set; there is always one."""
+    from credentials.models import SigningKey
+
     _signing()
     return {"keys": [{name: one.public[name] for name in _FIELDS} for one in SigningKey.objects.all()]}
 
