@@ -6,7 +6,6 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.views.decorators.debug import sensitive_variables
 
-from credentials import issuer
 from credentials.clouds import azure, errors
 from credentials.clouds.azure import wire
 from credentials.clouds.base import Facts, Obstacle, Secret
@@ -30,6 +29,9 @@ def by_secret(secret: Secret, facts: Facts) -> azure.Identity:
 
 def by_federation(secret: Secret, facts: Facts) -> azure.Identity:
     """Return the service principal whose federated credential trusts the organization's tokens."""
+    # Its rows are there once Django is; what a cloud is can be asked before.
+    from credentials import issuer
+
     place, subject = azure.of(facts), facts["subject"]
     return azure.by_assertion(
         place,
@@ -43,8 +45,7 @@ def by_federation(secret: Secret, facts: Facts) -> azure.Identity:
 
 @sensitive_variables()
 def identify_secret(secret: Secret, given: Facts) -> Facts:
-    found = _identified(by_secret(secret, given), given)
-    return found | {"expires": given.get("expires", "")}
+    return _identified(by_secret(secret, given), given)
 
 
 def identify_federation(secret: Secret, given: Facts) -> Facts:
@@ -71,11 +72,11 @@ def _identified(identity: azure.Identity, given: Facts) -> Facts:
 
 def obstacle() -> Obstacle | None:
     """Return why Entra cannot trust this console: it reads the issuer's keys over the internet, and takes no others."""
-    if settings.AZURE_ENDPOINT_URL or _is_public(issuer.address()):
+    if settings.AZURE_ENDPOINT_URL or _is_public(settings.BASE_URL):
         return None
     return Obstacle(
         "Entra fetches the keys of this console over the internet, by HTTPS, and its address (BASE_URL) is "
-        f"{issuer.address()}.",
+        f"{settings.BASE_URL}.",
         "Give the console a public HTTPS address, of which /.well-known/ is enough, and set BASE_URL to it; or use "
         "a client secret.",
     )
