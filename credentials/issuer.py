@@ -3,12 +3,16 @@
 Its document and its public keys are pages of their own (`/.well-known/…`), which the cloud fetches, or are uploaded.
 """
 
+import datetime
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import connection, transaction
 from django.http import HttpRequest, JsonResponse
+from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_safe
 
@@ -57,8 +61,7 @@ def _signing() -> "SigningKey":
     found = SigningKey.objects.first()
     if found is not None:
         return found
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+    with _alone():
         return SigningKey.objects.first() or _make()
 
 
@@ -77,6 +80,43 @@ def _make() -> "SigningKey":
     made.private = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     made.save()
     return made
+
+
+class StillNeeded(ValueError):
+    """Tokens that an old key signed are still good."""
+
+
+def rotate() -> str:
+    """Make a new key, which signs from now on, and return its ID; those before it stay published."""
+    with _alone():
+        return str(_make().pk)
+
+
+def drop_old() -> int:
+    """Publish the newest key alone, and return how many others there were.
+
+    :raises StillNeeded: the newest is so new that tokens of the others are still good
+    """
+    from credentials.models import SigningKey
+
+    with _alone():
+        newest, *old = SigningKey.objects.all() or [_make()]
+        young = timezone.now() - newest.made_at < datetime.timedelta(seconds=SECONDS)
+        if old and young:
+            raise StillNeeded(
+                f"The newest key is younger than {SECONDS // 60} minutes: tokens of the one before it are still good. "
+                "Nothing was dropped."
+            )
+        SigningKey.objects.exclude(pk=newest.pk).delete()
+        return len(old)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Hold the lock of whoever makes or drops keys until the transaction ends."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        yield
 
 
 def keys() -> dict[str, Any]:
