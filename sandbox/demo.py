@@ -193,6 +193,7 @@ Other ways in:
   Cloud credential  {" ".join(facts["keys"]["console"])}
                     finds the EKS cluster prod in {world.REGIONS[0]} and signs in to it; automatic access makes roles
                     named keyhaven-* with it{google_line}
+  Azure             {os.path.relpath(facts["azure_credential"])}, by federation or with its secret; finds the AKS cluster prod
   Single sign-on    issuer {facts["oidc"]["issuer"]}  client {facts["oidc"]["client_id"]}  secret {facts["oidc"]["client_secret"]}
                     people of acme.example; as owner@, in Settings, Signing in (docs/single-sign-on.md)
 
