@@ -14,7 +14,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from accounts.access import OrgRequest, org_view
 from accounts.roles import Permission, who_may
-from clusters import finding, kubeconfig, kubernetes, services
+from clusters import finding, joining, kubeconfig, kubernetes, services
 from clusters.forms import ContextForm, KubeconfigForm, NameForm, WayForm
 from clusters.models import Cluster, ConnectDraft
 from clusters.services import entering
@@ -74,7 +74,8 @@ def by_kubeconfig(request: OrgRequest) -> HttpResponse:
         if not form.errors:
             return begin(request, kubeconfig=text, contexts=contexts)
     status = 422 if form.is_bound else 200
-    return pages.render_page(request, "clusters/connect.html", {"form": form}, status=status)
+    shown = {"form": form, "joining": joining.context()}
+    return pages.render_page(request, "clusters/connect.html", shown, status=status)
 
 
 @sensitive_variables()
