@@ -24,6 +24,7 @@ def _beat() -> None:
     from clusters.joining import telling as joining_telling
     from clusters.rotations import sweeps as rotations
     from config import health
+    from credentials import checks
     from external_secrets import inventory_schedule
 
     sweeps = (
@@ -42,6 +43,7 @@ def _beat() -> None:
         telling.sweep,
         renewing.sweep,
         joining_telling.sweep,
+        checks.sweep,
     )
     while not _ended.is_set():
         for act in sweeps:
