@@ -4,31 +4,28 @@ Every start is a fresh world: the sandbox lives in memory, so a database that re
 """
 
 import argparse
-import importlib
-import importlib.util
 import json
 import os
 import shutil
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sandbox import console, engines, world
+from sandbox import console, engines, google_demo, world
 from sandbox.aws import Cloud
 from sandbox.azure import Azure
 from sandbox.kubernetes.__main__ import write
 from sandbox.oidc import Issuer
 from sandbox.processes import Died, Processes
 
-SEED = "from sandbox import seed; seed.seed()"
+SEED = "from sandbox import seed; seed.seed({subject!r})"
 
 
-# The Google stand-in, where it is there: its class, and whose key.json the guide hands out.
-GOOGLE = ("sandbox.google", "Google", "reader")
 # Whom the EKS cluster lets in: the key that the guide hands out, and a role as the console's help names it.
 EKS_ACCESS = (
     f"arn:aws:iam::{world.ACCOUNT}:user/console",
@@ -37,7 +34,7 @@ EKS_ACCESS = (
 # File → what `sandbox.kubernetes` is started with. The last cluster is of no cloud, with an issuer that clouds reach.
 CLUSTERS = {
     "kubeconfig": ("--kind", "eks", "--eks", "prod", *(f"--access={arn}" for arn in EKS_ACCESS)),
-    "kubeconfig-gke": ("--kind", "gke"),
+    "kubeconfig-gke": ("--kind", "gke", "--gke", google_demo.CONSOLE),
     "kubeconfig-aks": ("--kind", "aks", "--aks", "prod"),
     "kubeconfig-onprem": ("--kind", "plain", "--issuer", "https://oidc.acme.example"),
 }
@@ -60,17 +57,10 @@ def environment_of(
     }  # fmt: skip
 
 
-@contextmanager
-def google(folder: Path) -> Iterator[tuple[str, str]]:
-    """Run the Google stand-in and yield its address and the path of a key.json; both are empty without one."""
-    module, name, reader = GOOGLE
-    if importlib.util.find_spec(module) is None:
-        yield "", ""
-        return
-    with getattr(importlib.import_module(module), name)() as running:
-        path = folder / "google-key.json"
-        write(path, running.keys[reader])
-        yield running.url, str(path)
+def own_identity(cloud: Cloud) -> dict[str, str]:
+    """Return who the console is at AWS: a user in an account of its own, who may assume roles and nothing else."""
+    key_id, secret = cloud.keys["keyhaven"]
+    return {"CONSOLE_AWS_ACCESS_KEY_ID": key_id, "CONSOLE_AWS_SECRET_ACCESS_KEY": secret}
 
 
 @contextmanager
@@ -127,25 +117,30 @@ def running(folder: Path, port: int) -> Iterator[tuple[Processes, dict[str, Any]
     with (
         engines.running(folder) as found,
         Cloud() as cloud,
-        google(folder) as (google_url, google_key),
+        google_demo.running(folder, f"http://localhost:{port}") as google,
         azure(folder, port) as (entra, azure_path),
         Issuer() as issuer,
     ):
         endpoints = {
-            "AWS_ENDPOINT_URL": cloud.url, "GOOGLE_ENDPOINT_URL": google_url, "AZURE_ENDPOINT_URL": entra.url,
-        }  # fmt: skip
+            "AWS_ENDPOINT_URL": cloud.url,
+            "GOOGLE_ENDPOINT_URL": google["google_url"],
+            "AZURE_ENDPOINT_URL": entra.url,
+        }
         environment = environment_of(folder, found, port, endpoints)
+        environment |= own_identity(cloud)
+        subject = f"keyhaven-{uuid.uuid4().hex}"
         with Processes(folder / "logs", environment) as processes:
             start_clusters(processes, folder, endpoints, entra.apps["console"]["object"])
             console.manage(environment, ("migrate", "-v", "0"), ("collectstatic", "--no-input", "-v", "0"))
             console.start_worker(processes)
             console.start_console(processes, port)
-            console.manage(environment, ("shell", "-v", "0", "-c", SEED))
+            console.manage(environment, ("shell", "-v", "0", "-c", SEED.format(subject=subject)))
             console.wait_until_healthy(processes, port)
             wait_for_clusters(processes, folder)
             facts = facts_of(folder, environment, cloud)
-            facts |= {"google_url": google_url, "google_key": google_key, "oidc": issuer.facts}
+            facts |= google | {"oidc": issuer.facts}
             facts |= {"azure_url": entra.url, "azure_credential": azure_path}
+            facts |= {"subject": subject, "role": cloud.console_role("keyhaven-demo", subject)}
             yield processes, facts
 
 
@@ -169,8 +164,7 @@ def facts_of(folder: Path, environment: dict[str, str], cloud: Cloud) -> dict[st
 def screen(facts: dict[str, Any], seconds: float) -> str:
     """Return what the newcomer reads."""
     kubeconfig = os.path.relpath(facts["kubeconfig"])
-    key = facts["google_key"]
-    google_line = f"\n  Google key.json   {os.path.relpath(key)}" if key else ""
+    keys = [os.path.relpath(facts[name]) for name in ("google_key", "google_console_key")]
     return f"""
 Keyhaven is ready after {seconds:.0f} s:  {facts["address"]}
 
@@ -192,7 +186,10 @@ Other ways in:
   (of no cloud, public issuer).
   Cloud credential  {" ".join(facts["keys"]["console"])}
                     finds the EKS cluster prod in {world.REGIONS[0]} and signs in to it; automatic access makes roles
-                    named keyhaven-* with it{google_line}
+                    named keyhaven-* with it
+  Google            without a key: project {facts["google_project"]}, service account {facts["google_account"]},
+                    provider {facts["google_provider"]}
+                    or its key {keys[1]}; both find the GKE cluster. For an access: {keys[0]}
   Single sign-on    issuer {facts["oidc"]["issuer"]}  client {facts["oidc"]["client_id"]}  secret {facts["oidc"]["client_secret"]}
                     people of acme.example; as owner@, in Settings, Signing in (docs/single-sign-on.md)
 

@@ -213,7 +213,7 @@ def world(organization: Any, owner: Any) -> World:
         ("external_secrets:move", "access"): access.name,
         ("credentials", "credential"): credential.name,
         ("credentials", "kind"): "aws.static",
-        ("credentials", "file"): "none.txt",
+        ("credentials", "file"): "policy.json",
         ("clusters", "credential"): credential.name,
         ("clusters", "rotation"): Rotation.objects.create(
             credential=credential, started_by="x", status="done"

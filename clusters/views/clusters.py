@@ -11,6 +11,7 @@ from accounts.access import OrgRequest, org_view
 from accounts.authority import Paths
 from accounts.roles import Permission, who_may
 from clusters import endings, services
+from clusters.joining import ends
 from clusters.models import Cluster, Deploy, Drift, Health, Look
 from config import pages
 from credentials import clouds
@@ -41,6 +42,7 @@ def page_context(request: OrgRequest, cluster: Cluster, tab: str) -> dict[str, A
         "tab": tab,
         "drift": cluster.drift,
         "banner": banner(request, cluster),
+        "ending": ends.notice(cluster),
         "tabs": _tabs(request, cluster),
         "can_deploy": request.allows(Permission.DEPLOY_RUN, cluster=cluster.name),
         "can_manage": request.allows(Permission.CLUSTER_MANAGE, cluster=cluster.name),
@@ -107,9 +109,9 @@ def _row(request: OrgRequest, cluster: Any) -> dict[str, Any]:
 
 def _status(cluster: Any) -> str:
     """Return how a cluster is: one that answers may still not be well."""
-    health = next(iter(cluster.health_now), None)
-    degraded = health is not None and health.level == Health.Level.DEGRADED
-    return health.level if degraded and cluster.status == Cluster.Status.READY else cluster.status
+    answers = cluster.status == Cluster.Status.READY
+    degraded = any(one.level == Health.Level.DEGRADED for one in cluster.health_now)
+    return str(Health.Level.DEGRADED if answers and degraded else cluster.status)
 
 
 @org_view(Permission.CLUSTER_VIEW)
@@ -126,8 +128,9 @@ def index(request: OrgRequest) -> HttpResponse:
         ),
     )
     health = Prefetch("health", Health.objects.filter(ended_at=None), to_attr="health_now")
-    newest_first = Prefetch("deploys", deploys, to_attr="newest_first")
-    rows = list(found.prefetch_related(newest_first, health))
+    rows = list(
+        found.prefetch_related(Prefetch("deploys", deploys, to_attr="newest_first")).prefetch_related(health)
+    )
     context = {
         "rows": [_row(request, row) for row in rows],
         "q": wanted,

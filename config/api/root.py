@@ -16,6 +16,7 @@ from accounts.tokens import api as tokens
 from clusters import api as clusters
 from clusters import api_deploys as deploys
 from clusters import api_found as found
+from clusters.rotations import api as rotations
 from config.api import problems
 from config.api.document import Api, limited
 from config.api.reading import StrictParser
@@ -43,6 +44,7 @@ for calls in (
     audit.calls,
     destinations.calls,
     credentials.calls,
+    rotations.calls,
     clusters.calls,
     found.calls,
     deploys.calls,

@@ -19,6 +19,10 @@ SOON, VERY_SOON = datetime.timedelta(days=30), datetime.timedelta(days=7)
 USES = ("clusters", "accesses", "identities")
 
 
+class CloudCredentialQuerySet(OwnedQuerySet["CloudCredential"]):
+    """Credentials belong to the organization alone: no role is limited to some of them."""
+
+
 class CloudCredential(models.Model):
     """An identity in one cloud account. `facts` is what may be shown of it, `secret` is what signs requests.
 
@@ -56,7 +60,7 @@ class CloudCredential(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
-    objects = OwnedQuerySet["CloudCredential"].as_manager()
+    objects = CloudCredentialQuerySet.as_manager()
 
     class Meta:
         ordering = ["name"]

@@ -54,6 +54,9 @@ def _arguments() -> argparse.Namespace:
         help="whom EKS (an ARN) or AKS (an object ID) lets do everything",
     )
     parser.add_argument(
+        "--gke", default="", metavar="EMAIL", help="whom a GKE cluster lets do everything; Google tells of it"
+    )
+    parser.add_argument(
         "--trust", action="append", default=[], metavar="URL", help="a cloud that fetches the issuer's keys"
     )
     return parser.parse_args()
@@ -80,6 +83,10 @@ def main() -> None:
             from sandbox import azure
 
             azure.enroll(arguments.azure_url, cluster, arguments.aks, arguments.access)
+        if arguments.gke:
+            from sandbox import google_gke
+
+            google_gke.enroll(arguments.google_url, cluster, arguments.gke)
         write(arguments.kubeconfig, cluster.kubeconfig())
         print(cluster.url, flush=True)
         ended.wait()

@@ -10,11 +10,13 @@ import yaml
 from django.db import connection
 
 from clusters import deploys, helm, kubeconfig, kubernetes, runner, services, waiting
+from clusters.joining import manifest
 from clusters.kubernetes import signing
 from clusters.models import Cluster, Deploy
 from credentials import clouds
 from credentials import services as credentials
 from credentials import signing as credential_signing
+from credentials.clouds.aws import admission
 from credentials.models import CloudCredential
 from sandbox import world
 from tests import factories
@@ -241,6 +243,23 @@ class TestDeploys:
         assert given
         everything = told() + caplog.text
         assert [token for token in given if token in everything] == []
+
+    def test_the_manifest_gives_a_group_what_deploys_need(self, by_role, kube, sandbox_cloud, devops):
+        sandbox_cloud.enroll(kube, "prod", [])
+        sandbox_cloud.client("eks", "administrator").create_access_entry(
+            clusterName="prod", principalArn=by_role.facts["arn"], kubernetesGroups=[admission.GROUP]
+        )
+        before = services.check(connect(by_role))
+        kube.load(manifest.text(manifest.Options(group=True)))
+        cluster = services.check(before)
+        services.refresh_services(cluster)
+        link(cluster, sandbox_cloud)
+
+        made = self.ran(deploys.request(cluster=cluster, by=devops))
+
+        assert not any(entry["allowed"] for entry in before.permissions[:3])
+        assert [entry["label"] for entry in cluster.permissions if not entry["allowed"]] == []
+        assert made.status == "succeeded", made.error
 
     def test_a_cluster_that_stops_letting_in_fails_the_deploy_with_the_command(
         self, cluster, kube, sandbox_cloud, devops
