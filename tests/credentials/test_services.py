@@ -382,5 +382,5 @@ class TestContract:
             assert bool(method.form.secret_names()) is not method.keyless, (
                 "a credential has a secret, or needs none"
             )
-            assert len(f"{method.slug}") <= 16
+            assert len(method.slug) <= 24
             assert method.consequence.endswith(".")
