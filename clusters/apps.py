@@ -7,10 +7,13 @@ class ClustersConfig(AppConfig):
     name = "clusters"
 
     def ready(self) -> None:
+        from django.db.models.signals import pre_save
+
         from accounts.audit import objects
         from accounts.custom_roles import preview
         from accounts.organizations import closing
         from clusters import addons, history, reach
+        from clusters.joining import renewing
         from clusters.models import Cluster
         from clusters.steps import Connect
         from credentials import signals
@@ -21,6 +24,7 @@ class ClustersConfig(AppConfig):
             objects.register(kind)
         preview.register(reach.count)
         closing.register(closing.Blocker("cluster", Cluster.objects.owned_by, "clusters:settings", "cluster"))
+        pre_save.connect(renewing.note_end, sender=Cluster, dispatch_uid="clusters.note_end")
         signals.credential_replaced.connect(_follow, dispatch_uid="clusters.follow")
 
 

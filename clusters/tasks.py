@@ -4,6 +4,7 @@ from celery import shared_task
 
 from clusters import looks, runner
 from clusters.health import schedule
+from clusters.joining import renewing
 from clusters.rotations import making
 
 
@@ -16,6 +17,11 @@ def run_deploys(**_: object) -> None:
 @shared_task  # type: ignore[untyped-decorator]
 def look(*, cluster_id: str, **_: object) -> None:
     looks.take(cluster_id)
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def renew_token(*, cluster_id: str, **_: object) -> None:
+    renewing.take(cluster_id)
 
 
 @shared_task  # type: ignore[untyped-decorator]

@@ -131,6 +131,7 @@ CELERY_TASK_ROUTES = {
     "credentials.tasks.check": {"queue": "default"},
     "clusters.tasks.run_deploys": {"queue": "deploys"},
     "clusters.tasks.look": {"queue": "default"},
+    "clusters.tasks.renew_token": {"queue": "default"},
     "clusters.tasks.examine": {"queue": "default"},
     "clusters.tasks.make_key": {"queue": "default"},
     "external_secrets.tasks.read_again": {"queue": "default"},

@@ -14,8 +14,10 @@ from accounts.single_sign_on import urls as single_sign_on
 from clusters.joining import asking, manifest
 from config import health, palette, theme
 from config.api import root as api
-from credentials import issuer
+from credentials import downloads, issuer
+from credentials.clouds.aws import stacks
 from credentials.clouds.azure import script as azure_script
+from credentials.clouds.google import script as google_federation
 
 handler500 = "config.errors.server_error"
 
@@ -33,7 +35,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", organizations.home, name="home"),
     path("healthz", health.healthz, name="healthz"),
     path(f"setup/{cloudformation.FILE}", setup.template, name="setup_template"),
+    path(f"setup/{stacks.CONSOLE.file}", downloads.console_template, name="setup_console_template"),
     path(f"setup/{google_script.FILE}", setup.script, name="setup_google_script"),
+    path(f"setup/{google_federation.FILE}", google_federation.download, name="setup_google_federation"),
     path(f"setup/{azure_script.FILE}", azure_script.download, name="setup_azure_script"),
     path(f"setup/{manifest.FILE}", asking.page, name="setup_manifest"),
     path(".well-known/openid-configuration", issuer.document, name="issuer"),

@@ -20,6 +20,8 @@ def _beat() -> None:
     from clusters import deploys, looks, retention
     from clusters.health import recording as health_history
     from clusters.health import schedule as cluster_health
+    from clusters.joining import renewing
+    from clusters.joining import telling as joining_telling
     from clusters.rotations import sweeps as rotations
     from config import health
     from credentials import checks
@@ -39,6 +41,8 @@ def _beat() -> None:
         engine.sweep,
         turning.sweep,
         telling.sweep,
+        renewing.sweep,
+        joining_telling.sweep,
         checks.sweep,
     )
     while not _ended.is_set():

@@ -11,7 +11,7 @@ import logging
 import signal
 import threading
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from credentials.clouds.aws import policies
@@ -148,8 +148,22 @@ class Cloud(StandIn):
             iam.create_user(UserName=name)
         allowed = _policy({"Effect": "Allow", "Action": list(actions), "Resource": "*"})
         iam.put_user_policy(UserName=name, PolicyName="sandbox", PolicyDocument=allowed)
-        made = iam.create_access_key(UserName=name)["AccessKey"]
+        return self.make_key(name)
+
+    def make_key(self, user: str) -> tuple[str, str]:
+        """Return another access key of an IAM user."""
+        made = self.client("iam", "administrator").create_access_key(UserName=user)["AccessKey"]
         return made["AccessKeyId"], made["SecretAccessKey"]
+
+    @contextlib.contextmanager
+    def without_key(self, user: str, access_key_id: str) -> Iterator[None]:
+        """Let an access key be inactive meanwhile."""
+        iam = self.client("iam", "administrator")
+        iam.update_access_key(UserName=user, AccessKeyId=access_key_id, Status="Inactive")
+        try:
+            yield
+        finally:
+            iam.update_access_key(UserName=user, AccessKeyId=access_key_id, Status="Active")
 
     def expire(self, access_key_id: str) -> None:
         """Let the temporary keys have ended."""

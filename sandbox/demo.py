@@ -4,30 +4,28 @@ Every start is a fresh world: the sandbox lives in memory, so a database that re
 """
 
 import argparse
-import importlib
-import importlib.util
 import json
 import os
 import shutil
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sandbox import console, engines, world
+from sandbox import console, engines, google_demo, world
 from sandbox.aws import Cloud
+from sandbox.azure import Azure
 from sandbox.kubernetes.__main__ import write
 from sandbox.oidc import Issuer
 from sandbox.processes import Died, Processes
 
-SEED = "from sandbox import seed; seed.seed()"
+SEED = "from sandbox import seed; seed.seed({subject!r})"
 
 
-# The Google stand-in, where it is there: its class, and whose key.json the guide hands out.
-GOOGLE = ("sandbox.google", "Google", "reader")
 # Whom the EKS cluster lets in: the key that the guide hands out, and a role as the console's help names it.
 EKS_ACCESS = (
     f"arn:aws:iam::{world.ACCOUNT}:user/console",
@@ -36,20 +34,19 @@ EKS_ACCESS = (
 # File → what `sandbox.kubernetes` is started with. The last cluster is of no cloud, with an issuer that clouds reach.
 CLUSTERS = {
     "kubeconfig": ("--kind", "eks", "--eks", "prod", *(f"--access={arn}" for arn in EKS_ACCESS)),
-    "kubeconfig-gke": ("--kind", "gke"),
+    "kubeconfig-gke": ("--kind", "gke", "--gke", google_demo.CONSOLE),
+    "kubeconfig-aks": ("--kind", "aks", "--aks", "prod"),
     "kubeconfig-onprem": ("--kind", "plain", "--issuer", "https://oidc.acme.example"),
 }
 
 
 def environment_of(
-    folder: Path, found: dict[str, str], port: int, aws_url: str, google_url: str
+    folder: Path, found: dict[str, str], port: int, endpoints: dict[str, str]
 ) -> dict[str, str]:
     """Return what tells the console that its clouds are the sandbox: addresses alone."""
     chart = console.ROOT / "sandbox" / "chart" / "external-secrets"
-    return console.kept_keys(folder) | found | {
+    return console.kept_keys(folder) | found | endpoints | {
         "BASE_URL": f"http://localhost:{port}",
-        "AWS_ENDPOINT_URL": aws_url,
-        "GOOGLE_ENDPOINT_URL": google_url,
         "OPERATOR_CHART": str(chart),
         "OPERATOR_CHART_VERSION": "2.9.0",
         "STATIC_ROOT": str(folder / "static"),
@@ -60,28 +57,36 @@ def environment_of(
     }  # fmt: skip
 
 
+def own_identity(cloud: Cloud) -> dict[str, str]:
+    """Return who the console is at AWS: a user in an account of its own, who may assume roles and nothing else."""
+    key_id, secret = cloud.keys["keyhaven"]
+    return {"CONSOLE_AWS_ACCESS_KEY_ID": key_id, "CONSOLE_AWS_SECRET_ACCESS_KEY": secret}
+
+
 @contextmanager
-def google(folder: Path) -> Iterator[tuple[str, str]]:
-    """Run the Google stand-in and yield its address and the path of a key.json; both are empty without one."""
-    module, name, reader = GOOGLE
-    if importlib.util.find_spec(module) is None:
-        yield "", ""
-        return
-    with getattr(importlib.import_module(module), name)() as running:
-        path = folder / "google-key.json"
-        write(path, running.keys[reader])
-        yield running.url, str(path)
+def azure(folder: Path, port: int) -> Iterator[tuple[Azure, str]]:
+    """Run the Azure stand-in, which trusts the console's own tokens, and yield it with the path of a credential."""
+    with Azure() as running:
+        path, app = folder / "azure-credential.json", running.apps["console"]
+        write(path, json.dumps(app, indent=2))
+        running.federate("console", f"http://localhost:{port}", "*")
+        yield running, str(path)
 
 
-def start_clusters(processes: Processes, folder: Path, aws_url: str, google_url: str) -> None:
-    """Start the clusters; both clouds learn the keys of their issuers."""
-    clouds = [url for url in (aws_url, google_url) if url]
+def start_clusters(processes: Processes, folder: Path, endpoints: dict[str, str], principal: str) -> None:
+    """Start the clusters; the clouds learn the keys of their issuers. AKS lets the service principal do everything."""
+    clouds = [url for url in endpoints.values() if url]
     trust = [word for url in clouds for word in ("--trust", url)]
+    of_clouds = [
+        "--aws-url", endpoints["AWS_ENDPOINT_URL"], "--google-url", endpoints["GOOGLE_ENDPOINT_URL"],
+        "--azure-url", endpoints["AZURE_ENDPOINT_URL"],
+    ]  # fmt: skip
     for name, options in CLUSTERS.items():
         (folder / name).unlink(missing_ok=True)
+        access = ["--access", principal] if options[1] == "aks" else []
         processes.start(
-            f"cluster-{options[1]}", "sandbox.kubernetes", "--kubeconfig", str(folder / name), *options,
-            "--aws-url", aws_url, "--google-url", google_url, *trust,
+            f"cluster-{options[1]}", "sandbox.kubernetes", "--kubeconfig", str(folder / name), *options, *access,
+            *of_clouds, *trust,
         )  # fmt: skip
 
 
@@ -112,20 +117,30 @@ def running(folder: Path, port: int) -> Iterator[tuple[Processes, dict[str, Any]
     with (
         engines.running(folder) as found,
         Cloud() as cloud,
-        google(folder) as (google_url, google_key),
+        google_demo.running(folder, f"http://localhost:{port}") as google,
+        azure(folder, port) as (entra, azure_path),
         Issuer() as issuer,
     ):
-        environment = environment_of(folder, found, port, cloud.url, google_url)
+        endpoints = {
+            "AWS_ENDPOINT_URL": cloud.url,
+            "GOOGLE_ENDPOINT_URL": google["google_url"],
+            "AZURE_ENDPOINT_URL": entra.url,
+        }
+        environment = environment_of(folder, found, port, endpoints)
+        environment |= own_identity(cloud)
+        subject = f"keyhaven-{uuid.uuid4().hex}"
         with Processes(folder / "logs", environment) as processes:
-            start_clusters(processes, folder, cloud.url, google_url)
+            start_clusters(processes, folder, endpoints, entra.apps["console"]["object"])
             console.manage(environment, ("migrate", "-v", "0"), ("collectstatic", "--no-input", "-v", "0"))
             console.start_worker(processes)
             console.start_console(processes, port)
-            console.manage(environment, ("shell", "-v", "0", "-c", SEED))
+            console.manage(environment, ("shell", "-v", "0", "-c", SEED.format(subject=subject)))
             console.wait_until_healthy(processes, port)
             wait_for_clusters(processes, folder)
             facts = facts_of(folder, environment, cloud)
-            facts |= {"google_url": google_url, "google_key": google_key, "oidc": issuer.facts}
+            facts |= google | {"oidc": issuer.facts}
+            facts |= {"azure_url": entra.url, "azure_credential": azure_path}
+            facts |= {"subject": subject, "role": cloud.console_role("keyhaven-demo", subject)}
             yield processes, facts
 
 
@@ -149,8 +164,7 @@ def facts_of(folder: Path, environment: dict[str, str], cloud: Cloud) -> dict[st
 def screen(facts: dict[str, Any], seconds: float) -> str:
     """Return what the newcomer reads."""
     kubeconfig = os.path.relpath(facts["kubeconfig"])
-    key = facts["google_key"]
-    google_line = f"\n  Google key.json   {os.path.relpath(key)}" if key else ""
+    keys = [os.path.relpath(facts[name]) for name in ("google_key", "google_console_key")]
     return f"""
 Keyhaven is ready after {seconds:.0f} s:  {facts["address"]}
 
@@ -168,10 +182,14 @@ The main job, in five minutes:
   5. Look:  kubectl --kubeconfig {kubeconfig} get clustersecretstores,externalsecrets,secrets -A
 
 Other ways in:
-  The cluster is an EKS one. There are also {kubeconfig}-gke (GKE) and {kubeconfig}-onprem (of no cloud, public issuer).
+  The cluster is an EKS one. There are also {kubeconfig}-gke (GKE), {kubeconfig}-aks (AKS) and {kubeconfig}-onprem
+  (of no cloud, public issuer).
   Cloud credential  {" ".join(facts["keys"]["console"])}
                     finds the EKS cluster prod in {world.REGIONS[0]} and signs in to it; automatic access makes roles
-                    named keyhaven-* with it{google_line}
+                    named keyhaven-* with it
+  Google            without a key: project {facts["google_project"]}, service account {facts["google_account"]},
+                    provider {facts["google_provider"]}
+                    or its key {keys[1]}; both find the GKE cluster. For an access: {keys[0]}
   Single sign-on    issuer {facts["oidc"]["issuer"]}  client {facts["oidc"]["client_id"]}  secret {facts["oidc"]["client_secret"]}
                     people of acme.example; as owner@, in Settings, Signing in (docs/single-sign-on.md)
 

@@ -1,5 +1,6 @@
 """The Google stand-in's container interface: clusters are told as Google tells them; a cluster registers itself."""
 
+import base64
 import json
 import urllib.request
 from typing import Any
@@ -7,6 +8,9 @@ from typing import Any
 from sandbox import world
 from sandbox.google_api import Request, route
 from sandbox.google_state import State, not_found
+from sandbox.kubernetes import Cluster
+from sandbox.kubernetes.google_users import GoogleUsers
+from sandbox.kubernetes.identity import EVERYTHING
 
 _CLUSTERS = "/v1/projects/{project}/locations/{location}/clusters"
 
@@ -29,6 +33,22 @@ def tell(google: str, **cluster: Any) -> None:
     data = json.dumps(cluster).encode()
     request = urllib.request.Request(f"{google}/sandbox/gke", data=data, method="POST")  # noqa: S310
     urllib.request.urlopen(request, timeout=10).read()  # noqa: S310
+
+
+def enroll(google: str, cluster: Cluster, email: str, **said: Any) -> None:
+    """Let the stand-in tell of a cluster by the name that its issuer has, and the cluster ask it whose a token is.
+
+    The one with this address may do everything in it.
+    """
+    words = cluster.issuer.rpartition("/v1/")[2].split("/")
+    where = dict(zip(words[::2], words[1::2], strict=True))
+    cluster.identities.authenticators.append(GoogleUsers(google, {email: EVERYTHING}))
+    authority = base64.b64encode(cluster.ca_pem.encode()).decode()
+    tell(
+        google, project=where["projects"], location=where["locations"], name=where["clusters"],
+        endpoint=cluster.url.removeprefix("https://"), ca=authority,
+        currentMasterVersion=cluster.api.version.removeprefix("v"), **said,
+    )  # fmt: skip
 
 
 @route("GET", _CLUSTERS)

@@ -165,7 +165,8 @@ def _by_pool(state: State, token: str, audience: str, names: tuple[str, str, str
         raise OAuthRefused("invalid_target", description)
     oidc = provider["oidc"]
     uploaded = json.loads(oidc["jwksJson"]) if oidc.get("jwksJson") else None
-    jwks = uploaded or (state.issuers.get(oidc["issuerUri"]) or {}).get("jwks")
+    known = (state.issuers.get(oidc["issuerUri"]) or {}).get("jwks")
+    jwks = uploaded or known or tokens.published(oidc["issuerUri"])
     allowed = set(oidc.get("allowedAudiences") or (audience, f"https:{audience}"))
     subject = _checked(token, oidc["issuerUri"], jwks, allowed)
     wanted = re.findall(

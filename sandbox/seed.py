@@ -5,6 +5,7 @@ from accounts.custom_roles import services as custom_roles
 from accounts.models import CustomRole, Organization, User
 from accounts.organizations import services
 from accounts.roles import Role
+from credentials.models import Subject
 from sandbox import world
 
 PEOPLE = {
@@ -30,8 +31,8 @@ def _shop_developer(acme: Organization, owner: User) -> CustomRole:
     return custom_roles.create(organization=acme, wanted=wanted, by=owner, authority=authority)
 
 
-def seed() -> None:
-    """Make what is not there yet."""
+def seed(subject: str) -> None:
+    """Make what is not there yet; `subject` is by what name the clouds know the organization."""
     if Organization.objects.filter(slug="acme").exists():
         return
     people = {
@@ -40,6 +41,7 @@ def seed() -> None:
     }
     owner = people.pop(Role.OWNER)
     acme = services.create(name="Acme Platform", slug="acme", by=owner)
+    Subject.objects.create(organization=acme, name=subject)
     for role, person in people.items():
         services.add_member(organization=acme, user=person, role=role, by=owner)
     developer = User.objects.create_user("developer@example.com", world.PASSWORD, name=DEVELOPER)

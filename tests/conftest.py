@@ -118,6 +118,24 @@ def google_endpoint(sandbox_google: Any, settings: Any) -> Any:
     sandbox_google.plant("faults")
 
 
+@pytest.fixture(scope="session")
+def sandbox_azure() -> Any:
+    """The Azure stand-in."""
+    from sandbox.azure import Azure
+
+    with Azure() as azure:
+        yield azure
+
+
+@pytest.fixture
+def azure_endpoint(sandbox_azure: Any, settings: Any) -> Any:
+    """Azure's addresses lead to the stand-in, which has no faults before or after."""
+    sandbox_azure.plant("faults")
+    settings.AZURE_ENDPOINT_URL = sandbox_azure.url
+    yield sandbox_azure.url
+    sandbox_azure.plant("faults")
+
+
 @pytest.fixture
 def sandbox_cluster(sandbox_cloud: Any) -> Any:
     """A fresh sandbox cluster with the demo's workloads, and what plays the operator in it."""

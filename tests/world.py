@@ -85,6 +85,7 @@ PAGES: dict[str, P] = {
     "clusters:health": P.CLUSTER_VIEW,
     "clusters:settings": P.CLUSTER_MANAGE,
     "clusters:cloud": P.CLUSTER_MANAGE,
+    "clusters:sign_in": P.CLUSTER_MANAGE,
     "clusters:disconnect": P.CLUSTER_MANAGE,
     "accesses:add_ons": P.ACCESS_VIEW,
     "accesses:operator": P.ACCESS_VIEW,

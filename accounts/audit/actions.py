@@ -221,6 +221,8 @@ _WORK = (
             _failed("cluster.lost", "lost the cluster {}"),
             _done("cluster.found_again", "reached the cluster {} again"),
             _done("cluster.disconnected", "disconnected the cluster {}"),
+            _done("kubeconfig.expiring", "found that the kubeconfig of {} ends soon"),
+            _failed("kubeconfig.expired", "found that the kubeconfig of {} has ended"),
             _done("cluster.exported", "exported the configuration of {}"),
             _done("service.restarted", "restarted the service {}"),
             _done("drift.found", "found that {} was changed by others"),

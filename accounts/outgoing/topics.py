@@ -52,6 +52,12 @@ TOPICS = (
         Permission.ACCESS_VIEW,
     ),
     Topic(
+        "kubeconfigs",
+        "Kubeconfigs of clusters that end soon, or have ended",
+        ("kubeconfig.expiring", "kubeconfig.expired"),
+        Permission.CLUSTER_VIEW,
+    ),
+    Topic(
         "cloud-credentials",
         "Cloud credentials that fail, and work again",
         ("credential.failing", "credential.works_again"),
@@ -95,6 +101,7 @@ _NEEDED = {
     "access": Permission.ACCESS_VIEW,
     "external_secret": Permission.EXTERNAL_SECRET_VIEW,
     "drift": Permission.CLUSTER_VIEW,
+    "kubeconfig": Permission.CLUSTER_VIEW,
     "destination": Permission.NOTIFICATION_MANAGE,
 }
 

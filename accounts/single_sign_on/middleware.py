@@ -12,7 +12,8 @@ from accounts.single_sign_on import sessions
 # What such a session may ask for outside of its organizations; all else, as an account's own pages, it may not.
 OPEN = frozenset(
     {
-        "healthz", "setup_template", "setup_google_script", "theme", "styleguide", "account_logout",
+        "healthz", "issuer", "issuer_keys", "theme", "styleguide", "account_logout",
+        "setup_template", "setup_google_script", "setup_google_federation",
         "sso", "sso_enter", "sso_callback", "sso_needed", "sso_again", "sso_elsewhere",
     }
 )  # fmt: skip

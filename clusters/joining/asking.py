@@ -15,6 +15,7 @@ from clusters.joining.manifest import ABOUT, DURATION, FILE, NAME, NAMESPACE, RE
 # Minutes, so that a new version of the console is soon what people get.
 CACHED = "public, max-age=300"
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_SUBJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9@._:/+#-]{0,255}")
 _SAID = {"yes": True, "no": False}
 
 
@@ -27,9 +28,8 @@ def options(query: dict[str, str]) -> Options:
 
     :raises NoOption: something else
     """
-    unknown = sorted(query.keys() - {"namespace", "operator", "renew"})
-    if unknown:
-        raise NoOption("There are the options namespace, operator and renew, and no others.")
+    if query.keys() - {"namespace", "operator", "renew", "user", "group"}:
+        raise NoOption("There are the options namespace, operator, renew, user and group, and no others.")
     namespace = query.get("namespace", Options().namespace)
     if not _NAMESPACE.fullmatch(namespace):
         raise NoOption("namespace is to be the name of the operator's namespace.")
@@ -37,7 +37,21 @@ def options(query: dict[str, str]) -> Options:
     for name, answer in answers.items():
         if answer not in _SAID:
             raise NoOption(f"{name} is yes or no.")
-    return Options(namespace, **{name: _SAID[answer] for name, answer in answers.items()})
+    return Options(namespace, **{name: _SAID[answer] for name, answer in answers.items()}, **_subject(query))
+
+
+def _subject(query: dict[str, str]) -> dict[str, str]:
+    """Return the user or the group that gets the roles instead of a ServiceAccount."""
+    named = {name: query[name] for name in ("user", "group") if name in query}
+    if len(named) > 1:
+        raise NoOption("The roles are for a user or for a group, not for both.")
+    for name, value in named.items():
+        # Nobody is to be talked into giving them to everybody who is signed in.
+        if not _SUBJECT.fullmatch(value) or value.startswith("system:"):
+            raise NoOption(
+                f"{name} is to be a name as the cluster knows it, none of its own that begin with system:."
+            )
+    return named
 
 
 @require_safe
@@ -56,6 +70,7 @@ def address(chosen: Options) -> str:
     usual, query = Options(), {}
     if chosen.namespace != usual.namespace:
         query["namespace"] = chosen.namespace
+    query |= {name: getattr(chosen, name) for name in ("user", "group") if getattr(chosen, name)}
     query |= {name: "no" for name in ("operator", "renew") if not getattr(chosen, name)}
     return f"{settings.BASE_URL.rstrip('/')}/setup/{FILE}" + (f"?{urlencode(query)}" if query else "")
 

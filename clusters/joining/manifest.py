@@ -38,6 +38,22 @@ class Options:
     namespace: str = "external-secrets"
     operator: bool = True
     renew: bool = True
+    # Instead of a ServiceAccount of our own: a user or a group, as the cluster's cloud names who signs in.
+    user: str = ""
+    group: str = ""
+
+    @property
+    def own(self) -> bool:
+        """Whether the manifest makes a ServiceAccount, which may renew its token."""
+        return not (self.user or self.group)
+
+    @property
+    def subject(self) -> str:
+        """Who gets the roles, as a line of YAML."""
+        if self.own:
+            return f"{{kind: ServiceAccount, name: {NAME}, namespace: {NAMESPACE}}}"
+        kind, name = ("User", self.user) if self.user else ("Group", self.group)
+        return f"{{kind: {kind}, name: {json.dumps(name)}, apiGroup: {permissions.RBAC}}}"
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -94,7 +110,7 @@ def rules(options: Options) -> list[Rule]:
             key = (need.part, need.group, need.resource, need.named(options.namespace), where)
             found.setdefault(key, []).append(need)
     made = [Rule(*key, tuple((need.verb, need.needed_for) for need in needs)) for key, needs in found.items()]
-    return [*made, RENEW] if options.renew else made
+    return [*made, RENEW] if options.renew and options.own else made
 
 
 def text(options: Options) -> str:
@@ -104,36 +120,41 @@ def text(options: Options) -> str:
 
 def _documents(options: Options) -> Iterator[list[str]]:
     yield [
-        "# The identity by which Keyhaven signs in to this cluster, with the least that it needs.",
-        "# Each rule says what it is for; a part that is not wanted can be deleted with its binding.",
-        *_object("v1", "Namespace", NAMESPACE),
+        "# What Keyhaven may do in this cluster: the least that it needs, and each rule says what for.",
+        "# A part that is not wanted can be deleted with its binding.",
+        f"# Who gets it: {options.subject}",
     ]
-    if options.namespace != NAMESPACE:
+    if options.own:
+        yield _object("v1", "Namespace", NAMESPACE)
+    if options.namespace != NAMESPACE or not options.own:
         yield [
             "# The operator's namespace, which some rules are about.",
             "apiVersion: v1",
             "kind: Namespace",
             f"metadata: {{name: {options.namespace}}}",
         ]
-    yield [
-        *_object("v1", "ServiceAccount", NAME, NAMESPACE),
-        "# No pod runs as it.",
-        "automountServiceAccountToken: false",
-    ]
+    if options.own:
+        yield [
+            *_object("v1", "ServiceAccount", NAME, NAMESPACE),
+            "# No pod runs as it.",
+            "automountServiceAccountToken: false",
+        ]
     found = rules(options)
     for part in options.parts:
-        yield from _part(part, [rule for rule in found if rule.part == part], options.namespace)
-    if options.renew:
-        yield from _role(f"{NAME}-renew", RENEWING, [RENEW], NAMESPACE)
+        yield from _part(part, [rule for rule in found if rule.part == part], options)
+    if RENEW in found:
+        yield from _role(f"{NAME}-renew", RENEWING, [RENEW], NAMESPACE, options)
 
 
-def _part(part: Part, found: list[Rule], namespace: str) -> Iterator[list[str]]:
+def _part(part: Part, found: list[Rule], options: Options) -> Iterator[list[str]]:
     name = f"{NAME}-{part.value.replace(' ', '-')}"
-    yield from _role(name, ABOUT[part], [rule for rule in found if not rule.namespace], "")
-    yield from _role(name, ABOUT[part], [rule for rule in found if rule.namespace], namespace)
+    yield from _role(name, ABOUT[part], [rule for rule in found if not rule.namespace], "", options)
+    yield from _role(
+        name, ABOUT[part], [rule for rule in found if rule.namespace], options.namespace, options
+    )
 
 
-def _role(name: str, about: str, found: list[Rule], namespace: str) -> Iterator[list[str]]:
+def _role(name: str, about: str, found: list[Rule], namespace: str, options: Options) -> Iterator[list[str]]:
     """Yield a role and its binding, of a namespace or of the whole cluster; nothing for no rules."""
     if not found:
         return
@@ -144,7 +165,7 @@ def _role(name: str, about: str, found: list[Rule], namespace: str) -> Iterator[
         *_object(api, f"{kind}Binding", name, namespace),
         f"roleRef: {{apiGroup: {permissions.RBAC}, kind: {kind}, name: {name}}}",
         "subjects:",
-        f"  - {{kind: ServiceAccount, name: {NAME}, namespace: {NAMESPACE}}}",
+        f"  - {options.subject}",
     ]
 
 

@@ -12,6 +12,9 @@ from credentials.clouds.base import Method
 from credentials.fields import SecretField, SecretForm
 from credentials.models import CloudCredential
 
+# Facts of the key itself: those of the new one are asked for where the method's form does.
+OF_THE_KEY = ("expires", "made", "key_id")
+
 
 def _extra() -> dict[str, forms.Field]:
     return {
@@ -36,11 +39,14 @@ def values_form(
     method: Method, credential: CloudCredential, data: Any = None, files: Any = None
 ) -> SecretForm:
     """Return the method's own form for new values; what is public stays as it is and is not asked for."""
-    form = method.form(data, files, initial=dict(credential.facts))
+    kept = {name: value for name, value in credential.facts.items() if name not in OF_THE_KEY}
+    form = method.form(data, files, initial=kept)
     for name, bound in form.fields.items():
-        if not isinstance(bound, SecretField | forms.FileField) and name in credential.facts:
-            bound.disabled = True
-    form.add_fields({}, _extra())
+        bound.disabled = name in kept and not isinstance(bound, SecretField | forms.FileField)
+    extra = _extra()
+    if "expires" in form.fields:
+        del extra["ends_on"]
+    form.add_fields({}, extra)
     return form
 
 

@@ -4,7 +4,7 @@ import datetime
 import uuid
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -14,7 +14,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from accounts.access import OrgRequest, org_view
 from accounts.roles import Permission, who_may
-from clusters import finding, kubeconfig, kubernetes, services
+from clusters import finding, joining, kubeconfig, kubernetes, services
 from clusters.forms import ContextForm, KubeconfigForm, NameForm, WayForm
 from clusters.models import Cluster, ConnectDraft
 from clusters.services import entering
@@ -24,10 +24,9 @@ from credentials import clouds
 from credentials.clouds.base import Found
 from credentials.clouds.errors import ProviderError
 from credentials.models import CloudCredential
-from credentials.models.credentials import CloudCredentialQuerySet
 
 
-def usable(request: OrgRequest) -> CloudCredentialQuerySet:
+def usable(request: OrgRequest) -> QuerySet[CloudCredential]:
     """Return the cloud credentials that may be seen and that find clusters."""
     owned = CloudCredential.objects.within(
         request.organization, request.authority, Permission.CREDENTIAL_VIEW
@@ -75,7 +74,8 @@ def by_kubeconfig(request: OrgRequest) -> HttpResponse:
         if not form.errors:
             return begin(request, kubeconfig=text, contexts=contexts)
     status = 422 if form.is_bound else 200
-    return pages.render_page(request, "clusters/connect.html", {"form": form}, status=status)
+    shown = {"form": form, "joining": joining.context()}
+    return pages.render_page(request, "clusters/connect.html", shown, status=status)
 
 
 @sensitive_variables()

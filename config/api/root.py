@@ -15,6 +15,7 @@ from accounts.outgoing import api as destinations
 from accounts.tokens import api as tokens
 from clusters import api as clusters
 from clusters import api_deploys as deploys
+from clusters.rotations import api as rotations
 from config.api import problems
 from config.api.document import Api, limited
 from config.api.reading import StrictParser
@@ -42,6 +43,7 @@ for calls in (
     audit.calls,
     destinations.calls,
     credentials.calls,
+    rotations.calls,
     clusters.calls,
     deploys.calls,
     accesses.calls,

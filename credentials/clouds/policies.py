@@ -11,9 +11,11 @@ def for_google(project: str) -> str:
     return json.dumps(
         {
             "title": "Keyhaven",
-            "description": f"Makes and checks the service accounts of clusters in {project}.",
+            "description": f"Finds the clusters in {project}, makes and checks their service accounts.",
             "stage": "GA",
             "includedPermissions": [
+                "container.clusters.get",
+                "container.clusters.list",
                 "iam.serviceAccounts.create",
                 "iam.serviceAccounts.delete",
                 "iam.serviceAccounts.get",

@@ -42,12 +42,19 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--eks", default="", metavar="NAME", help="how AWS's stand-in knows it, as an EKS cluster"
     )
+    parser.add_argument("--azure-url", default="", help="what plays Azure")
+    parser.add_argument(
+        "--aks", default="", metavar="NAME", help="how Azure's stand-in knows it, as an AKS cluster"
+    )
     parser.add_argument(
         "--access",
         action="append",
         default=[],
         metavar="ARN",
-        help="whom an access entry of EKS lets do everything",
+        help="whom EKS (an ARN) or AKS (an object ID) lets do everything",
+    )
+    parser.add_argument(
+        "--gke", default="", metavar="EMAIL", help="whom a GKE cluster lets do everything; Google tells of it"
     )
     parser.add_argument(
         "--trust", action="append", default=[], metavar="URL", help="a cloud that fetches the issuer's keys"
@@ -72,6 +79,14 @@ def main() -> None:
             from sandbox import aws
 
             aws.enroll(arguments.aws_url, cluster, arguments.eks, arguments.access)
+        if arguments.aks:
+            from sandbox import azure
+
+            azure.enroll(arguments.azure_url, cluster, arguments.aks, arguments.access)
+        if arguments.gke:
+            from sandbox import google_gke
+
+            google_gke.enroll(arguments.google_url, cluster, arguments.gke)
         write(arguments.kubeconfig, cluster.kubeconfig())
         print(cluster.url, flush=True)
         ended.wait()

@@ -1,11 +1,16 @@
 """The kinds of cluster that the sandbox plays, and what tells them apart: version, issuer, nodes."""
 
 import secrets
+import uuid
 from dataclasses import dataclass
 from typing import Any
 
-_EKS_REGION, _GKE_REGION = "eu-west-3", "europe-west9"
+_EKS_REGION, _GKE_REGION, _AKS_REGION = "eu-west-3", "europe-west9", "westeurope"
 GOOGLE_PROJECT = "acme-prod"
+AZURE_TENANT, AZURE_SUBSCRIPTION = (
+    "7a1e0c52-5d3b-4f60-9c8e-0b6f2d9a4e11",
+    "3f5c7b19-2e84-4d6a-a07b-91c4e8d2f530",
+)
 _HOST = "kubernetes.io/hostname"
 _REGION, _ZONE = "topology.kubernetes.io/region", "topology.kubernetes.io/zone"
 
@@ -42,6 +47,18 @@ def _gke(name: str, zone: str) -> dict[str, Any]:
     return _node(name, f"gce://{GOOGLE_PROJECT}/{zone}/{name}", labels)
 
 
+def _aks(number: int) -> dict[str, Any]:
+    group, pool = f"MC_platform-prod_prod_{_AKS_REGION}", "aks-nodepool1-31415926-vmss"
+    labels = {
+        _REGION: _AKS_REGION,
+        _ZONE: f"{_AKS_REGION}-{number + 1}",
+        "kubernetes.azure.com/cluster": group,
+    }
+    where = f"/subscriptions/{AZURE_SUBSCRIPTION}/resourceGroups/{group.lower()}"
+    machine = f"{where}/providers/Microsoft.Compute/virtualMachineScaleSets/{pool}/virtualMachines/{number}"
+    return _node(f"{pool}00000{number}", f"azure://{machine}", labels)
+
+
 _EKS_NODES = (
     _eks("ip-10-0-1-17", "eu-west-3a", "i-0a1b2c3d4e5f60718"),
     _eks("ip-10-0-2-23", "eu-west-3b", "i-0f9e8d7c6b5a40312"),
@@ -57,6 +74,7 @@ KINDS: dict[str, Flavour] = {
             _gke("gke-prod-default-pool-5d1c8f0b-9wzt", "europe-west9-b"),
         ),
     ),
+    "aks": Flavour("", (_aks(0), _aks(1))),
     "plain": Flavour("", (_node("node-1"), _node("node-2"))),
     "sandbox": Flavour("-sandbox", _NO_CLOUD),
 }
@@ -70,4 +88,6 @@ def issuer_of(kind: str, url: str) -> str:
         case "gke":
             where = f"projects/{GOOGLE_PROJECT}/locations/{_GKE_REGION}/clusters/prod"
             return f"https://container.googleapis.com/v1/{where}"
+        case "aks":
+            return f"https://{_AKS_REGION}.oic.prod-aks.azure.com/{AZURE_TENANT}/{uuid.uuid4()}/"
     return url

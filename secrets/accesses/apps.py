@@ -13,6 +13,7 @@ class AccessesConfig(AppConfig):
         from clusters import addons
         from clusters.health import examining
         from credentials import signals
+        from credentials.clouds.aws import stacks
 
         for step in (steps.Identities(), steps.Operator(), steps.Stores(), steps.Verify(), steps.Leftovers()):
             addons.register(step)
@@ -22,11 +23,19 @@ class AccessesConfig(AppConfig):
         objects.register(
             objects.Kind("accesses.Access", Permission.ACCESS_VIEW, ("cluster__name", "name"), _page)
         )
+        stacks.found_by(_published)
         signals.credential_replaced.connect(_follow, dispatch_uid="accesses.follow")
 
 
 def _page(cluster: str, name: str) -> tuple[str, dict[str, Any]]:
     return "accesses:detail", {"cluster": cluster, "access": name}
+
+
+def _published(digest: str, region: str) -> str:
+    """Say where the templates of credentials were published: it is one command, and one table, with those of accesses."""
+    from accesses.setup import cloudformation
+
+    return cloudformation.address(digest, region)
 
 
 def _follow(credential: Any, **_: Any) -> None:

@@ -14,6 +14,7 @@ from django.core.management import CommandError, call_command
 from accesses.models import PublishedTemplate
 from accesses.setup import cloudformation, policies
 from accesses.setup.policies import PARAMETER_STORE, SECRETS_MANAGER, Place
+from credentials.clouds.aws import stacks
 
 pytestmark = pytest.mark.django_db
 
@@ -69,7 +70,7 @@ def publish(**options):
     call_command(
         "publish_template", **{"bucket": "acme-templates", "region": "eu-west-3", "stdout": out} | options
     )
-    return out.getvalue().strip()
+    return out.getvalue().split()[0]
 
 
 def taken_apart(url):
@@ -277,7 +278,7 @@ def test_publishing_says_where_and_never_changes_an_address(aws, bucket):
     url = publish(bucket=bucket, create_bucket=True)
     again = publish(bucket=bucket)
 
-    row = PublishedTemplate.objects.get()
+    row = PublishedTemplate.objects.get(digest=cloudformation.digest())
     short = cloudformation.digest()[:12]
     body = aws.client("s3").get_object(Bucket=bucket, Key=urlsplit(url).path[1:])["Body"].read()
     assert url == again == row.url
@@ -309,10 +310,15 @@ def test_a_public_template_is_that_object_alone_and_other_statements_stay(aws, b
     publish(bucket=bucket, public=True, key="t/role.yaml")
     publish(bucket=bucket, public=True, key="t/role.yaml")
 
-    kept, ours = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])["Statement"]
+    kept, ours, console = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])["Statement"]
     assert kept == theirs
     assert ours["Resource"] == f"arn:aws:s3:::{bucket}/t/role-{cloudformation.digest()[:12]}.yaml"
-    assert (ours["Principal"], ours["Action"]) == ("*", "s3:GetObject")
+    assert (
+        console["Resource"]
+        == f"arn:aws:s3:::{bucket}/t/keyhaven-console-role-{stacks.CONSOLE.digest[:12]}.yaml"
+    )
+    for one in (ours, console):
+        assert (one["Principal"], one["Action"]) == ("*", "s3:GetObject")
 
 
 def test_only_a_new_bucket_is_opened_for_public_policies(aws, bucket):

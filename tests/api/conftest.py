@@ -11,7 +11,7 @@ from accesses.models import OperatorState
 from accounts.audit import services as audit
 from accounts.invitations import services as invitations
 from accounts.models import ApiToken, CustomRole, Delivery, Membership
-from clusters.models import Deploy, DeployStep
+from clusters.models import Deploy, DeployStep, Rotation
 from tests import factories
 
 
@@ -81,6 +81,10 @@ def things(organization: Any, owner: Any, aws_endpoint: str) -> dict[str, Any]:
     link = factories.make_link(service=service, access=access, key="prod/shop/db")
     deployed = factories.make_link(service=service, access=access, key="prod/shop/api", status="failed")
     factories.make_cloud_credential(organization=organization, name="aws-prod")
+    rotating = factories.make_cloud_credential(organization=organization, name="aws-rotating")
+    rotation = Rotation.objects.create(
+        credential=rotating, started_by="x", status="confirming", old_secret=rotating.secret
+    )
     OperatorState.objects.create(cluster=cluster, adopted=False, seen_at=timezone.now())
     destination = factories.make_destination(organization=organization, name="on-call", cursor=1000)
     delivery = Delivery.objects.create(
@@ -113,6 +117,7 @@ def things(organization: Any, owner: Any, aws_endpoint: str) -> dict[str, Any]:
         "destination": destination,
         "delivery": delivery,
         "link": link,
+        "rotation": rotation,
         "deployed": deployed,
         "token": ApiToken.objects.get(name="of the owner"),
         "role": role,

@@ -55,6 +55,10 @@ def _destination(things: dict[str, Any]) -> Any:
     return things["destination"].pk
 
 
+def _rotation(things: dict[str, Any]) -> Any:
+    return things["rotation"].pk
+
+
 METHODS = ("get", "post", "put", "patch", "delete")
 
 # operation id → what names it in the path (beside `org`), `body` where one is sent, and `query` where one is needed. A callable is given `things`:
@@ -103,6 +107,19 @@ ROWS: dict[str, Row] = {
     "change_credential": {"credential": "aws-prod", "body": {"version": 1, "name": "aws-renamed"}},
     "check_credential": {"credential": "aws-prod"},
     "delete_credential": {"credential": "aws-prod"},
+    "list_rotations": {"credential": "aws-rotating"},
+    "get_rotation": {"credential": "aws-rotating", "rotation": _rotation},
+    "begin_rotation": {
+        "credential": "aws-prod",
+        "body": {"values": {"access_key_id": "AKIATESTTESTTESTTEST", "secret_access_key": "t" * 40}},
+    },
+    "deploy_rotation": {"credential": "aws-rotating", "rotation": _rotation, "body": {"clusters": []}},
+    "retire_rotated_key": {
+        "credential": "aws-rotating",
+        "rotation": _rotation,
+        "body": {"act": "removed"},
+    },
+    "take_rotation_back": {"credential": "aws-rotating", "rotation": _rotation},
     "list_clusters": {},
     "get_cluster": {"cluster": "prod"},
     "connect_cluster": {"body": {"name": "new", "kubeconfig": kubeconfig("127.0.0.1:1")}},
@@ -212,6 +229,8 @@ ROWS: dict[str, Row] = {
 REACHING = {
     "create_access",
     "create_credential",
+    "begin_rotation",
+    "take_rotation_back",
     "connect_cluster",
     "replace_cluster_kubeconfig",
     "refresh_services",

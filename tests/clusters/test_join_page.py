@@ -34,10 +34,24 @@ def test_its_options_are_of_the_address(client):
     assert "external-secrets," not in text
 
 
+@pytest.mark.parametrize(("kind", "name"), [("user", "scaleway:bearer:1-2"), ("group", "keyhaven")])
+def test_the_roles_can_be_for_whom_the_clusters_cloud_names(client, kind, name):
+    answer = client.get(ADDRESS, {kind: name})
+
+    found = list(yaml.safe_load_all(answer.content))
+    bindings = [one for one in found if one and one["kind"].endswith("Binding")]
+    subject = {"kind": kind.capitalize(), "name": name, "apiGroup": "rbac.authorization.k8s.io"}
+    assert bindings
+    assert all(one["subjects"] == [subject] for one in bindings)
+    assert not [one for one in found if one and one["kind"] == "ServiceAccount"]
+    assert "keyhaven-renew" not in answer.content.decode()
+
+
 @pytest.mark.parametrize(
     "query",
     [
         {"namespace": "a\nkind: Evil"}, {"namespace": "Upper"}, {"namespace": "{operator}"}, {"namespace": "a" * 64},
+        {"user": "a", "group": "b"}, {"group": "system:authenticated"}, {"user": "a\nb"}, {"user": ""},
         {"namespace": ""}, {"operator": "maybe"}, {"renew": ""}, {"other": "1"},
     ],
 )  # fmt: skip

@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from clusters.joining import asking, manifest
 from credentials.clouds import aws, errors
 from credentials.clouds.aws import admission, clusters
 from credentials.clouds.base import Found
@@ -189,7 +190,8 @@ def test_the_steps_are_commands_for_this_cluster_and_identity(session, register)
     assert command.startswith("aws eks create-access-entry --cluster-name prod --region eu-west-3 ")
     assert FACTS["arn"] in command
     assert "--kubernetes-groups keyhaven" in command
-    assert "AmazonEKSClusterAdminPolicy" in bind.listings[0].text
+    assert asking.apply_command(manifest.Options(group=True)) == bind.listings[0].text
+    assert "AmazonEKSClusterAdminPolicy" in bind.listings[1].text
 
 
 def test_an_old_cluster_is_told_of_its_config_map(session, register):
@@ -200,4 +202,4 @@ def test_an_old_cluster_is_told_of_its_config_map(session, register):
 
     assert "aws-auth" in entry.text
     assert f"rolearn: arn:aws:iam::{world.ACCOUNT}:role/Keyhaven\n" in entry.listings[1].text
-    assert bind.listings == ()
+    assert [listing.label for listing in bind.listings] == ["Command"]

@@ -94,7 +94,7 @@ class TestSigningIn:
 
 REFUSALS = [
     ({"disabled": True}, "no such workload identity pool or provider", "Check the project's number"),
-    ({"condition": 'assertion.sub=="somebody"'}, "condition does not let this organization in", 'assertion.sub=="keyhaven-'),
+    ({"condition": 'assertion.sub=="somebody"'}, "condition does not let this organization in", "assertion.sub=='keyhaven-"),
     ({"issuer": "https://elsewhere.example"}, "trusts another issuer", "Set the provider's issuer to: "),
     ({"audiences": ["https://mine.example"]}, "does not allow the audience", "allowed audiences empty"),
 ]  # fmt: skip

@@ -15,10 +15,8 @@ from credentials.clouds import errors
 from credentials.clouds.google import federation, gke
 from credentials.clouds.google import wire as google_wire
 from credentials.models import CloudCredential
-from sandbox import world
+from sandbox import google_gke, world
 from sandbox.kubernetes import Cluster
-from sandbox.kubernetes.google_users import GoogleUsers
-from sandbox.kubernetes.identity import EVERYTHING
 from tests import factories
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.django_db, pytest.mark.usefixtures("google_endpoint")]
@@ -46,9 +44,7 @@ def credential(organization: Any, sandbox_google: Any) -> CloudCredential:
 def cluster(sandbox_google: Any) -> Any:
     """A sandbox cluster that Google tells of as `prod`, and that knows the console's service account."""
     with Cluster(kind="gke") as running:
-        running.identities.clouds.append(GoogleUsers(sandbox_google.url, {EMAIL: EVERYTHING}))
-        authority = base64.b64encode(running.ca_pem.encode()).decode()
-        sandbox_google.gke("prod", endpoint=f"127.0.0.1:{running.port}", ca=authority)
+        google_gke.enroll(sandbox_google.url, running, EMAIL)
         yield running
 
 
@@ -245,7 +241,7 @@ class TestAdmission:
 
 
 def test_a_cluster_asks_google_whose_a_token_is(cluster, credential):
-    users = cluster.identities.clouds[0]
+    users = cluster.identities.authenticators[0]
     good = gke.token(*asked(credential), LOCATOR).text
     # As gcloud's oldest tokens are: without the address among what was asked for.
     session = signing.session(credential)

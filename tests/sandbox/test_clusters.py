@@ -65,6 +65,11 @@ def cluster() -> Any:
             r"https://container\.googleapis\.com/v1/projects/acme-prod/locations/europe-west9/clusters/prod",
             "gce://acme-prod/europe-west9-a/",
         ),
+        (
+            "aks", r"v1\.36\.2",
+            r"https://westeurope\.oic\.prod-aks\.azure\.com/7a1e0c52-5d3b-4f60-9c8e-0b6f2d9a4e11/[0-9a-f-]{36}/",
+            "azure:///subscriptions/3f5c7b19-2e84-4d6a-a07b-91c4e8d2f530/resourceGroups/mc_platform-prod_prod_westeurope/",
+        ),
         ("plain", r"v1\.36\.2", r"https://127\.0\.0\.1:\d+", ""),
     ],
 )  # fmt: skip

@@ -2,10 +2,13 @@
 
 import re
 
+from django.conf import settings
+
 from credentials.clouds.base import Card, Facts, Found, Listing, Obstacle
 
-# What the role of our own manifest is bound to.
+# Whom our own manifest gives what deploys need (clusters/joining), and where it is.
 GROUP = "keyhaven"
+MANIFEST = "/setup/keyhaven-cluster.yaml?group=yes"
 _SESSION = re.compile(r"arn:(?P<partition>[\w-]+):sts::(?P<account>\d+):assumed-role/(?P<role>[^/]+)/.+")
 _OLD_MODE = "CONFIG_MAP"
 _DOCS = (
@@ -86,9 +89,11 @@ def _bind(facts: Facts, found: Found) -> Card:
         f"aws eks associate-access-policy --cluster-name {found.name} --region {found.place} "
         f"--principal-arn {principal(facts)} --policy-arn {policy} --access-scope type=cluster"
     )
-    listings = (Listing("Instead, everything, by an access policy of EKS", wide),)
+    apply = Listing("Command", f"curl -fsSL '{settings.BASE_URL.rstrip('/')}{MANIFEST}' | kubectl apply -f -")
+    old = found.facts.get("authentication") == _OLD_MODE
     return Card(
         "Say what it may do",
-        f"Apply Keyhaven's manifest, which gives the group {GROUP} what deploys need and no more.",
-        () if found.facts.get("authentication") == _OLD_MODE else listings,
+        f"Keyhaven's manifest gives the group {GROUP} what deploys need and no more, each rule with its reason. "
+        "Apply it as somebody who manages the cluster.",
+        (apply,) if old else (apply, Listing("Instead, everything, by an access policy of EKS", wide)),
     )

@@ -1,7 +1,7 @@
 """AWS as a cloud of credentials."""
 
 from credentials.clouds import aws
-from credentials.clouds.aws import clusters, console, form, keyring, policies, role
+from credentials.clouds.aws import cards, clusters, console, form, keyring, policies, role
 from credentials.clouds.base import Cloud, Facts, Method
 
 
@@ -25,6 +25,7 @@ CLOUD = Cloud(
             sign_in=role.sign_in,
             keyless=True,
             obstacle=console.obstacle,
+            cards=cards.for_role,
         ),
         Method(
             slug="static",
@@ -34,6 +35,7 @@ CLOUD = Cloud(
             identify=form.identify,
             sign_in=lambda secret, facts: aws.Keys.of(secret),
             for_accesses=True,
+            cards=cards.for_keys,
             keyring=keyring.KEYRING,
         ),
     ),
@@ -45,8 +47,8 @@ CLOUD = Cloud(
         "session": "In CloudTrail",
     },
     policy=_policy,
-    policy_note="For finding clusters, and for roles that deploys make and Keyhaven checks. In place of typed keys of an access, it also needs "
-    "what that access's page lists. To learn who it is, AWS asks for no permission.",
+    policy_note="For finding clusters, and for roles that deploys make and Keyhaven checks. In place of typed keys of an "
+    "access, it also needs what that access's page lists. To learn who it is, AWS asks for no permission.",
     examples=("aws-prod-us-east-1", "aws-staging"),
     finder=clusters.FINDER,
 )

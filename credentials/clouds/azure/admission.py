@@ -1,64 +1,101 @@
-"""What lets the service principal into an AKS cluster, as cards."""
+"""What lets the service principal into an AKS cluster, as steps for a person, and why a cluster refuses its token."""
 
+import re
 import shlex
 
-from credentials.clouds.base import Card, Facts, Found, Listing
+from credentials.clouds.base import Card, Facts, Found, Listing, Obstacle
 
+# Who says what may be done in a cluster: Azure and then the cluster's own bindings, or those alone.
+AZURE, KUBERNETES = "azure", "kubernetes"
 _USER, _ADMIN = (
     "Azure Kubernetes Service Cluster User Role",
     "Azure Kubernetes Service RBAC Cluster Admin",
 )
+_DOCS = (
+    "Kubernetes RBAC with Entra ID, in the AKS documentation",
+    "https://learn.microsoft.com/azure/aks/azure-ad-rbac",
+)
 
 
 def admission(facts: Facts, found: Found) -> tuple[Card, ...]:
-    """Return the steps for one cluster: where it answers, then what may be done in it, in one of two ways."""
-    scope, who = found.locator.get("id", ""), facts.get("object", "")
-    find_out = (
-        "" if who else f"OBJECT_ID=$(az ad sp show --id {shlex.quote(facts['client'])} --query id -o tsv)\n"
-    )
-    principal = shlex.quote(who) if who else '"$OBJECT_ID"'
-    return (
-        Card(
-            "Let it read where the cluster answers",
-            f"The role that this credential's page shows is enough. Without it, assign {_USER} on the cluster.",
-            (Listing("the role assignment", find_out + _assigned(_USER, principal, scope)),),
-        ),
-        Card(
-            "See how the cluster decides what may be done",
-            "With true, the cluster asks Azure: take the third step. With nothing or false, it asks its own role "
-            "bindings: take the fourth.",
-            (
-                Listing(
-                    "the question",
-                    f"az aks show --ids {shlex.quote(scope)} --query aadProfile.enableAzureRBAC -o tsv",
-                ),
-            ),
-        ),
-        Card(
-            "With Azure RBAC: assign a role on the cluster",
-            "Azure has no smaller role of its own that may install the operator. A new assignment works after some "
-            "minutes.",
-            (Listing("the role assignment", find_out + _assigned(_ADMIN, principal, scope)),),
-        ),
-        Card(
-            "With Kubernetes RBAC: bind the service principal's object ID",
-            "Its name in the cluster is its object ID, not its client ID. Run this with a kubeconfig of an "
-            "administrator; in place of cluster-admin, a ClusterRole with the least rights does.",
-            (
-                Listing(
-                    "the binding",
-                    f"{find_out}kubectl create clusterrolebinding keyhaven --clusterrole=cluster-admin --user={principal}",
-                ),
-            ),
-        ),
+    """Return the steps by which somebody who manages a cluster lets the identity in."""
+    scope = found.locator.get("id", "")
+    first, second = _read(facts, scope), _bind(facts, scope)
+    return (first, second, _assign(facts, scope)) if found.facts.get("decides") == AZURE else (first, second)
+
+
+def _read(facts: Facts, scope: str) -> Card:
+    return Card(
+        "Let the identity read where the cluster answers",
+        "The role that the credential's page shows has it for the whole subscription. Where that was not assigned, this "
+        "role has it for one cluster; it gives no right inside of it.",
+        (Listing("Command", _assigned(_USER, facts, scope)),),
     )
 
 
-def _assigned(role: str, principal: str, scope: str) -> str:
+def _bind(facts: Facts, scope: str) -> Card:
+    who = _principal(facts)
+    ours = f"--selector=app.kubernetes.io/managed-by=keyhaven --user={who}"
+    bindings = (
+        f"{_looked_up(facts)}kubectl set subject clusterrolebindings {ours}\n"
+        "for namespace in keyhaven external-secrets; do\n"
+        f'  kubectl set subject rolebindings --namespace="$namespace" {ours}\n'
+        "done"
+    )
+    parts = re.search(r"/resourceGroups/([^/]+)/.+/([^/]+)$", scope, re.IGNORECASE)
+    group, name = parts.groups() if parts else ("RESOURCE_GROUP", "CLUSTER")
+    subscription = shlex.quote(facts.get("subscription", ""))
+    kubectl = (
+        f"az aks get-credentials --resource-group {shlex.quote(group)} --name {shlex.quote(name)} \\\n"
+        f"  --subscription {subscription} && kubelogin convert-kubeconfig -l azurecli"
+    )
+    return Card(
+        "Say what it may do in the cluster",
+        "Apply Keyhaven's manifest, which makes roles with what deploys need and no more, then add the identity to their "
+        "bindings: the cluster knows it by its object ID, not by its client ID. Do the second again whenever the manifest "
+        "was applied anew.",
+        (
+            Listing("Sign kubectl in, as somebody who manages the cluster", kubectl),
+            Listing("Add the identity to the bindings", bindings),
+        ),
+        _DOCS,
+    )
+
+
+def _assign(facts: Facts, scope: str) -> Card:
+    return Card(
+        "Or let Azure say what it may do",
+        "This cluster asks Azure first (Azure RBAC). Azure has no smaller role of its own that may install the operator. "
+        "A new assignment works after some minutes.",
+        (Listing("Instead, everything, by a role of Azure", _assigned(_ADMIN, facts, scope)),),
+    )
+
+
+def _assigned(role: str, facts: Facts, scope: str) -> str:
     return "\n".join(
         [
-            f"az role assignment create --role {shlex.quote(role)} \\",
-            f"  --assignee-object-id {principal} --assignee-principal-type ServicePrincipal \\",
+            f"{_looked_up(facts)}az role assignment create --role {shlex.quote(role)} \\",
+            f"  --assignee-object-id {_principal(facts)} --assignee-principal-type ServicePrincipal \\",
             f"  --scope {shlex.quote(scope)}",
         ]
+    )
+
+
+def _principal(facts: Facts) -> str:
+    """Return the service principal's object ID for a shell, which looks it up where the console does not know it."""
+    return shlex.quote(facts["object"]) if facts.get("object") else '"$OBJECT_ID"'
+
+
+def _looked_up(facts: Facts) -> str:
+    if facts.get("object"):
+        return ""
+    return f"OBJECT_ID=$(az ad sp show --id {shlex.quote(facts.get('client', ''))} --query id -o tsv)\n"
+
+
+def refused(facts: Facts, locator: dict[str, str]) -> Obstacle:
+    """Return why a cluster refuses a good token of the identity."""
+    name = locator.get("id", "").rpartition("/")[2]
+    return Obstacle(
+        f"The cluster {name} does not take tokens of the tenant {facts.get('tenant', '')}.",
+        "Check at Azure that the cluster still signs in with Entra ID, and with this tenant; or give it a kubeconfig.",
     )

@@ -1,6 +1,7 @@
 """Clusters of AKS: found in the subscription, described, and signed in to with a token of Entra."""
 
 import base64
+import dataclasses
 import re
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,7 +11,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from credentials.clouds import azure, errors
 from credentials.clouds.azure import roles, wire
-from credentials.clouds.azure.admission import admission
+from credentials.clouds.azure.admission import AZURE, KUBERNETES, admission, refused
 from credentials.clouds.base import Facts, Finder, Found, Obstacle, Token
 
 # Whom tokens for AKS are for, in all of Azure's clouds: Microsoft's own application for the API servers of AKS.
@@ -44,17 +45,7 @@ def describe(session: azure.Identity, facts: Facts, locator: dict[str, str]) -> 
             return found
         answer = api.call("POST", f"{path}/listClusterUserCredential", roles.CONNECTING, VERSION)
     server, authority = _way_in(answer)
-    return Found(
-        name=found.name,
-        place=found.place,
-        account=found.account,
-        locator=found.locator,
-        version=found.version,
-        status=found.status,
-        endpoint=server,
-        authority=authority,
-        issuer=found.issuer,
-    )
+    return dataclasses.replace(found, endpoint=server, authority=authority)
 
 
 @sensitive_variables()
@@ -93,7 +84,22 @@ def _found(one: dict[str, Any], facts: Facts) -> Found:
         endpoint=f"https://{host}:443" if host else "",
         issuer=str(_object(properties.get("oidcIssuerProfile")).get("issuerURL") or "")[:300],
         blocked=_blocked(properties, parts["group"], parts["name"], facts),
+        note=_note(_object(properties.get("apiServerAccessProfile"))),
+        facts={"decides": _decides(_object(properties.get("aadProfile")))},
     )
+
+
+def _decides(profile: dict[str, Any]) -> str:
+    """Return who says what may be done in the cluster: Azure, or its own role bindings."""
+    return AZURE if profile.get("enableAzureRBAC") is True else KUBERNETES
+
+
+def _note(access: dict[str, Any]) -> str:
+    if access.get("enablePrivateCluster"):
+        return "Private: it answers in its own network only, which the console has to reach."
+    if access.get("authorizedIPRanges"):
+        return "It answers some addresses only, of which the console's has to be one."
+    return ""
 
 
 def _object(found: Any) -> dict[str, Any]:
@@ -163,4 +169,5 @@ FINDER = Finder(
     token=token,
     admission=admission,
     policy=lambda facts: roles.definition(facts.get("subscription", "")),
+    refused=refused,
 )

@@ -13,7 +13,7 @@ readonly FEDERATED=keyhaven
 readonly SECRET=client-secret.txt
 readonly YEARS=1
 # A new service principal or role takes a while until role assignments know it.
-readonly ATTEMPTS=8
+attempts=1
 
 say() { printf '%s\n' "$*"; }
 
@@ -83,6 +83,7 @@ ensure_principal() {
     return
   fi
   say "Creating its service principal"
+  attempts=8
   principal=$(az ad sp create --id "$client" --query id -o tsv)
 }
 
@@ -146,18 +147,19 @@ ensure_role() {
     return
   fi
   say "Creating the custom role $role"
+  attempts=8
   az role definition create --role-definition "$(role_definition)" --subscription "$subscription" -o none
 }
 
 assign() {
   say "Assigning the role on the subscription"
   local attempt
-  for ((attempt = 1; attempt <= ATTEMPTS; attempt++)); do
+  for ((attempt = 1; attempt <= attempts; attempt++)); do
     if az role assignment create --role "$role" --scope "$scope" \
       --assignee-object-id "$principal" --assignee-principal-type ServicePrincipal -o none; then
       return
     fi
-    ((attempt == ATTEMPTS)) || sleep 10
+    ((attempt == attempts)) || sleep 10
   done
   fail "The role could not be assigned. You need to be Owner or User Access Administrator of the subscription."
 }

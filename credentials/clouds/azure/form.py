@@ -1,11 +1,9 @@
-"""The fields of Azure's credentials: IDs, each told what is wrong with it, a client secret, and when it ends."""
+"""The fields of Azure's credentials: IDs, each told what is wrong with it, and a client secret."""
 
-import datetime
 import re
 from typing import Any
 
 from django import forms
-from django.utils import timezone
 
 from credentials.clouds.azure import GLOBAL, GUID, PLACES
 from credentials.fields import SecretField, SecretForm
@@ -41,24 +39,6 @@ class GuidField(forms.CharField):
                 f"This {self.noun} ID has {len(text)} characters; it needs {len(_EXAMPLE)}, like {_EXAMPLE}."
             )
         return f"The hyphens of a {self.noun} ID stand as in {_EXAMPLE}."
-
-
-class EndField(forms.DateField):
-    """The day on which something ends, as the first moment of it (ISO 8601); empty is not known."""
-
-    widget = forms.DateInput(attrs={"type": "date"})
-
-    def prepare_value(self, value: Any) -> Any:
-        return str(value)[:10] if value else ""
-
-    def clean(self, value: Any) -> str:
-        day = super().clean(value)
-        if day is None:
-            return ""
-        moment = datetime.datetime.combine(day, datetime.time(), datetime.UTC)
-        if moment.year > timezone.now().year + 99:
-            raise forms.ValidationError("Check the year.")
-        return moment.isoformat()
 
 
 def secret_rule(value: str) -> None:
@@ -126,18 +106,4 @@ class SecretsForm(_Form):
         validators=[secret_rule],
         help_text="The secret's value, not its ID. It is stored encrypted and never shown again.",
     )
-    expires = EndField(
-        label="The secret expires on",
-        required=False,
-        help_text="Optional. Entra does not tell the console; you are reminded before that day.",
-        error_messages={"invalid": "Enter a day as year-month-day, for example 2027-03-31."},
-    )
     environment = _environment()
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean()
-        ended = cleaned.get("expires", "")
-        # A day that is stored already may pass; the name can still be changed.
-        if ended and ended <= timezone.now().isoformat() and ended != self.initial.get("expires"):
-            self.add_error("expires", "This day has passed. Enter the day on which the new secret ends.")
-        return cleaned

@@ -38,8 +38,9 @@ def _kinds() -> tuple[type[Any], type[Any], type[Any]]:
     class Exchanged(Quiet, identity_pool.Credentials):
         def refresh(self, request: Any) -> None:
             """Refuse in the words of the one whose token it is."""
+            refresh: Any = super().refresh
             with translated("iam.serviceAccounts.getAccessToken", trust=self._subject_token_supplier.trust):
-                super().refresh(request)
+                refresh(request)
 
     class Supplier(identity_pool.SubjectTokenSupplier):
         def __init__(self, token: Callable[[], str], trust: Trust) -> None:

@@ -2,7 +2,7 @@
 
 from credentials.clouds import policies
 from credentials.clouds.base import Cloud, Method
-from credentials.clouds.google import federation, form, gke, keyring
+from credentials.clouds.google import cards, federation, form, gke, keyring
 
 CLOUD = Cloud(
     slug="gcp",
@@ -16,6 +16,7 @@ CLOUD = Cloud(
             identify=federation.identify,
             sign_in=federation.sign_in,
             keyless=True,
+            cards=cards.federation,
         ),
         Method(
             slug="key",
@@ -25,6 +26,7 @@ CLOUD = Cloud(
             identify=form.identify,
             sign_in=form.sign_in,
             for_accesses=True,
+            cards=cards.key,
             keyring=keyring.KEYRING,
         ),
     ),

@@ -88,6 +88,16 @@ class FederationForm(SecretForm):
         return clean_provider(self.cleaned_data["provider"])
 
 
+def condition(subject: str) -> str:
+    """Return the attribute condition that lets one organization of this console in."""
+    return f"assertion.sub=='{subject}'"
+
+
+def provider_id(subject: str) -> str:
+    """Return what the script calls the provider for one organization."""
+    return subject[:25]
+
+
 def principal(provider: str, subject: str) -> str:
     """Return what IAM calls this console's subject in a provider's pool."""
     pool = provider.partition("/providers/")[0]

@@ -73,7 +73,7 @@ OF_CLUSTERS = Trust(
 
 def of_console(issuer: str, subject: str, member: str, email: str) -> Trust:
     """Return the sentences for the console's own token; `member` is what IAM calls its subject."""
-    condition = f'assertion.sub=="{subject}"'
+    condition = f"assertion.sub=='{subject}'"
     keys = f"{issuer}/.well-known/jwks.json"
     return Trust(
         refusals=(

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.urls import reverse
 
 from accesses.setup import cloudformation, generator, google_script, policies
+from credentials.clouds.aws import stacks
 
 if TYPE_CHECKING:
     from accesses.models import Access, AccessDraft
@@ -15,7 +16,6 @@ type Setup = dict[str, Any]
 
 # What the operator's own ServiceAccount is called, as its chart does it.
 OPERATOR = "external-secrets"
-PUBLISH = "python manage.py publish_template --bucket BUCKET --region {region} --create-bucket"
 
 
 def context(access: "Access | AccessDraft") -> Setup:
@@ -94,7 +94,7 @@ def _template(region: str, stack: str, parameters: dict[str, str]) -> Setup:
         if current
         else "",
         "outdated": published is not None and current is None,
-        "publish_command": PUBLISH.format(region=published.region if published else region),
+        "publish_command": stacks.PUBLISH.format(region=published.region if published else region),
         "template": cloudformation.text(),
         "template_digest": cloudformation.digest(),
         "template_url": reverse("setup_template"),

@@ -1,15 +1,13 @@
 """The CloudFormation template of the role, and the ways to create a stack from it."""
 
-import functools
-import hashlib
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from urllib.parse import quote, urlencode
 
 from accesses.models import PublishedTemplate
 from accesses.setup import policies
 from credentials.clouds.aws import regions as aws_regions
+from credentials.clouds.aws import stacks
 
 FILE = "keyhaven-role.yaml"
 ROLE_NAME = "keyhaven-secrets-manager-role"
@@ -17,24 +15,18 @@ SERVICES = {
     policies.SECRETS_MANAGER: "SecretsManager",
     policies.PARAMETER_STORE: "ParameterStore",
 }
-_CONSOLES = {
-    "aws": "console.aws.amazon.com",
-    "aws-cn": "console.amazonaws.cn",
-    "aws-us-gov": "console.amazonaws-us-gov.com",
-    "aws-eusc": "console.amazonaws-eusc.eu",
-}
+TEMPLATE = stacks.Template(FILE, Path(__file__).parent / "role.yaml")
+console, quick_create_url, output_command = stacks.console, stacks.quick_create_url, stacks.output_command
 
 
-@functools.cache
 def text() -> str:
     """Return the template."""
-    return (Path(__file__).parent / "role.yaml").read_text()
+    return TEMPLATE.text
 
 
-@functools.cache
 def digest() -> str:
     """Return the template's SHA-256 in hex."""
-    return hashlib.sha256(text().encode()).hexdigest()
+    return TEMPLATE.digest
 
 
 def parameters(
@@ -69,46 +61,9 @@ def stack_name(service_account: str) -> str:
     return f"{service_account}-secrets"
 
 
-def console(region: str) -> str:
-    """Return the host of the AWS console for a region, in the region's partition."""
-    return f"{region}.{_CONSOLES[aws_regions.partition_of(region)]}"
-
-
-def quick_create_url(
-    *, template_url: str, region: str, stack_name: str, parameters: Mapping[str, str]
-) -> str:
-    """Return the address of the AWS console's page that creates the stack, with everything filled in."""
-    asked = {"templateURL": template_url, "stackName": stack_name}
-    asked |= {f"param_{name}": value for name, value in parameters.items()}
-    query = urlencode(asked, quote_via=quote, safe="")
-    return (
-        f"https://{console(region)}/cloudformation/home?region={quote(region, safe='')}"
-        f"#/stacks/quickcreate?{query}"
-    )
-
-
 def deploy_command(*, region: str, stack_name: str, parameters: Mapping[str, str]) -> str:
-    """Return the command that creates or updates the stack from the downloaded template.
-
-    It names all parameters: an update keeps the former value of one that is left out.
-    """
-    given = [shlex.quote(f"{name}={value}") for name, value in parameters.items()]
-    lines = [
-        f"aws cloudformation deploy --region {shlex.quote(region)}",
-        f"--template-file {FILE} --stack-name {shlex.quote(stack_name)}",
-        "--capabilities CAPABILITY_NAMED_IAM --tags managed-by=keyhaven",
-        "--parameter-overrides",
-    ]
-    return " \\\n  ".join([*lines, *(f"  {one}" for one in given)])
-
-
-def output_command(*, region: str, stack_name: str) -> str:
-    """Return the command that prints the role's ARN."""
-    return (
-        "aws cloudformation describe-stacks \\\n"
-        f"  --region {shlex.quote(region)} --stack-name {shlex.quote(stack_name)} \\\n"
-        "  --query \"Stacks[0].Outputs[?OutputKey=='RoleARN'].OutputValue\" --output text"
-    )
+    """Return the command that creates or updates the stack from the downloaded template."""
+    return stacks.deploy_command(file=FILE, region=region, stack_name=stack_name, parameters=parameters)
 
 
 def pod_identity_command(*, region: str, cluster: str, namespace: str, service_account: str) -> str:
@@ -120,11 +75,35 @@ def pod_identity_command(*, region: str, cluster: str, namespace: str, service_a
     )
 
 
+def _of_partition(region: str) -> Iterator[PublishedTemplate]:
+    """Yield what was published for the partition of a region, the newest first."""
+    here = aws_regions.partition_of(region)
+    found = PublishedTemplate.objects.order_by("-published_at", "-pk")
+    return (row for row in found if aws_regions.partition_of(row.region) == here)
+
+
 def published(region: str) -> PublishedTemplate | None:
     """Return where the template was last published for the partition of `region`; it may be an older one."""
-    here = aws_regions.partition_of(region)
-    found = (row for row in PublishedTemplate.objects.order_by("-published_at", "-pk"))
-    return next((row for row in found if aws_regions.partition_of(row.region) == here), None)
+    return next((row for row in _of_partition(region) if not _is_consoles(row)), None)
+
+
+def address(digest: str, region: str) -> str:
+    """Return where a template was published for the partition of `region`; empty where it was not."""
+    return next((row.url for row in _of_partition(region) if row.digest == digest), "")
+
+
+def remember(template: stacks.Template, region: str, url: str) -> None:
+    """Note where a template was published, one address for each of a region."""
+    rows = PublishedTemplate.objects.filter(region=region)
+    ours = next((row for row in rows if _is_consoles(row) is (template is stacks.CONSOLE)), None)
+    row = ours or PublishedTemplate(region=region)
+    row.url, row.digest = url, template.digest
+    row.save()
+
+
+def _is_consoles(row: PublishedTemplate) -> bool:
+    """Tell whether a row is of the console's own role, which has a template beside this one."""
+    return row.url.rpartition("/")[2].startswith(stacks.CONSOLE.stem)
 
 
 def is_current(row: PublishedTemplate) -> bool:

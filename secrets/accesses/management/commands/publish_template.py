@@ -1,4 +1,4 @@
-"""Put the CloudFormation template into an S3 bucket: a quick-create link needs it at an address of S3."""
+"""Put the CloudFormation templates into an S3 bucket: a quick-create link needs one at an address of S3."""
 
 import contextlib
 import json
@@ -8,9 +8,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accesses.models import PublishedTemplate
 from accesses.setup import cloudformation, policies
 from credentials.clouds.aws import regions as aws_regions
+from credentials.clouds.aws import stacks
 
 # A dot would fall out of the certificate of virtual-hosted addresses.
 BUCKET = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
@@ -35,7 +35,7 @@ REASONS = {
 
 class Command(BaseCommand):
     help = (
-        "Publish the CloudFormation template to an S3 bucket, with the AWS credentials of whoever runs this "
+        "Publish the CloudFormation templates, of accesses and of the console's own role, to an S3 bucket, with the AWS credentials of whoever runs this "
         "(environment, profile or role). The console itself never uses them."
     )
 
@@ -47,40 +47,43 @@ class Command(BaseCommand):
             "--key",
             default=f"keyhaven/{cloudformation.FILE}",
             metavar="PATH",
-            help="path in the bucket; the template's checksum becomes part of it",
+            help="path of the accesses' template in the bucket, whose checksum becomes part of it; the other is put beside it",
         )
         parser.add_argument(
             "--public",
             action="store_true",
-            help="let everybody read it; otherwise only accounts that may read the bucket can use the link",
+            help="let everybody read them; otherwise only accounts that may read the bucket can use the link",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        bucket, region, key = options["bucket"], options["region"], _key(options["key"])
+        bucket, region = options["bucket"], options["region"]
+        keys = _keys(options["key"])
         if not BUCKET.fullmatch(bucket):
             raise CommandError(
                 f"{bucket} is no bucket for this: 3 to 63 lower-case letters, digits and hyphens."
             )
-        self._publish(bucket, region, key, options)
+        self._publish(bucket, region, keys, options)
         ending = policies.suffix(aws_regions.partition_of(region))
-        url = f"https://{bucket}.s3.{region}.{ending}/{key}"
-        PublishedTemplate.objects.update_or_create(
-            region=region, defaults={"url": url, "digest": cloudformation.digest()}
-        )
-        self.stdout.write(url)
+        for key, template in keys.items():
+            url = f"https://{bucket}.s3.{region}.{ending}/{key}"
+            cloudformation.remember(template, region, url)
+            self.stdout.write(url)
 
-    def _publish(self, bucket: str, region: str, key: str, options: dict[str, Any]) -> None:
+    def _publish(
+        self, bucket: str, region: str, keys: dict[str, stacks.Template], options: dict[str, Any]
+    ) -> None:
         from botocore import exceptions
 
         try:
             s3 = _client(region)
             made = options["create_bucket"] and _make_bucket(s3, bucket, region)
-            s3.put_object(
-                Bucket=bucket, Key=key, Body=cloudformation.text().encode(), ContentType="application/yaml"
-            )
+            for key, template in keys.items():
+                s3.put_object(
+                    Bucket=bucket, Key=key, Body=template.text.encode(), ContentType="application/yaml"
+                )
             _check_region(s3, bucket, region)
             if options["public"]:
-                _make_public(s3, bucket, key, aws_regions.partition_of(region), new=made)
+                _make_public(s3, bucket, keys, aws_regions.partition_of(region), new=made)
         except exceptions.ClientError as error:
             raise CommandError(_reason(error, bucket, region)) from None
         except (exceptions.NoCredentialsError, exceptions.PartialCredentialsError):
@@ -103,13 +106,22 @@ def _client(region: str) -> Any:
     return session.client("s3", region_name=region, config=config)
 
 
-def _key(path: str) -> str:
-    """Return the key with the checksum in it: what was once published at an address never changes."""
+def _keys(path: str) -> dict[str, stacks.Template]:
+    """Return where each template goes."""
     if not KEY.fullmatch(path) or ".." in path or "//" in path or path.endswith("/"):
         raise CommandError(
             f"{path} is no path for the template: letters, digits and / _ . - as in keyhaven/role.yaml."
         )
-    parts, short = PurePosixPath(path), cloudformation.digest()[:12]
+    beside = str(PurePosixPath(path).with_name(stacks.CONSOLE.file))
+    return {
+        _key(path, cloudformation.TEMPLATE): cloudformation.TEMPLATE,
+        _key(beside, stacks.CONSOLE): stacks.CONSOLE,
+    }
+
+
+def _key(path: str, template: stacks.Template) -> str:
+    """Return the key with the checksum in it: what was once published at an address never changes."""
+    parts, short = PurePosixPath(path), template.digest[:12]
     return path if short in path else str(parts.with_stem(f"{parts.stem}-{short}"))
 
 
@@ -141,8 +153,10 @@ def _check_region(s3: Any, bucket: str, region: str) -> None:
             )
 
 
-def _make_public(s3: Any, bucket: str, key: str, partition: str, *, new: bool) -> None:
-    """Add a statement for this one object to the bucket's policy, and keep the others."""
+def _make_public(
+    s3: Any, bucket: str, keys: dict[str, stacks.Template], partition: str, *, new: bool
+) -> None:
+    """Add a statement for each of these objects to the bucket's policy, and keep the others."""
     from botocore import exceptions
 
     try:
@@ -152,16 +166,20 @@ def _make_public(s3: Any, bucket: str, key: str, partition: str, *, new: bool) -
             raise
         policy = {"Version": "2012-10-17", "Statement": []}
     # Names of earlier templates stay readable: links to them are out there.
-    sid = f"{SID}{cloudformation.digest()[:12]}"
-    others = [statement for statement in policy["Statement"] if statement.get("Sid") != sid]
-    resource = f"arn:{partition}:s3:::{bucket}/{key}"
-    own = {"Sid": sid, "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": resource}
+    own = [_readable(f"arn:{partition}:s3:::{bucket}/{key}", template) for key, template in keys.items()]
+    sids = {statement["Sid"] for statement in own}
+    others = [statement for statement in policy["Statement"] if statement.get("Sid") not in sids]
     if new:
         # A new bucket blocks public policies; public ACLs stay blocked.
         blocks = {"BlockPublicAcls": True, "IgnorePublicAcls": True}
         blocks |= {"BlockPublicPolicy": False, "RestrictPublicBuckets": False}
         s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=blocks)
-    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy | {"Statement": [*others, own]}))
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy | {"Statement": [*others, *own]}))
+
+
+def _readable(arn: str, template: stacks.Template) -> dict[str, Any]:
+    sid = f"{SID}{template.digest[:12]}"
+    return {"Sid": sid, "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": arn}
 
 
 def _reason(error: Any, bucket: str, region: str) -> str:
