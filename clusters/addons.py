@@ -147,6 +147,8 @@ class Step(Protocol):
         """
 
 
+# The kinds of runs that take everything away that is not configured any more; the last one the operator as well.
+REMOVALS = ("remove", "remove-all")
 _steps: dict[str, dict[str, Step]] = {}
 _watches: dict[str, Callable[[Run], None]] = {}
 

@@ -19,11 +19,12 @@ class ClustersConfig(AppConfig):
         from credentials import signals
 
         addons.register(Connect())
-        addons.register(Connect(), "uninstall")
+        for kind in ("uninstall", *addons.REMOVALS):
+            addons.register(Connect(), kind)
         for kind in history.KINDS:
             objects.register(kind)
         preview.register(reach.count)
-        closing.register(closing.Blocker("cluster", Cluster.objects.owned_by, "clusters:settings", "cluster"))
+        closing.register(closing.Blocker("cluster", Cluster.objects.owned_by, "clusters:danger", "cluster"))
         pre_save.connect(renewing.note_end, sender=Cluster, dispatch_uid="clusters.note_end")
         signals.credential_replaced.connect(_follow, dispatch_uid="clusters.follow")
 

@@ -62,7 +62,7 @@ def request(*, cluster: Cluster, by: User, reason: str = "", overwrite: list[str
     cluster = _locked(cluster)
     queued = cluster.deploys.filter(status=Deploy.Status.QUEUED).first()
     if queued is not None and queued.kind != Deploy.Kind.DEPLOY:
-        raise CannotBe("The operator is about to be uninstalled. Cancel that, or wait until it is done.")
+        raise CannotBe("Something is about to be removed there. Cancel that, or wait until it is done.")
     if queued is not None:
         _join(queued, by, reason, overwrite or [])
         deploy = queued
@@ -140,13 +140,30 @@ def uninstall(*, cluster: Cluster, by: User) -> Deploy:
     :raises CannotBe: something else runs or waits on the cluster
     """
     cluster = _locked(cluster)
+    _nothing_else(cluster)
+    deploy = _make(cluster, by, "operator.uninstall_requested", kind=Deploy.Kind.UNINSTALL)
+    transaction.on_commit(partial(send, deploy))
+    return deploy
+
+
+@transaction.atomic
+def remove(*, cluster: Cluster, kind: Deploy.Kind, by: User) -> Deploy:
+    """Queue the removal of everything that is not configured any more; `kind` is one of the removals.
+
+    :raises CannotBe: something else runs or waits on the cluster
+    """
+    cluster = _locked(cluster)
+    _nothing_else(cluster)
+    deploy = _make(cluster, by, "deploy.removal_requested", kind=kind)
+    transaction.on_commit(partial(send, deploy))
+    return deploy
+
+
+def _nothing_else(cluster: Cluster) -> None:
     if cluster.deploys.exclude(status__in=Deploy.OVER).exists():
         raise CannotBe(
             "A deploy runs, waits or is scheduled on this cluster. Cancel it, or wait until it is over."
         )
-    deploy = _make(cluster, by, "operator.uninstall_requested", kind=Deploy.Kind.UNINSTALL)
-    transaction.on_commit(partial(send, deploy))
-    return deploy
 
 
 @transaction.atomic
@@ -162,8 +179,8 @@ def retry(*, deploy: Deploy, by: User) -> Deploy:
     queued = cluster.deploys.filter(status=Deploy.Status.QUEUED).first()
     if queued is not None:
         raise CannotBe(f"Deploy {queued.number} waits on this cluster already.")
-    if deploy.kind == Deploy.Kind.UNINSTALL and cluster.deploys.exclude(status__in=Deploy.OVER).exists():
-        raise CannotBe("A deploy runs or is scheduled on this cluster. Cancel it, or wait until it is over.")
+    if deploy.kind != Deploy.Kind.DEPLOY:
+        _nothing_else(cluster)
     # What was to be overwritten then is not what stands in the way now: that is a new decision.
     again = _make(
         cluster, by, "deploy.retried", kind=deploy.kind, retry_of=deploy, first_step=stopped.slug,

@@ -7,7 +7,7 @@ from clusters import addons
 from clusters.models import Cluster, Deploy
 from credentials.models import CloudCredential
 
-NEEDED = {Deploy.Kind.DEPLOY: Permission.DEPLOY_RUN, Deploy.Kind.UNINSTALL: Permission.CLUSTER_MANAGE}
+NEEDED = dict.fromkeys(Deploy.Kind, Permission.CLUSTER_MANAGE) | {Deploy.Kind.DEPLOY: Permission.DEPLOY_RUN}
 NOBODY = Authority(())
 
 

@@ -2,7 +2,7 @@ from django.urls import path
 
 from clusters.deploy_urls import deploy_urls
 from clusters.rotations.urls import rotation_urls
-from clusters.views import cloud, clusters, connect, connect_found, health, services, settings
+from clusters.views import cloud, clusters, connect, connect_found, danger, health, services, settings
 
 app_name = "clusters"
 urlpatterns = [
@@ -19,7 +19,7 @@ urlpatterns = [
     path("clusters/<slug:cluster>/settings/", settings.settings, name="settings"),
     path("clusters/<slug:cluster>/cloud/", cloud.cloud, name="cloud"),
     path("clusters/<slug:cluster>/sign-in/", cloud.sign_in, name="sign_in"),
-    path("clusters/<slug:cluster>/disconnect/", settings.disconnect, name="disconnect"),
+    path("clusters/<slug:cluster>/danger/", danger.danger, name="danger"),
     *deploy_urls,
     *rotation_urls,
 ]

@@ -86,7 +86,7 @@ PAGES: dict[str, P] = {
     "clusters:settings": P.CLUSTER_MANAGE,
     "clusters:cloud": P.CLUSTER_MANAGE,
     "clusters:sign_in": P.CLUSTER_MANAGE,
-    "clusters:disconnect": P.CLUSTER_MANAGE,
+    "clusters:danger": P.CLUSTER_MANAGE,
     "accesses:add_ons": P.ACCESS_VIEW,
     "accesses:operator": P.ACCESS_VIEW,
     "accesses:upgrade_operator": P.ACCESS_MANAGE,

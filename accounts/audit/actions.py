@@ -220,6 +220,7 @@ _WORK = (
             _failed("cluster.test_failed", "tested the connection to {}, which failed"),
             _failed("cluster.lost", "lost the cluster {}"),
             _done("cluster.found_again", "reached the cluster {} again"),
+            _done("cluster.emptied", "deleted the accesses and external secrets of the cluster {}"),
             _done("cluster.disconnected", "disconnected the cluster {}"),
             _done("kubeconfig.expiring", "found that the kubeconfig of {} ends soon"),
             _failed("kubeconfig.expired", "found that the kubeconfig of {} has ended"),
@@ -234,6 +235,7 @@ _WORK = (
         "Deploys",
         (
             _done("deploy.requested", "asked for {}"),
+            _done("deploy.removal_requested", "asked to remove what was made in the cluster, by {}"),
             _done("deploy.joined", "joined {}, which waits"),
             _done("deploy.scheduled", "scheduled {}"),
             _done("deploy.retried", "asked for {}, which tries again"),

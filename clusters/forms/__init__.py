@@ -2,7 +2,8 @@
 
 from clusters.forms.connecting import ContextForm, CredentialForm, KubeconfigForm, NameForm, WayForm
 from clusters.forms.deploys import DeployForm, HistoryFilter
-from clusters.forms.settings import CloudForm, DisconnectForm, ReplaceForm, SignInForm
+from clusters.forms.disconnecting import DisconnectForm
+from clusters.forms.settings import CloudForm, ReplaceForm, SignInForm
 
 __all__ = [
     "CloudForm",

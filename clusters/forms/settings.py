@@ -1,11 +1,10 @@
-"""The forms of a cluster's settings: another kubeconfig, its cloud, disconnecting it."""
+"""The forms of a cluster's settings: another kubeconfig, its cloud."""
 
 from typing import Any
 
 from django import forms
 from django.db.models import Q, QuerySet
 
-from accounts.naming import TypedNameForm
 from clusters import finding
 from clusters.forms.connecting import KubeconfigForm
 from clusters.models import Cluster
@@ -128,7 +127,3 @@ class SignInForm(forms.Form):
             said = f"There is no place {place} at its cloud." if place else "Say where the cluster is."
             self.add_error("place", f"{said} It is one of {', '.join(known[:4])} and others.")
         return cleaned
-
-
-class DisconnectForm(TypedNameForm):
-    noun, act = "cluster", "disconnect"

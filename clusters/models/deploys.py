@@ -25,6 +25,8 @@ class Deploy(models.Model):
     class Kind(models.TextChoices):
         DEPLOY = "deploy", "Deploy"
         UNINSTALL = "uninstall", "Uninstall operator"
+        REMOVE = "remove", "Remove what was made"
+        REMOVE_ALL = "remove-all", "Remove what was made, and the operator"
 
     class Status(models.TextChoices):
         SCHEDULED = "scheduled", "Scheduled"

@@ -26,6 +26,7 @@ TABS = (
     ("changes", "Changes", "clusters:changes", Permission.DEPLOY_VIEW),
     ("deploys", "Deploys", "clusters:deploys", Permission.DEPLOY_VIEW),
     ("settings", "Settings", "clusters:settings", Permission.CLUSTER_MANAGE),
+    ("danger", "Danger zone", "clusters:danger", Permission.CLUSTER_MANAGE),
 )
 
 

@@ -1,15 +1,13 @@
-"""A cluster's settings: how the console signs in, its cloud, its kubeconfig, disconnecting it."""
+"""A cluster's settings: how the console signs in, its cloud, its kubeconfig."""
 
 from typing import Any
 
-from django.db.models import Count
 from django.http import HttpResponse
-from django.urls import reverse
 
 from accounts.access import OrgRequest, org_view
 from accounts.roles import Permission
 from clusters import kubeconfig, kubernetes, services
-from clusters.forms import CloudForm, DisconnectForm, ReplaceForm, SignInForm
+from clusters.forms import CloudForm, ReplaceForm, SignInForm
 from clusters.models import Cluster
 from clusters.views import clusters, connect
 from config import pages
@@ -44,22 +42,6 @@ def settings(request: OrgRequest, cluster: str) -> HttpResponse:
     return settings_page(request, found, form=form)
 
 
-@org_view(Permission.CLUSTER_MANAGE, methods=("POST",), dangerous=True)
-def disconnect(request: OrgRequest, cluster: str) -> HttpResponse:
-    """Forget a cluster whose name was typed."""
-    found = clusters.find(request, cluster)
-    form = DisconnectForm(found.name, request.POST)
-    if form.is_valid():
-        try:
-            services.disconnect(cluster=found, by=request.user)
-        except services.Busy as error:
-            form.add_error(None, str(error))
-        else:
-            pages.toast(request, f"{found.name} is disconnected. What was deployed there stays.")
-            return pages.go_to(request, reverse("clusters:index", kwargs={"org": request.organization.slug}))
-    return settings_page(request, found, disconnect_form=form)
-
-
 def settings_page(
     request: OrgRequest,
     cluster: Cluster,
@@ -67,7 +49,6 @@ def settings_page(
     form: ReplaceForm | None = None,
     cloud_form: CloudForm | None = None,
     sign_in_form: SignInForm | None = None,
-    disconnect_form: DisconnectForm | None = None,
 ) -> HttpResponse:
     """Show the settings, each card with its own form; 422 when one of them was sent and is here again."""
     offered = connect.usable(request)
@@ -76,15 +57,10 @@ def settings_page(
         "sign_in_form": sign_in_form or SignInForm(cluster, offered),
         "cloud_form": cloud_form
         or CloudForm(cluster, sees_credentials=request.allows(Permission.CREDENTIAL_VIEW)),
-        "disconnect_form": disconnect_form or DisconnectForm(cluster.name),
     }
     wrong = any(one.is_bound for one in shown.values())
     context = clusters.page_context(request, cluster, "settings") | clusters.signs_in(cluster) | shown
     context |= {
-        "accesses": cluster.accesses.order_by("name"),
-        "sees_accesses": request.allows(Permission.ACCESS_VIEW, cluster=cluster.name),
-        "identities": cluster.identities.order_by("made_at"),
-        "linked": cluster.services.aggregate(count=Count("external_secrets"))["count"],
         "seen": cluster.updated_at.isoformat(),
         "can_switch": shown["sign_in_form"].fields["credential"].queryset.exists(),
     }

@@ -18,6 +18,10 @@ class AccessesConfig(AppConfig):
         for step in (steps.Identities(), steps.Operator(), steps.Stores(), steps.Verify(), steps.Leftovers()):
             addons.register(step)
         addons.register(steps.Uninstall(), "uninstall")
+        for kind in addons.REMOVALS:
+            for step in (steps.Identities(), steps.Stores(), steps.Leftovers()):
+                addons.register(step, kind)
+        addons.register(steps.UninstallLast(), "remove-all")
         addons.register_watch("accesses", watching.watch)
         examining.register("operator", health.examine)
         objects.register(

@@ -232,11 +232,11 @@ def test_a_kubeconfig_that_does_not_work_replaces_nothing(browser, cluster, sand
 def test_disconnecting_needs_the_name_and_no_running_deploy(browser, cluster):
     link = factories.make_link(service=factories.make_service(cluster=cluster))
     running = Deploy.objects.create(cluster=cluster, number=1, by_name="x", status="running")
-    wrong = browser.post("/o/acme/clusters/prod/disconnect/", {"name": "prd"})
-    busy = browser.post("/o/acme/clusters/prod/disconnect/", {"name": "prod"})
+    wrong = browser.post("/o/acme/clusters/prod/danger/", {"then": "leave", "name": "prd"})
+    busy = browser.post("/o/acme/clusters/prod/danger/", {"then": "leave", "name": "prod"})
     running.delete()
 
-    done = browser.post("/o/acme/clusters/prod/disconnect/", {"name": "prod"})
+    done = browser.post("/o/acme/clusters/prod/danger/", {"then": "leave", "name": "prod"})
 
     assert "This cluster is called prod" in wrong.content.decode()
     assert "A deploy runs" in busy.content.decode()

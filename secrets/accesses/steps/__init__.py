@@ -4,7 +4,7 @@ from accesses.steps.identity import Identities
 from accesses.steps.leftovers import Leftovers
 from accesses.steps.operator import Operator
 from accesses.steps.stores import Stores
-from accesses.steps.uninstall import Uninstall
+from accesses.steps.uninstall import Uninstall, UninstallLast
 from accesses.steps.verify import Verify
 
-__all__ = ["Identities", "Leftovers", "Operator", "Stores", "Uninstall", "Verify"]
+__all__ = ["Identities", "Leftovers", "Operator", "Stores", "Uninstall", "UninstallLast", "Verify"]

@@ -57,6 +57,18 @@ class Uninstall(addons.Step):
         return f"Uninstalled the External Secrets Operator from {namespace}; what it made stays"
 
 
+class UninstallLast(Uninstall):
+    """The same as the end of a run that removes everything: until then the operator is needed; one of others stays."""
+
+    order = 78
+
+    def apply(self, run: addons.Run) -> str:
+        theirs = [one for one in find(run.door) if not one.ours]
+        if theirs:
+            return f"The operator in {theirs[0].namespace} is not ours: it stays"
+        return super().apply(run)
+
+
 def _deletion(namespace: str) -> addons.Change:
     return addons.Change("delete", "Release", chart.RELEASE, namespace)
 
