@@ -192,6 +192,7 @@ Other ways in:
   Google            without a key: project {facts["google_project"]}, service account {facts["google_account"]},
                     provider {facts["google_provider"]}
                     or its key {keys[1]}; both find the GKE cluster. For an access: {keys[0]}
+  Azure             {os.path.relpath(facts["azure_credential"])}, by federation or with its secret; finds the AKS cluster prod
   Single sign-on    issuer {facts["oidc"]["issuer"]}  client {facts["oidc"]["client_id"]}  secret {facts["oidc"]["client_secret"]}
                     people of acme.example; as owner@, in Settings, Signing in (docs/single-sign-on.md)
 
