@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from credentials.clouds.aws import console, role
 from tests.credentials import contract
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.django_db]
@@ -28,6 +29,19 @@ class TestRole(contract.Contract):
     @pytest.fixture
     def good(self, console_role: str) -> dict[str, str]:
         return {"arn": console_role}
+
+    def canaries(self, good: dict[str, str]) -> list[str]:
+        """No value is entered; but there are the console's own key and the temporary ones."""
+        keys = [console.keys(), *(keys for _, keys in role.kept._found.values())]
+        return [value for one in keys for value in (one.secret_access_key, one.session_token) if value]
+
+    def test_there_is_something_to_look_for(self, good: dict[str, str], browser: Any) -> None:
+        before = self.canaries(good)
+
+        self._add(browser, good)
+
+        assert len(before) == 1
+        assert len(self.canaries(good)) == 3
 
 
 class TestAccessKey(contract.Contract):
