@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from django.views.decorators.debug import sensitive_variables
+
 from clusters import kubernetes
 from clusters.kubernetes import errors
 from config.paths import BASE_DIR
@@ -22,6 +24,7 @@ class HelmFailed(Exception):
         super().__init__(self.reason)
 
 
+@sensitive_variables()
 def install_or_upgrade(
     kubeconfig: str,
     *,
@@ -49,6 +52,7 @@ def install_or_upgrade(
     _order("install", kubeconfig, namespace, options, alive)
 
 
+@sensitive_variables()
 def uninstall(kubeconfig: str, *, release: str, namespace: str, timeout: int) -> None:
     """Uninstall a release, if it is there; what its chart marks to be kept stays.
 
@@ -73,6 +77,7 @@ def broken(door: kubernetes.Door, release: str, namespace: str) -> list[str]:
         return []
 
 
+@sensitive_variables()
 def forget_broken(kubeconfig: str, release: str, namespace: str) -> None:
     """Remove those records; Helm refuses to go on while there is one.
 
@@ -83,6 +88,7 @@ def forget_broken(kubeconfig: str, release: str, namespace: str) -> None:
         door.delete("v1", "Secret", name, namespace)
 
 
+@sensitive_variables()
 def _order(
     act: str,
     kubeconfig: str,

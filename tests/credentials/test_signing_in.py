@@ -1,5 +1,6 @@
 """EKS clusters that are signed in to by a cloud credential: found, connected, deployed to with Helm, refused."""
 
+import datetime
 import json
 import logging
 from pathlib import Path
@@ -16,6 +17,7 @@ from clusters.models import Cluster, ConnectDraft, Deploy
 from credentials import services as credentials
 from credentials import signing as credential_signing
 from credentials.clouds.aws import admission
+from credentials.clouds.aws import clusters as eks
 from credentials.models import CloudCredential
 from sandbox import world
 from tests import factories
@@ -241,6 +243,20 @@ class TestDeploys:
         assert given
         everything = told() + caplog.text
         assert [token for token in given if token in everything] == []
+
+    def test_a_deploy_that_outlives_its_tokens_gets_new_ones(
+        self, cluster, sandbox_cloud, devops, monkeypatch
+    ):
+        """Also in the threads that apply many objects at once."""
+        monkeypatch.setattr(eks, "LIFETIME", datetime.timedelta(seconds=30))
+        given: list[str] = []
+        monkeypatch.setattr(signing.Supplier, "_new", noting(given, signing.Supplier._new))
+        link(cluster, sandbox_cloud)
+
+        made = self.ran(deploys.request(cluster=cluster, by=devops))
+
+        assert made.status == "succeeded", made.error
+        assert len(given) > 20
 
     def test_the_manifest_gives_a_group_what_deploys_need(self, by_role, kube, sandbox_cloud, devops):
         sandbox_cloud.enroll(kube, "prod", [])

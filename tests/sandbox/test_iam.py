@@ -4,6 +4,8 @@ import base64
 import contextlib
 import datetime
 import json
+import subprocess
+import sys
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -198,3 +200,23 @@ def test_an_entry_that_is_taken_away_lets_nobody_in(kube, keys, sandbox_cloud):
 
     assert before == USER
     assert_refused(kube, token)
+
+
+def test_a_cluster_in_a_process_of_its_own_enrolls_itself(sandbox_cloud, aws_endpoint, keys, tmp_path):
+    command = [
+        sys.executable, "-m", "sandbox.kubernetes", "--kubeconfig", str(tmp_path / "kubeconfig"), "--kind", "eks",
+        "--aws-url", sandbox_cloud.url, "--eks", "alone", f"--access={USER}",
+    ]  # fmt: skip
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            url = process.stdout.readline().strip()
+            found = clusters.describe(keys, {}, {"region": REGION, "name": "alone"})
+            token = clusters.token(keys, {}, found.locator)
+            tokens = signing.Supplier(lambda: token, lambda: Obstacle("Refused.", "Nothing."))
+            way = kubernetes.connect_text(kubeconfig.bare(found.endpoint, found.authority), tokens=tokens)
+            who = way.whoami()
+        finally:
+            process.terminate()
+
+    assert found.endpoint == url
+    assert who == USER
