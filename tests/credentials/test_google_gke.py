@@ -3,9 +3,11 @@
 import base64
 import datetime
 import json
+import re
 from typing import Any
 
 import pytest
+import yaml
 from django.utils import timezone
 
 from clusters import kubeconfig, kubernetes
@@ -220,7 +222,7 @@ def federated(organization: Any, google: Any) -> CloudCredential:
 
 
 class TestAdmission:
-    def test_the_steps_name_the_identity_and_the_cluster(self, credential, cluster):
+    def test_the_steps_name_the_identity_and_the_cluster(self, credential, cluster, client, settings):
         found = gke.describe(*asked(credential), LOCATOR)
 
         first, second = gke.admission(credential.facts, found)
@@ -230,7 +232,11 @@ class TestAdmission:
             in first.listings[0].text
         )
         assert "--region=europe-west9 --project=acme-prod" in second.listings[0].text
-        assert f"--user={EMAIL}" in second.listings[1].text
+        (url,) = re.findall(r"'(http\S+)'", second.listings[1].text)
+        applied = yaml.safe_load_all(client.get(url.removeprefix(settings.BASE_URL)).content)
+        bound = [one["subjects"] for one in applied if one["kind"].endswith("Binding")]
+        assert len(bound) > 2
+        assert all([who["name"] for who in subjects] == [EMAIL] for subjects in bound)
         assert "cluster-admin" not in json.dumps([str(card) for card in (first, second)])
 
     def test_what_a_cluster_refuses_says_whom_to_let_in(self, credential):
@@ -238,6 +244,7 @@ class TestAdmission:
 
         assert told.reason == f"The cluster prod does not know {EMAIL}."
         assert "roles/container.clusterViewer" in told.remedy
+        assert "kubectl apply" in told.remedy
 
 
 def test_a_cluster_asks_google_whose_a_token_is(cluster, credential):
