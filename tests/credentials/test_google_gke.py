@@ -199,6 +199,19 @@ class TestToken:
 
         assert seen["metadata"]["name"] == "default"
 
+    def test_without_a_service_account_the_principal_is_who_the_cluster_knows(
+        self, organization, sandbox_google, cluster
+    ):
+        credential = federated(organization, sandbox_google)
+        principal = federation.principal(credential.facts["provider"], issuer.subject(organization))
+        credential.facts |= {"email": "", "principal": principal}
+        session, facts = asked(credential)
+
+        known = cluster.identities.authenticators[-1](gke.token(session, facts, LOCATOR).text)
+
+        assert known.name == principal == gke.user(credential.facts)
+        assert gke.member(credential.facts) == principal
+
     def test_a_key_that_google_no_longer_takes_is_told(self, credential, cluster):
         found = gke.describe(*asked(credential), LOCATOR)
         key = json.loads(credential.secret["key"]) | {"private_key_id": "0" * 40}
