@@ -3,9 +3,11 @@
 import base64
 import datetime
 import json
+import re
 from typing import Any
 
 import pytest
+import yaml
 from django.utils import timezone
 
 from clusters import kubeconfig, kubernetes
@@ -197,6 +199,19 @@ class TestToken:
 
         assert seen["metadata"]["name"] == "default"
 
+    def test_without_a_service_account_the_principal_is_who_the_cluster_knows(
+        self, organization, sandbox_google, cluster
+    ):
+        credential = federated(organization, sandbox_google)
+        principal = federation.principal(credential.facts["provider"], issuer.subject(organization))
+        credential.facts |= {"email": "", "principal": principal}
+        session, facts = asked(credential)
+
+        known = cluster.identities.authenticators[-1](gke.token(session, facts, LOCATOR).text)
+
+        assert known.name == principal == gke.user(credential.facts)
+        assert gke.member(credential.facts) == principal
+
     def test_a_key_that_google_no_longer_takes_is_told(self, credential, cluster):
         found = gke.describe(*asked(credential), LOCATOR)
         key = json.loads(credential.secret["key"]) | {"private_key_id": "0" * 40}
@@ -220,7 +235,7 @@ def federated(organization: Any, google: Any) -> CloudCredential:
 
 
 class TestAdmission:
-    def test_the_steps_name_the_identity_and_the_cluster(self, credential, cluster):
+    def test_the_steps_name_the_identity_and_the_cluster(self, credential, cluster, client, settings):
         found = gke.describe(*asked(credential), LOCATOR)
 
         first, second = gke.admission(credential.facts, found)
@@ -230,7 +245,11 @@ class TestAdmission:
             in first.listings[0].text
         )
         assert "--region=europe-west9 --project=acme-prod" in second.listings[0].text
-        assert f"--user={EMAIL}" in second.listings[1].text
+        (url,) = re.findall(r"'(http\S+)'", second.listings[1].text)
+        applied = yaml.safe_load_all(client.get(url.removeprefix(settings.BASE_URL)).content)
+        bound = [one["subjects"] for one in applied if one["kind"].endswith("Binding")]
+        assert len(bound) > 2
+        assert all([who["name"] for who in subjects] == [EMAIL] for subjects in bound)
         assert "cluster-admin" not in json.dumps([str(card) for card in (first, second)])
 
     def test_what_a_cluster_refuses_says_whom_to_let_in(self, credential):
@@ -238,6 +257,7 @@ class TestAdmission:
 
         assert told.reason == f"The cluster prod does not know {EMAIL}."
         assert "roles/container.clusterViewer" in told.remedy
+        assert "kubectl apply" in told.remedy
 
 
 def test_a_cluster_asks_google_whose_a_token_is(cluster, credential):

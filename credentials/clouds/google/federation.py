@@ -108,7 +108,7 @@ def principal(provider: str, subject: str) -> str:
 def sign_in(secret: Secret, facts: Facts) -> Session:
     """Return Google's credentials of the console's own token, of a service account if one is named."""
     audience, subject, email = f"{_HOST}{facts['provider']}", facts["subject"], facts.get("email", "")
-    told = trust.of_console(facts["issuer"], subject, principal(facts["provider"], subject), email)
+    told = trust.of_console(facts["issuer"], condition(subject), principal(facts["provider"], subject), email)
     # Google takes its provider's name with the scheme as an audience, which clouds expect of a URL.
     return google.by_token(partial(issuer.token, f"https:{audience}", subject), audience, email, told)
 

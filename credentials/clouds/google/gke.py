@@ -4,7 +4,9 @@ import datetime
 import re
 import shlex
 from typing import Any
+from urllib.parse import urlencode
 
+from django.conf import settings
 from django.views.decorators.debug import sensitive_variables
 
 from credentials.clouds import google
@@ -18,6 +20,8 @@ SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 # Without it a cluster knows a service account by its number alone, and no binding to its address counts.
 EMAIL_SCOPE = "https://www.googleapis.com/auth/userinfo.email"
 
+# The manifest of what deploys need, for whoever `user` names.
+MANIFEST = "/setup/keyhaven-cluster.yaml"
 _HOST = "https://container.googleapis.com/v1"
 _PLACE = re.compile(r"[a-z]+-[a-z]+\d{1,2}(?:-[a-z])?")
 _NAME = re.compile(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
@@ -176,33 +180,28 @@ def admission(facts: Facts, found: Found) -> tuple[Card, ...]:
         ),
         Card(
             "Say what it may do in the cluster",
-            "Apply Keyhaven's manifest, which makes roles with what deploys need and no more, then add the identity to "
-            "their bindings. Do the second again whenever the manifest was applied anew.",
+            "Keyhaven's manifest gives it what deploys need and no more, each rule with its reason. "
+            "Apply it as somebody who manages the cluster.",
             (
-                Listing("Sign kubectl in, as somebody who manages the cluster", credentials),
-                Listing("Add the identity to the bindings", _bindings(user(facts))),
+                Listing("Sign kubectl in", credentials),
+                Listing("Apply the manifest", _apply(user(facts))),
             ),
             ("Authorize actions with RBAC, in the GKE documentation", _DOCS),
         ),
     )
 
 
-def _bindings(name: str) -> str:
-    ours = f"--selector=app.kubernetes.io/managed-by=keyhaven --user={shlex.quote(name)}"
-    return (
-        f"kubectl set subject clusterrolebindings {ours}\n"
-        "for namespace in keyhaven external-secrets; do\n"
-        f'  kubectl set subject rolebindings --namespace="$namespace" {ours}\n'
-        "done"
-    )
+def _apply(name: str) -> str:
+    url = f"{settings.BASE_URL.rstrip('/')}{MANIFEST}?{urlencode({'user': name})}"
+    return f"curl -fsSL {shlex.quote(url)} | kubectl apply -f -"
 
 
 def refused(facts: Facts, locator: dict[str, str]) -> Obstacle:
     """Return why a cluster refuses a good token of the identity."""
     return Obstacle(
         f"The cluster {locator.get('name', '')} does not know {user(facts)}.",
-        f"Grant it roles/container.clusterViewer on the project {locator.get('project', '')}, "
-        "and add it to the bindings of Keyhaven's roles in the cluster.",
+        f"Grant it roles/container.clusterViewer on the project {locator.get('project', '')}, and let it in: "
+        f"{_apply(user(facts))}",
     )
 
 

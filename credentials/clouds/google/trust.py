@@ -71,67 +71,73 @@ OF_CLUSTERS = Trust(
 )  # fmt: skip
 
 
-def of_console(issuer: str, subject: str, member: str, email: str) -> Trust:
+# The same for the console's own token; {condition}, {issuer} and {keys} are filled in.
+_OF_CONSOLE = (
+    (
+        "unauthorized_client", "",
+        "The provider's attribute condition does not let this organization in.",
+        "Set the provider's attribute condition to: {condition}",
+    ),
+    (
+        "invalid_target", "",
+        "Google has no such workload identity pool or provider, or it is disabled or deleted.",
+        "Check the project's number, the pool and the provider.",
+    ),
+    (
+        "invalid_request", "",
+        "Google does not know this workload identity provider.",
+        "Copy its resource name again; it has the project's number, the pool and the provider.",
+    ),
+    (
+        "", "google.subject",
+        "The provider does not tell Google whose token it is.",
+        "Set the provider's attribute mapping to: google.subject=assertion.sub",
+    ),
+    (
+        "", "audience",
+        "The provider does not allow the audience of this console's token.",
+        "Leave the provider's allowed audiences empty.",
+    ),
+    (
+        "", "connecting",
+        "Google does not reach this console to fetch its keys.",
+        "BASE_URL has to be an address that the internet reaches over https; where it is none, upload "
+        "what {keys} shows to the provider (--jwk-json-path).",
+    ),
+    (
+        "", "stale",
+        "Google refuses the time that the token was signed at: the console's clock is wrong.",
+        "Set the clock of the console's machine.",
+    ),
+    (
+        "", "issuer",
+        "The provider trusts another issuer than this console.",
+        "Set the provider's issuer to: {issuer}",
+    ),
+    (
+        "", "signature",
+        "The keys that the provider knows are not this console's present ones.",
+        "Upload what {keys} shows to the provider (--jwk-json-path).",
+    ),
+    (
+        "", "",
+        "Google does not accept this console's token.",
+        "Compare the provider with what the set-up steps show.",
+    ),
+)  # fmt: skip
+
+
+def of_console(issuer: str, condition: str, member: str, email: str) -> Trust:
     """Return the sentences for the console's own token; `member` is what IAM calls its subject."""
-    condition = f"assertion.sub=='{subject}'"
     keys = f"{issuer}/.well-known/jwks.json"
     return Trust(
-        refusals=(
-            (
-                "unauthorized_client", "",
-                "The provider's attribute condition does not let this organization in.",
-                f"Set the provider's attribute condition to: {condition}",
-            ),
-            (
-                "invalid_target", "",
-                "Google has no such workload identity pool or provider, or it is disabled or deleted.",
-                "Check the project's number, the pool and the provider.",
-            ),
-            (
-                "invalid_request", "",
-                "Google does not know this workload identity provider.",
-                "Copy its resource name again; it has the project's number, the pool and the provider.",
-            ),
-            (
-                "", "google.subject",
-                "The provider does not tell Google whose token it is.",
-                "Set the provider's attribute mapping to: google.subject=assertion.sub",
-            ),
-            (
-                "", "audience",
-                "The provider does not allow the audience of this console's token.",
-                "Leave the provider's allowed audiences empty.",
-            ),
-            (
-                "", "connecting",
-                "Google does not reach this console to fetch its keys.",
-                "BASE_URL has to be an address that the internet reaches over https; where it is none, upload "
-                f"what {keys} shows to the provider (--jwk-json-path).",
-            ),
-            (
-                "", "stale",
-                "Google refuses the time that the token was signed at: the console's clock is wrong.",
-                "Set the clock of the console's machine.",
-            ),
-            (
-                "", "issuer",
-                "The provider trusts another issuer than this console.",
-                f"Set the provider's issuer to: {issuer}",
-            ),
-            (
-                "", "signature",
-                "The keys that the provider knows are not this console's present ones.",
-                f"Upload what {keys} shows to the provider (--jwk-json-path).",
-            ),
-            (
-                "", "",
-                "Google does not accept this console's token.",
-                "Compare the provider with what the set-up steps show.",
-            ),
+        refusals=tuple(
+            (code, words, reason, remedy.format(condition=condition, issuer=issuer, keys=keys))
+            for code, words, reason, remedy in _OF_CONSOLE
         ),
         impersonation=(
             "The service account does not exist, or this console may not act as it.",
             f"Run: gcloud iam service-accounts add-iam-policy-binding {email} "
             f"--role=roles/iam.workloadIdentityUser --member='{member}'",
         ),
-    )  # fmt: skip
+    )
