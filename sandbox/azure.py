@@ -176,7 +176,7 @@ class Azure(StandIn):
     def federate(
         self, app: str, issuer: str, subject: str, audience: str = "api://AzureADTokenExchange"
     ) -> None:
-        """Give an application a federated credential; `*` is any subject."""
+        """Give an application a federated credential."""
         client = self.apps[app]["client"]
         self.plant("federated", client=client, issuer=issuer, subject=subject, audience=audience)
 

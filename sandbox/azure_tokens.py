@@ -84,7 +84,7 @@ def _check_assertion(state: State, app: App, form: dict[str, str]) -> None:
     trusts = [one for one in app.federated if one["issuer"] == issuer]
     if not trusts:
         raise _no_match(700211, "issuer", issuer)
-    same = [one for one in trusts if one["subject"] in (subject, "*")]
+    same = [one for one in trusts if one["subject"] == subject]
     if not same:
         alike = any(one["subject"].lower() == subject.lower() for one in trusts)
         raise _no_match(7002138 if alike else 700213, "subject", subject)

@@ -64,12 +64,11 @@ def own_identity(cloud: Cloud) -> dict[str, str]:
 
 
 @contextmanager
-def azure(folder: Path, port: int) -> Iterator[tuple[Azure, str]]:
-    """Run the Azure stand-in, which trusts the console's own tokens, and yield it with the path of a credential."""
+def azure(folder: Path) -> Iterator[tuple[Azure, str]]:
+    """Run the Azure stand-in and yield it with the path of a credential."""
     with Azure() as running:
         path, app = folder / "azure-credential.json", running.apps["console"]
         write(path, json.dumps(app, indent=2))
-        running.federate("console", f"http://localhost:{port}", "*")
         yield running, str(path)
 
 
@@ -118,7 +117,7 @@ def running(folder: Path, port: int) -> Iterator[tuple[Processes, dict[str, Any]
         engines.running(folder) as found,
         Cloud() as cloud,
         google_demo.running(folder, f"http://localhost:{port}") as google,
-        azure(folder, port) as (entra, azure_path),
+        azure(folder) as (entra, azure_path),
         Issuer() as issuer,
     ):
         endpoints = {
@@ -129,6 +128,7 @@ def running(folder: Path, port: int) -> Iterator[tuple[Processes, dict[str, Any]
         environment = environment_of(folder, found, port, endpoints)
         environment |= own_identity(cloud)
         subject = f"keyhaven-{uuid.uuid4().hex}"
+        entra.federate("console", environment["BASE_URL"], subject)
         with Processes(folder / "logs", environment) as processes:
             start_clusters(processes, folder, endpoints, entra.apps["console"]["object"])
             console.manage(environment, ("migrate", "-v", "0"), ("collectstatic", "--no-input", "-v", "0"))

@@ -4,7 +4,7 @@ import base64
 import datetime
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -109,19 +109,21 @@ class Api:
         """
         return self._asked(method, f"{self.base}{_quoted(path)}?api-version={version}", action, path)
 
-    def pages(self, path: str, action: str, version: str) -> Iterator[dict[str, Any]]:
-        """Yield what a list holds, over all its pages.
+    def pages(self, path: str, action: str, version: str) -> list[dict[str, Any]]:
+        """Return what a list holds, over all its pages.
 
         :raises ProviderError: Azure refuses, does not answer, or the list leads elsewhere
         """
-        url = f"{self.base}{_quoted(path)}?api-version={version}"
+        url, found = f"{self.base}{_quoted(path)}?api-version={version}", list[dict[str, Any]]()
         with wire.budget():
             for _ in range(_PAGES):
                 page = self._asked("GET", url, action, path)
-                yield from (one for one in page.get("value") or [] if isinstance(one, dict))
+                held = page.get("value")
+                found += [one for one in held if isinstance(one, dict)] if isinstance(held, list) else []
                 if not page.get("nextLink"):
-                    return
+                    break
                 url = self._next(page["nextLink"])
+        return found
 
     def _next(self, link: Any) -> str:
         """Return where the next page is: at the same address only, as it is asked for with the token."""

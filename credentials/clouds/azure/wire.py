@@ -97,7 +97,7 @@ def _read(answer: requests.Response) -> dict[str, Any]:
     """Return the JSON object that Azure answers with, and nothing else: a redirect or a page is somebody else's."""
     try:
         found = answer.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise (
