@@ -22,6 +22,7 @@ from sandbox.azure import Azure
 from sandbox.kubernetes.__main__ import write
 from sandbox.oidc import Issuer
 from sandbox.processes import Died, Processes
+from sandbox.scaleway import Scaleway
 
 SEED = "from sandbox import seed; seed.seed({subject!r})"
 
@@ -72,6 +73,15 @@ def azure(folder: Path) -> Iterator[tuple[Azure, str]]:
         yield running, str(path)
 
 
+@contextmanager
+def scaleway(folder: Path) -> Iterator[dict[str, str]]:
+    """Run the Scaleway stand-in, which knows one key and one cluster that is being made; yield its address."""
+    with Scaleway() as running:
+        write(folder / "scaleway-credential.json", json.dumps(running.credential(), indent=2))
+        running.cluster("shop", status="creating")
+        yield {"SCALEWAY_ENDPOINT_URL": running.url}
+
+
 def start_clusters(processes: Processes, folder: Path, endpoints: dict[str, str], principal: str) -> None:
     """Start the clusters; the clouds learn the keys of their issuers. AKS lets the service principal do everything."""
     clouds = [url for url in endpoints.values() if url]
@@ -118,6 +128,7 @@ def running(folder: Path, port: int) -> Iterator[tuple[Processes, dict[str, Any]
         Cloud() as cloud,
         google_demo.running(folder, f"http://localhost:{port}") as google,
         azure(folder) as (entra, azure_path),
+        scaleway(folder) as scaleway_url,
         Issuer() as issuer,
     ):
         endpoints = {
@@ -126,7 +137,7 @@ def running(folder: Path, port: int) -> Iterator[tuple[Processes, dict[str, Any]
             "AZURE_ENDPOINT_URL": entra.url,
         }
         environment = environment_of(folder, found, port, endpoints)
-        environment |= own_identity(cloud)
+        environment |= own_identity(cloud) | scaleway_url
         subject = f"keyhaven-{uuid.uuid4().hex}"
         entra.federate("console", environment["BASE_URL"], subject)
         with Processes(folder / "logs", environment) as processes:

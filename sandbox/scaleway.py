@@ -70,6 +70,11 @@ class Scaleway:
         made = self._add(f"{kind}_id", bearer, "keyhaven", expires)
         return {name: made[name] for name in ("access_key", "secret_key")}
 
+    def credential(self) -> dict[str, str]:
+        """Make an API key and return everything that a credential of it is entered with."""
+        places = {"project": PROJECT, "organization": ORGANIZATION, "region": "fr-par"}
+        return self.key(expires=now() + datetime.timedelta(days=90)) | places
+
     def _add(
         self, kind: str, bearer: str, description: str, expires: datetime.datetime | None
     ) -> dict[str, Any]:

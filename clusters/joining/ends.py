@@ -17,6 +17,8 @@ ACCOUNT = "system:serviceaccount:"
 # Before so long nobody has to be told; of what renews itself, only once that has failed for long.
 SOON = datetime.timedelta(days=30)
 LATE = datetime.timedelta(hours=3)
+# A token that was just entered may be renewed this very moment.
+FRESH = datetime.timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +61,9 @@ def notice(cluster: Cluster) -> dict[str, Any] | None:
     until = cluster.signs_in_until
     if until is None or cluster.signs_in != Cluster.SignsIn.KUBECONFIG:
         return None
-    left = until - timezone.now()
-    if left > (LATE if cluster.renews else SOON):
+    now = timezone.now()
+    left, is_fresh = until - now, now - cluster.updated_at < FRESH
+    if left > (LATE if cluster.renews else SOON) or (is_fresh and left > datetime.timedelta(0)):
         return None
     return {"until": until, "ended": left <= datetime.timedelta(0), "renews": cluster.renews}
 

@@ -219,6 +219,7 @@ class TestTelling:
 class TestShowing:
     def overview(self, sign_in: Any, organization: Any, person: Any, **fields: Any) -> str:
         factories.make_cluster(organization=organization, name="prod", **fields)
+        Cluster.objects.update(updated_at=timezone.now() - HOUR)
         return str(sign_in(person).get("/o/acme/clusters/prod/").content.decode())
 
     def test_the_pages_say_when_it_ends(self, sign_in, organization, viewer):
@@ -227,6 +228,16 @@ class TestShowing:
         page = self.overview(sign_in, organization, viewer, signs_in_until=until)
 
         assert "What is in its kubeconfig ends in 3\xa0days" in page
+
+    def test_a_token_that_was_just_entered_is_about_to_be_renewed(self, organization):
+        cluster = factories.make_cluster(organization=organization, signs_in_until=timezone.now() + HOUR)
+
+        at_first = ends.notice(cluster)
+        Cluster.objects.update(updated_at=timezone.now() - HOUR)
+        cluster.refresh_from_db()
+
+        assert at_first is None
+        assert ends.notice(cluster) is not None
 
     @pytest.mark.parametrize(
         "fields", [{"renews": True, "signs_in_until": timezone.now() + 20 * HOUR}, {"signs_in_until": None}]

@@ -15,7 +15,7 @@ from credentials.clouds import errors, known
 from credentials.clouds.base import Helped
 from credentials.clouds.scaleway import asking, form, kapsule, keyring, policies
 from sandbox import scaleway as stand_in
-from sandbox.kubernetes import Cluster
+from sandbox.kubernetes import Cluster, rbac
 from sandbox.kubernetes.identity import User
 from sandbox.scaleway import IAM, MANAGER, ORGANIZATION, PROJECT, READ, Scaleway
 
@@ -222,9 +222,13 @@ class TestKapsule:
         with Cluster() as kube:
             name = f"scaleway:bearer:{PROJECT}"
             kube.load(manifest.text(manifest.Options(user=name)))
-            from sandbox.kubernetes import rbac
 
-            kube.identities.add(User(name, rbac.bound(kube.store, name), token=secret["secret_key"]))
+            def who(token: str) -> User | None:
+                bearer = scaleway.bearer_of(token)
+                user = f"scaleway:bearer:{bearer}"
+                return User(user, rbac.bound(kube.store, user)) if bearer else None
+
+            kube.identities.authenticators.append(who)
             text = yaml.safe_load(kube.kubeconfig())
             cluster = scaleway.cluster("shop", kubeconfig=yaml.safe_dump(text))
             locator = {"region": "fr-par", "id": cluster}

@@ -1,12 +1,11 @@
 """Scaleway's kind of credential keeps to the contract."""
 
-import datetime
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from sandbox.scaleway import IAM, ORGANIZATION, PROJECT, READ, Scaleway
+from sandbox.scaleway import ORGANIZATION, PROJECT, Scaleway
 from tests.credentials import contract
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.django_db]
@@ -40,6 +39,4 @@ class TestKey(contract.Contract):
 
     @pytest.fixture
     def good(self, scaleway: Scaleway) -> dict[str, str]:
-        until = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=90)
-        places = {"project": PROJECT, "organization": ORGANIZATION, "region": "fr-par"}
-        return scaleway.key((READ, IAM), expires=until) | places
+        return scaleway.credential()
