@@ -108,6 +108,7 @@ PAGES: dict[str, P] = {
     "external_secrets:edit": P.EXTERNAL_SECRET_MANAGE,
     "external_secrets:namespace": P.EXTERNAL_SECRET_VIEW,
     "external_secrets:relocate": P.EXTERNAL_SECRET_MANAGE,
+    "external_secrets:of_cluster": P.EXTERNAL_SECRET_VIEW,
     "external_secrets:linked": P.EXTERNAL_SECRET_VIEW,
     "external_secrets:unlink": P.EXTERNAL_SECRET_MANAGE,
     "external_secrets:sync": P.EXTERNAL_SECRET_MANAGE,

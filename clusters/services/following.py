@@ -20,7 +20,12 @@ def follow_address(cluster: Cluster, *, by: User | None = None) -> bool:
         return False
     try:
         entrance = entering.by_credential(cluster.credential, cluster.locator)
-    except (NotThere, NotPossibleHere) as error:
+    except NotThere:
+        raise kubernetes.Unreachable(
+            f"{cluster.credential.get_cloud_display()} has no {cluster.cloud_name or cluster.name} any more.",
+            f"Disconnect it, or look whether {cluster.credential.name} still sees it.",
+        ) from None
+    except NotPossibleHere as error:
         raise kubernetes.Unreachable(error.reason, error.remedy) from None
     except ProviderError:
         # Why the cluster did not answer is the better word.

@@ -21,6 +21,7 @@ TABS = (
     ("overview", "Overview", "clusters:overview", Permission.CLUSTER_VIEW),
     ("health", "Health", "clusters:health", Permission.CLUSTER_VIEW),
     ("services", "Services", "clusters:services", Permission.CLUSTER_VIEW),
+    ("secrets", "Secrets", "external_secrets:of_cluster", Permission.EXTERNAL_SECRET_VIEW),
     ("add-ons", "Add-ons", "accesses:add_ons", Permission.ACCESS_VIEW),
     ("found", "Found in the cluster", "external_secrets:found", Permission.EXTERNAL_SECRET_VIEW),
     ("changes", "Changes", "clusters:changes", Permission.DEPLOY_VIEW),

@@ -26,6 +26,7 @@ urlpatterns = [
     path("secrets/linked/<uuid:link>/edit/", linking.edit, name="edit"),
     path("secrets/linked/<uuid:link>/delete/", linking.unlink, name="unlink"),
     path("clusters/<slug:cluster>/namespaces/<slug:namespace>/", namespace.show, name="namespace"),
+    path("clusters/<slug:cluster>/secrets/", linked.of_cluster, name="of_cluster"),
     path("clusters/<slug:cluster>/found/", found.found, name="found"),
     path("clusters/<slug:cluster>/found/take-over/", found.take_over, name="take_over"),
     path("clusters/<slug:cluster>/export/", exchange.export, name="export"),

@@ -36,15 +36,20 @@ class LinkedFilter(forms.Form):
     def __init__(self, clusters: Any, accesses: list[Listed], *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.auto_id = "%s"
-        self.fields["cluster"].queryset = clusters  # type: ignore[attr-defined]
+        if clusters is None:
+            # The page is of one cluster.
+            del self.fields["cluster"]
+        else:
+            self.fields["cluster"].queryset = clusters  # type: ignore[attr-defined]
         found = [(str(access.pk), str(access)) for access in accesses]
         self.fields["access"].choices = [("", "Any access"), *found]  # type: ignore[attr-defined]
-        for name in ("status", "cluster", "access", "scope", "kind"):
-            self.fields[name].widget.attrs["class"] = "select"
+        for bound in self.selects:
+            bound.field.widget.attrs["class"] = "select"
 
     @property
     def selects(self) -> list[forms.BoundField]:
-        return [self[name] for name in ("status", "cluster", "access", "scope", "kind")]
+        names = ("status", "cluster", "access", "scope", "kind")
+        return [self[name] for name in names if name in self.fields]
 
     def clean_q(self) -> str:
         return str(self.cleaned_data["q"]).replace("\x00", "")

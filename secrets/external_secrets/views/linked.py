@@ -1,4 +1,4 @@
-"""The organization's links: which secret is what of which service, and whether it is in sync."""
+"""The links of an organization, and of one cluster: which secret is what of which service, and whether it is in sync."""
 
 import uuid
 from typing import Any
@@ -11,6 +11,7 @@ from django.utils.http import urlencode
 from accounts.access import OrgRequest, org_view
 from accounts.roles import Permission, who_may
 from clusters.models import Cluster
+from clusters.views import clusters as cluster_pages
 from config import pages
 from external_secrets import browsing_accesses
 from external_secrets.forms import LinkedFilter
@@ -71,23 +72,43 @@ def linked(request: OrgRequest) -> HttpResponse:
     accesses = browsing_accesses.listed(*may)
     form = LinkedFilter(clusters, accesses, request.GET)
     form.is_valid()
-    found = filtered(ExternalSecret.objects.within(*may), form.cleaned_data)
+    context = _listed(request, ExternalSecret.objects.within(*may), form) | {"tab": "linked"}
+    return _answer(request, "external_secrets/linked.html", context)
+
+
+@org_view(Permission.EXTERNAL_SECRET_VIEW)
+def of_cluster(request: OrgRequest, cluster: str) -> HttpResponse:
+    """List the links on one cluster, filtered by what the URL says, 50 at a time."""
+    here = cluster_pages.find(request, cluster)
+    may = (request.organization, request.authority, Permission.EXTERNAL_SECRET_VIEW)
+    form = LinkedFilter(None, browsing_accesses.listed(*may, cluster=here.pk), request.GET)
+    form.is_valid()
+    links = ExternalSecret.objects.within(*may).filter(cluster=here)
+    context = cluster_pages.page_context(request, here, "secrets") | _listed(request, links, form)
+    return _answer(request, "external_secrets/of_cluster.html", context)
+
+
+def _answer(request: OrgRequest, template: str, context: dict[str, Any]) -> HttpResponse:
+    return pages.render_page(
+        request, template, context, part="more" if request.GET.get("after") else "results"
+    )
+
+
+def _listed(request: OrgRequest, links: ExternalSecretQuerySet, form: LinkedFilter) -> dict[str, Any]:
+    """Return what the lists show: a page of the links that the checked form lets through."""
+    found = filtered(links, form.cleaned_data)
     after = request.GET.get("after", "")
     related = found.select_related(*addresses.RELATED).defer(*addresses.SEALED)
-    links = list(_after(related.annotate(by=TITLE), after).order_by("by", "pk")[: PAGE + 1])
+    some = list(_after(related.annotate(by=TITLE), after).order_by("by", "pk")[: PAGE + 1])
     kept = {name: request.GET[name] for name in form.fields if request.GET.get(name)}
-    last = links[PAGE - 1] if links[PAGE:] else None
-    context = {
-        "rows": _rows(request, links[:PAGE]),
+    last = some[PAGE - 1] if some[PAGE:] else None
+    return {
+        "rows": _rows(request, some[:PAGE]),
         "total": found.count(),
         "more": f"?{urlencode(kept | {'after': f'{last.by}:{last.pk}'})}" if last else "",
         "filters": kept,
         "form": form,
-        "tab": "linked",
         "can_browse": request.allows(Permission.SECRET_BROWSE),
         "can_link": request.allows(Permission.EXTERNAL_SECRET_MANAGE),
         "who_may_browse": who_may(Permission.SECRET_BROWSE),
     }
-    return pages.render_page(
-        request, "external_secrets/linked.html", context, part="more" if after else "results"
-    )
