@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from accounts.models import AuditEvent
+from accounts.models import AuditEvent, Membership
 from clusters import finding, kubeconfig, services
 from clusters.models import Cluster, ConnectDraft
 from credentials import services as credentials
@@ -60,7 +60,11 @@ def register(sandbox_cloud, aws_endpoint) -> Any:
 
     def act(name: str, **more: Any) -> None:
         made.append(name)
-        given = {"endpoint": "https://127.0.0.1:1", "ca": "LS0tLS1CRUdJTg==", "issuer": "https://oidc.example/x"}
+        given = {
+            "endpoint": "https://127.0.0.1:1",
+            "ca": "LS0tLS1CRUdJTg==",
+            "issuer": "https://oidc.example/x",
+        }
         sandbox_cloud.register_eks(name=name, region=REGION, version="1.36", **(given | more))
 
     yield act
@@ -78,6 +82,15 @@ def choose(browser: Any, name: str = "shop-prod") -> str:
 
 def text(response: Any) -> str:
     return str(response.content.decode())
+
+
+def make_person(organization: Any, *roles: dict[str, Any]) -> Any:
+    """Make a member that has nothing but these custom roles."""
+    person = factories.make_user()
+    membership = Membership.objects.create(organization=organization, user=person, roles=[])
+    for fields in roles:
+        membership.custom_roles.add(factories.make_role(organization, **fields))
+    return person
 
 
 class TestWay:
@@ -108,10 +121,7 @@ class TestWay:
         assert response.context["form"].errors["by"]
 
     def test_whoever_sees_no_credentials_is_told_why(self, organization, sign_in, by_keys):
-        person = factories.make_user()
-        role = factories.make_role(organization, name="Connects", permissions=["cluster:view", "cluster:manage"])
-        factories.make_membership(organization, person, custom_roles=[role])
-        browser = sign_in(person)
+        browser = sign_in(make_person(organization, {"permissions": ["cluster:view", "cluster:manage"]}))
 
         seen = text(browser.get(START))
 
@@ -321,14 +331,8 @@ class TestConnecting:
     def test_names_are_checked_and_a_role_of_some_clusters_stays_in_them(
         self, organization, sign_in, by_keys, kube
     ):
-        person = factories.make_user()
-        role = factories.make_role(
-            organization, name="Staging", clusters=["staging-*"],
-            permissions=["cluster:view", "cluster:manage"],
-        )  # fmt: skip
-        everywhere = factories.make_role(organization, name="Sees", permissions=["credential:view"])
-        factories.make_membership(organization, person, custom_roles=[role, everywhere])
-        browser = sign_in(person)
+        staging = {"clusters": ["staging-*"], "permissions": ["cluster:view", "cluster:manage"]}
+        browser = sign_in(make_person(organization, staging, {"permissions": ["credential:view"]}))
         draft = choose(browser)
 
         page = browser.get(draft)
