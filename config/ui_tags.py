@@ -200,10 +200,10 @@ def error_summary(form: Form) -> dict[str, Any]:
 
 
 @register.inclusion_tag("components/copy.html")
-def copy(text: Any, label: str) -> dict[str, Any]:
+def copy(text: Any, label: str, room: int = LONG) -> dict[str, Any]:
     """Render text with a button that copies it; `label` says what it is. What has no room is cut in its middle."""
     whole = str(text)
-    at = len(whole) - TAIL if len(whole) > LONG else len(whole)
+    at = len(whole) - TAIL if len(whole) > room else len(whole)
     return {"head": whole[:at], "tail": whole[at:], "text": whole, "label": label}
 
 

@@ -90,3 +90,27 @@ def test_nothing_is_wider_than_the_page(credentials: None, visit: Any, width: in
     for path in ("", "aws-000/", "aws-000/usage/", "aws-000/edit/", "new/", "new/?kind=aws.role"):
         page = visit(LIST + path, signed_in=True, width=width)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1360), ("dark", 1360), ("light", 320)])
+def test_axe_finds_nothing(credentials: None, visit: Any, scheme: str, width: int):
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = []
+    for path in (
+        "",
+        "aws-000/",
+        "aws-000/usage/",
+        "aws-000/edit/",
+        "aws-000/delete/",
+        "new/",
+        "new/?kind=gcp.federation",
+    ):
+        page = visit(LIST + path, signed_in=True, width=width, color_scheme=scheme)
+        if not path:
+            page.get_by_role("link", name="View associated clusters of aws-000: 60").click()
+            expect(page.locator("dialog#usage")).to_be_visible()
+        violations = Axe().run(page).response["violations"]
+        found += [(path, one["id"], [node["html"][:120] for node in one["nodes"][:2]]) for one in violations]
+
+    assert found == []
