@@ -18,8 +18,17 @@ from clusters.models import Cluster, ConnectDraft, Service
 from config.api import problems
 from config.api.calls import ApiRequest, Calls, Sent, Shown
 from config.api.paging import Page, Paging, cut
+from credentials.clouds.errors import ProviderError
 
 calls = Calls("Clusters")
+
+CLOUD_FAILURES: dict[type[Exception], int] = {
+    services.WrongAccount: 422,
+    services.StillNeeded: 422,
+    services.AnotherCluster: 422,
+    services.AccountInUse: 409,
+    services.Changed: 409,
+}
 
 
 class PermissionShown(Shown):
@@ -34,7 +43,7 @@ class ClusterShown(Shown):
     """A connected cluster; its kubeconfig is never shown."""
 
     name: str
-    kind: str = Field(description="`eks`, `gke`, or `kubeconfig` for any other.")
+    kind: str = Field(description="`eks`, `gke`, `aks`, `kapsule`, or `kubeconfig` for any other.")
     server: str
     version: str
     region: str
@@ -46,6 +55,8 @@ class ClusterShown(Shown):
     credential: str | None = Field(
         description="The cloud credential that deploys make roles with, by its name."
     )
+    signs_in: str = Field(description="`kubeconfig`, or `credential`: by tokens of its cloud credential.")
+    signs_in_until: datetime | None = Field(description="When its kubeconfig ends, as far as it tells.")
     status: str
     status_reason: str
     drift: str = Field(description="`never deployed`, `out of date` or `up to date`.")
@@ -139,8 +150,8 @@ def _reduced(text: str, context: str) -> str:
         raise problems.invalid("kubeconfig", str(error)) from None
 
 
-def elsewhere(error: kubernetes.ClusterError) -> problems.Problem:
-    """Return the problem that a cluster did not do what was asked of it."""
+def elsewhere(error: kubernetes.ClusterError | ProviderError) -> problems.Problem:
+    """Return the problem that a cluster or a cloud did not do what was asked of it."""
     return problems.Problem(502, f"{error.reason} {error.remedy}")
 
 
@@ -208,10 +219,13 @@ def choose_cluster_cloud(request: ApiRequest, cluster: str, sent: CloudSent) -> 
     found = find(request, cluster, Permission.CLUSTER_MANAGE)
     form = CloudForm(found, sent.model_dump(), sees_credentials=request.allows(Permission.CREDENTIAL_VIEW))
     chosen = problems.checked(form)
-    with problems.turning({services.WrongAccount: 422, services.AccountInUse: 409}):
-        services.use_credential(
-            cluster=found, credential=chosen["credential"], account=chosen.get("account"), by=request.user
-        )
+    try:
+        with problems.turning(CLOUD_FAILURES):
+            services.use_credential(
+                cluster=found, credential=chosen["credential"], account=chosen.get("account"), by=request.user
+            )
+    except (kubernetes.ClusterError, ProviderError) as error:
+        raise elsewhere(error) from None
     return ClusterShown.of(find(request, cluster, Permission.CLUSTER_MANAGE))
 
 

@@ -35,8 +35,12 @@ class Connect(addons.Step):
     def apply(self, run: addons.Run) -> str:
         cluster = run.cluster if _seen_well(run) else services.check(run.cluster, run.door)
         if cluster.status != Cluster.Status.READY:
+            by_credential = cluster.signs_in == Cluster.SignsIn.CREDENTIAL
             raise addons.StepFailed(
-                cluster.status_reason, "Replace the kubeconfig in the cluster's settings if it is wrong."
+                cluster.status_reason,
+                "Choose another cloud credential in the cluster's settings if this one is wrong."
+                if by_credential
+                else "Replace the kubeconfig in the cluster's settings if it is wrong.",
             )
         denied = [entry for entry in cluster.permissions if not entry["allowed"]]
         for entry in denied:

@@ -2,7 +2,7 @@ from django.urls import path
 
 from clusters.deploy_urls import deploy_urls
 from clusters.rotations.urls import rotation_urls
-from clusters.views import cloud, clusters, connect, connect_found, health, services
+from clusters.views import cloud, clusters, connect, connect_found, health, services, settings
 
 app_name = "clusters"
 urlpatterns = [
@@ -16,9 +16,10 @@ urlpatterns = [
     path("clusters/<slug:cluster>/services/", services.index, name="services"),
     path("clusters/<slug:cluster>/services/refresh/", services.refresh, name="refresh_services"),
     path("clusters/<slug:cluster>/health/", health.health, name="health"),
-    path("clusters/<slug:cluster>/settings/", clusters.settings, name="settings"),
+    path("clusters/<slug:cluster>/settings/", settings.settings, name="settings"),
     path("clusters/<slug:cluster>/cloud/", cloud.cloud, name="cloud"),
-    path("clusters/<slug:cluster>/disconnect/", clusters.disconnect, name="disconnect"),
+    path("clusters/<slug:cluster>/sign-in/", cloud.sign_in, name="sign_in"),
+    path("clusters/<slug:cluster>/disconnect/", settings.disconnect, name="disconnect"),
     *deploy_urls,
     *rotation_urls,
 ]

@@ -128,6 +128,7 @@ CELERY_TASK_ROUTES = {
     "accounts.sign_in.tasks.mail_notice": {"queue": "default"},
     "accounts.sign_in.tasks.write_failed": {"queue": "default"},
     "accounts.outgoing.tasks.deliver": {"queue": "default"},
+    "credentials.tasks.check": {"queue": "default"},
     "clusters.tasks.run_deploys": {"queue": "deploys"},
     "clusters.tasks.look": {"queue": "default"},
     "clusters.tasks.renew_token": {"queue": "default"},

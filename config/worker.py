@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections.abc import Callable
 
 from celery.signals import worker_init, worker_ready, worker_shutting_down
 from django.db import connection
@@ -12,7 +13,8 @@ logger = logging.getLogger(__name__)
 _ended = threading.Event()
 
 
-def _beat() -> None:
+def _sweeps() -> tuple[Callable[[], object], ...]:
+    """Return what is due at each beat; each decides itself whether it is its turn."""
     from accesses import telling
     from accounts.audit import digests
     from accounts.audit import retention as audit_retention
@@ -24,9 +26,10 @@ def _beat() -> None:
     from clusters.joining import telling as joining_telling
     from clusters.rotations import sweeps as rotations
     from config import health
+    from credentials import checks
     from external_secrets import inventory_schedule
 
-    sweeps = (
+    return (
         health.worker_is_here,
         deploys.sweep,
         looks.sweep,
@@ -42,7 +45,12 @@ def _beat() -> None:
         telling.sweep,
         renewing.sweep,
         joining_telling.sweep,
+        checks.sweep,
     )
+
+
+def _beat() -> None:
+    sweeps = _sweeps()
     while not _ended.is_set():
         for act in sweeps:
             try:

@@ -3,19 +3,19 @@
 import contextlib
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django.views.decorators.debug import sensitive_variables
 from ninja import Query
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from accounts.roles import Permission
 from config.api import problems
 from config.api.calls import ApiRequest, Calls, Sent, Shown
 from config.api.paging import Page, Paging, cut
-from credentials import clouds, forms, services, usage
+from credentials import clouds, forms, listing, reminders, services, usage
 from credentials.clouds.errors import ProviderError
 from credentials.fields import SecretForm
 from credentials.models import CloudCredential
@@ -32,12 +32,19 @@ class CredentialShown(Shown):
     name: str
     cloud: str
     method: str
-    identity: str = Field(description="An ARN or an e-mail address.")
-    account: str = Field(description="The AWS account or the Google project.")
+    identity: str = Field(description="An ARN, an e-mail address, a client, a principal or an access key.")
+    account: str = Field(description="What it belongs to: an AWS account, a project, a subscription.")
     facts: dict[str, Any] = Field(description="What may be shown of it.")
     version: int
     set_at: datetime
     set_by: str
+    made_at: datetime | None = Field(description="When its key was made, where its cloud tells.")
+    expires_at: datetime | None = Field(description="When it ends, as its cloud or a person says.")
+    used_at: datetime | None = Field(
+        description="When Keyhaven itself signed in with it last, to the minute."
+    )
+    rotate_days: int | None = Field(description="After how many days its keys are due; null is never.")
+    rotate_at: datetime | None = Field(description="When its keys are due, by their age or because they end.")
     checked_at: datetime | None
     check_error: str
     check_remedy: str
@@ -66,16 +73,22 @@ class CredentialSent(Sent):
         description="The method's fields: `partition`, `access_key_id` and `secret_access_key` of `aws`/`static`; `key` "
         "(the key.json as text) of `gcp`/`key`.",
     )
+    expires_at: AwareDatetime | None = Field(None, description="When it ends, where its cloud does not tell.")
 
 
 class CredentialChange(Sent):
-    """Another name, other values; what is left out stays. New values are tried before they replace the old ones."""
+    """Another name, other values, other reminders; what is left out stays. New values are tried before they replace
+    the old ones."""
 
     version: int = Field(
         ge=1, le=2_147_483_647, description="As it was read: another one in between is a conflict."
     )
     name: str | None = None
     values: Values = Field({}, repr=False, max_length=20)
+    rotate_days: int | None = Field(
+        None, ge=1, le=forms.MOST_DAYS, description="After how many days its keys are due; null is never."
+    )
+    expires_at: AwareDatetime | None = Field(None, description="When it ends, where its cloud does not tell.")
 
 
 def _visible(request: ApiRequest, permission: Permission) -> QuerySet[CloudCredential]:
@@ -116,11 +129,18 @@ def _unless_used(request: ApiRequest, found: CloudCredential) -> Iterator[None]:
         raise problems.Problem(409, common.IN_USE if hidden else str(error)) from None
 
 
+State = Literal["", "failing", "expiring", "due", "rotating", "unused"]
+
+
 @calls.get("/credentials", Permission.CREDENTIAL_VIEW)
-def list_credentials(request: ApiRequest, page: Query[Paging], q: str = "") -> Page[CredentialShown]:
-    """List the cloud credentials, by name; `q` keeps those whose name holds a text."""
-    rows = _visible(request, Permission.CREDENTIAL_VIEW).filter(name__icontains=q)
-    return cut(request, rows, page, by=["name"], shape=CredentialShown.model_validate)
+def list_credentials(
+    request: ApiRequest, page: Query[Paging], q: str = "", cloud: str = "", state: State = ""
+) -> Page[CredentialShown]:
+    """List the cloud credentials, by name; `q` keeps those whose name or identity holds a text."""
+    rows = listing.with_use(_visible(request, Permission.CREDENTIAL_VIEW))
+    asked = {"q": q, "cloud": cloud, "state": state}
+    found = listing.filtered(rows, asked).defer("secret")
+    return cut(request, found, page, by=["name"], shape=CredentialShown.model_validate)
 
 
 @calls.get("/credentials/{credential}", Permission.CREDENTIAL_VIEW)
@@ -155,6 +175,7 @@ def create_credential(request: ApiRequest, sent: CredentialSent) -> CredentialSh
                 method=sent.method,
                 secret=form.secret({}),
                 given=form.given(),
+                until=sent.expires_at or forms.until_of(form),
                 by=request.user,
             )
     except ProviderError as error:
@@ -165,7 +186,7 @@ def create_credential(request: ApiRequest, sent: CredentialSent) -> CredentialSh
 @calls.patch("/credentials/{credential}", Permission.CREDENTIAL_MANAGE)
 @sensitive_variables()
 def change_credential(request: ApiRequest, credential: str, sent: CredentialChange) -> CredentialShown:
-    """Rename a credential or replace its values."""
+    """Rename a credential, replace its values or set its reminders; `expires_at` is of the new values where there are any."""
     found = _find(request, credential, Permission.CREDENTIAL_MANAGE)
     kept = {name: value for name, value in found.facts.items() if isinstance(value, str)}
     fields = forms.credential_form(
@@ -183,12 +204,27 @@ def change_credential(request: ApiRequest, credential: str, sent: CredentialChan
                 secret=form.secret(found.secret),
                 given=form.given(),
                 seen_version=sent.version,
+                until=sent.expires_at or forms.until_of(form),
                 by=request.user,
             )
     except ProviderError as error:
         raise problems.Problem(422, f"{error.reason} {error.remedy}") from None
     found.refresh_from_db()
+    _remind(request, found, sent)
     return CredentialShown.model_validate(found)
+
+
+def _remind(request: ApiRequest, found: CloudCredential, sent: CredentialChange) -> None:
+    """Set what was sent of the reminders; what was left out stays."""
+    if not {"rotate_days", "expires_at"} & sent.model_fields_set:
+        return
+    named = {
+        name: getattr(sent, name) for name in ("rotate_days", "expires_at") if name in sent.model_fields_set
+    }
+    days = named.get("rotate_days", found.rotate_days)
+    until = named.get("expires_at", found.expires_at)
+    reminders.remind(credential=found, rotate_days=days, until=until, by=request.user)
+    found.refresh_from_db()
 
 
 @calls.post("/credentials/{credential}/check", Permission.CREDENTIAL_MANAGE, status=200)

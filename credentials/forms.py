@@ -97,7 +97,7 @@ def credential_form(
         initial["name"] = suggested_name(organization, cloud)
     stored = credential.secret if credential and same else ()
     form = method.form(data, files, initial=initial, stored=stored)
-    ends = {} if method.keyless else {"until": _until_field()}
+    ends: dict[str, forms.Field] = {} if method.keyless else {"until": _until_field()}
     form.add_fields({"name": _name_field(organization, credential, cloud)}, ends)
     return form
 

@@ -3,17 +3,23 @@
 Its document and its public keys are pages of their own (`/.well-known/…`), which the cloud fetches, or are uploaded.
 """
 
+import datetime
 import time
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import connection, transaction
 from django.http import HttpRequest, JsonResponse
+from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_safe
 
-from accounts.models import Organization
-from credentials.models import SigningKey, Subject
+# The clouds name this module, and are also read where there is no database.
+if TYPE_CHECKING:
+    from accounts.models import Organization
+    from credentials.models import SigningKey
 
 SECONDS = 600
 # Whoever makes a key holds this lock, so that there is one.
@@ -27,8 +33,10 @@ def address() -> str:
     return str(settings.BASE_URL)
 
 
-def subject(organization: Organization) -> str:
+def subject(organization: "Organization") -> str:
     """Return the name by which clouds know an organization; made when it is first asked for."""
+    from credentials.models import Subject
+
     return Subject.objects.get_or_create(organization=organization)[0].name
 
 
@@ -46,21 +54,24 @@ def token(audience: str, subject: str) -> str:
     return jwt.encode(claims, private, algorithm="RS256", headers={"kid": str(key.pk)})
 
 
-def _signing() -> SigningKey:
+def _signing() -> "SigningKey":
     """Return the newest key, made when there is none."""
+    from credentials.models import SigningKey
+
     found = SigningKey.objects.first()
     if found is not None:
         return found
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+    with _alone():
         return SigningKey.objects.first() or _make()
 
 
 @sensitive_variables()
-def _make() -> SigningKey:
+def _make() -> "SigningKey":
     import jwt
     from cryptography.hazmat.primitives.asymmetric import rsa
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    from credentials.models import SigningKey
 
     private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     public = jwt.algorithms.RSAAlgorithm.to_jwk(private.public_key(), as_dict=True)
@@ -71,8 +82,47 @@ def _make() -> SigningKey:
     return made
 
 
+class StillNeeded(ValueError):
+    """Tokens that an old key signed are still good."""
+
+
+def rotate() -> str:
+    """Make a new key, which signs from now on, and return its ID; those before it stay published."""
+    with _alone():
+        return str(_make().pk)
+
+
+def drop_old() -> int:
+    """Publish the newest key alone, and return how many others there were.
+
+    :raises StillNeeded: the newest is so new that tokens of the others are still good
+    """
+    from credentials.models import SigningKey
+
+    with _alone():
+        newest, *old = SigningKey.objects.all() or [_make()]
+        young = timezone.now() - newest.made_at < datetime.timedelta(seconds=SECONDS)
+        if old and young:
+            raise StillNeeded(
+                f"The newest key is younger than {SECONDS // 60} minutes: tokens of the one before it are still good. "
+                "Nothing was dropped."
+            )
+        SigningKey.objects.exclude(pk=newest.pk).delete()
+        return len(old)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Hold the lock of whoever makes or drops keys until the transaction ends."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        yield
+
+
 def keys() -> dict[str, Any]:
     """Return the public keys as a JWK set; there is always one."""
+    from credentials.models import SigningKey
+
     _signing()
     return {"keys": [{name: one.public[name] for name in _FIELDS} for one in SigningKey.objects.all()]}
 

@@ -16,7 +16,6 @@ from django.db.models import (
     IntegerField,
     OuterRef,
     Q,
-    QuerySet,
     Value,
     When,
 )  # fmt: skip
@@ -25,9 +24,12 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from credentials import clouds, usage
+from credentials.clouds.base import Cloud, Method
 from credentials.models import SOON, USES, CloudCredential
 
 PAGE = 50
+# Credentials, perhaps `with_use`.
+type Rows = Any
 _NEVER_USED = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _NEVER_ENDS = datetime.datetime(9999, 1, 1, tzinfo=datetime.UTC)
 _BORN = Coalesce("made_at", "set_at")
@@ -80,7 +82,7 @@ def _over() -> Any:
     return rotations.objects.exclude(status__in=rotations.OVER).order_by()
 
 
-def with_use(rows: QuerySet[CloudCredential]) -> QuerySet[CloudCredential]:
+def with_use(rows: Rows) -> Rows:
     """Add `unused`: 0 for what anything uses, else 1, so that it sorts last."""
     uses = Q()
     for name in USES:
@@ -88,10 +90,13 @@ def with_use(rows: QuerySet[CloudCredential]) -> QuerySet[CloudCredential]:
     return rows.annotate(unused=Case(When(uses, then=0), default=1, output_field=IntegerField()))
 
 
-def filtered(rows: QuerySet[CloudCredential], asked: dict[str, Any]) -> QuerySet[CloudCredential]:
+def filtered(rows: Rows, asked: dict[str, Any]) -> Rows:
     """Keep what `q`, `cloud` and `state` ask for, of rows `with_use`."""
     if text := asked.get("q", "").replace("\x00", "").strip():
-        facts = [f"facts__{name}__icontains" for name in ("arn", "email", "client", "key_id", *_ACCOUNTS)]
+        facts = [
+            f"facts__{name}__icontains"
+            for name in ("arn", "email", "client", "key_id", "principal", *_ACCOUNTS)
+        ]
         rule = Q(name__icontains=text)
         for lookup in facts:
             rule |= Q(**{lookup: text})
@@ -104,7 +109,7 @@ def filtered(rows: QuerySet[CloudCredential], asked: dict[str, Any]) -> QuerySet
 _ACCOUNTS = ("account", "project", "subscription", "tenant")
 
 
-def _in_state(rows: QuerySet[CloudCredential], state: str) -> QuerySet[CloudCredential]:
+def _in_state(rows: Rows, state: str) -> Rows:
     now = timezone.now()
     if state == "failing":
         return rows.exclude(check_error="")
@@ -122,8 +127,8 @@ class Row:
     """One credential of the list, with what is told of it."""
 
     credential: CloudCredential
-    cloud: clouds.Cloud | None
-    method: clouds.Method | None
+    cloud: Cloud | None
+    method: Method | None
     counts: usage.Counts
     rotating: bool
 
@@ -147,7 +152,7 @@ class Page:
     more: str = ""
 
 
-def cut(rows: QuerySet[CloudCredential], *, sort: str = "name", after: str = "", size: int = PAGE) -> Page:
+def cut(rows: Rows, *, sort: str = "name", after: str = "", size: int = PAGE) -> Page:
     """Return a page of rows `with_use`: those in use first, then by `sort`, a name of `SORTS`, perhaps with a `-`.
 
     Four queries, however many rows there are.
@@ -166,7 +171,7 @@ def _cursor(row: Any, field: str) -> str:
     return f"{row.unused},{place},{row.name}"
 
 
-def _beyond(rows: QuerySet[CloudCredential], field: str, down: bool, after: str) -> QuerySet[CloudCredential]:
+def _beyond(rows: Rows, field: str, down: bool, after: str) -> Rows:
     """Keep what comes after a cursor; one that is none begins at the top."""
     unused, _, rest = after.partition(",")
     text, _, name = rest.partition(",")
@@ -193,7 +198,7 @@ def described(credentials: list[CloudCredential]) -> list[Row]:
     ]
 
 
-def known(credential: CloudCredential) -> tuple[clouds.Cloud | None, clouds.Method | None]:
+def known(credential: CloudCredential) -> tuple[Cloud | None, Method | None]:
     """Return the cloud and the method of a credential, as far as this version has them."""
     cloud = clouds.CLOUDS.get(credential.cloud)
     return cloud, cloud.method(credential.method) if cloud else None

@@ -18,7 +18,7 @@ from credentials.clouds.errors import ProviderError
 from credentials.models import OLD, CloudCredential
 from credentials.rules import InUse
 
-__all__ = ["Changed", "InUse", "NameTaken", "change", "check", "create", "delete", "identify", "remind"]
+__all__ = ["Changed", "InUse", "NameTaken", "change", "check", "create", "delete", "identify"]
 
 
 class NameTaken(ValueError):
@@ -84,7 +84,7 @@ def create(
     credential.secret = secret
     with transaction.atomic():
         _save(credential)
-        _record(credential, "credential.created", by, {"secret": "set"})
+        record(credential, "credential.created", by, {"secret": "set"})
     return credential
 
 
@@ -96,7 +96,7 @@ def _save(credential: CloudCredential) -> None:
         raise NameTaken(f"There is a credential named {credential.name} already.") from error
 
 
-def _record(credential: CloudCredential, action: str, by: User, more: dict[str, Any]) -> None:
+def record(credential: CloudCredential, action: str, by: User, more: dict[str, Any]) -> None:
     details = {"cloud": credential.cloud, "method": credential.method, **credential.facts, **more}
     audit.record(
         organization=credential.organization, by=by, action=action, target=credential, details=details
@@ -121,33 +121,10 @@ def check(credential: CloudCredential, *, by: User | None = None) -> ProviderErr
     with transaction.atomic():
         same.update(checked_at=timezone.now(), **found)
         if by is not None and wrong is not None:
-            _record(credential, "credential.test_failed", by, {"error": found["check_error"]})
+            record(credential, "credential.test_failed", by, {"error": found["check_error"]})
         elif by is not None:
-            _record(credential, "credential.tested", by, {})
+            record(credential, "credential.tested", by, {})
     return wrong
-
-
-@transaction.atomic
-def remind(
-    *, credential: CloudCredential, rotate_days: int | None, until: datetime.datetime | None, by: User
-) -> bool:
-    """Set after how many days its keys are due, and when they end where the cloud does not tell; return whether that
-    is new."""
-    live = CloudCredential.objects.select_for_update(of=("self",)).get(pk=credential.pk)
-    if live.facts.get("expires"):
-        until = live.expires_at
-    if (live.rotate_days, live.expires_at) == (rotate_days, until):
-        return False
-    before, after = (live.rotate_days, live.expires_at), (rotate_days, until)
-    CloudCredential.objects.filter(pk=live.pk).update(rotate_days=rotate_days, expires_at=until)
-    names = {"rotate_days": "rotate after days", "expires_at": "ends"}
-    told = audit.changes(_spoken(*before), _spoken(*after), names)
-    _record(live, "credential.reminders_changed", by, told)
-    return True
-
-
-def _spoken(rotate_days: int | None, until: datetime.datetime | None) -> dict[str, Any]:
-    return {"rotate_days": rotate_days, "expires_at": until.isoformat(timespec="seconds") if until else None}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -255,7 +232,7 @@ def _write(live: CloudCredential, name: str, new: _New | None, by: User) -> None
     _save(live)
     after = {"name": live.name, "method": live.method, **live.facts}
     told = audit.changes(before, after, {name: name for name in before | after})
-    _record(live, "credential.changed", by, told | {"secret": "changed" if new else "kept"})
+    record(live, "credential.changed", by, told | {"secret": "changed" if new else "kept"})
     if new is not None:
         signals.credential_replaced.send(sender=CloudCredential, credential=live)
 
@@ -282,15 +259,19 @@ def _check_version(credential: CloudCredential, seen: int) -> None:
 
 @transaction.atomic
 def delete(*, credential: CloudCredential, by: User) -> None:
-    """Remove a credential that nothing uses.
+    """Remove a credential that nothing uses; one that is gone already is left at that.
 
     :raises InUse: clusters or accesses use it, or it is being rotated
     """
-    _unless_rotating(credential)
+    # FOR UPDATE: whoever is about to use it is waited for.
+    live = CloudCredential.objects.select_for_update(of=("self",)).filter(pk=credential.pk).first()
+    if live is None:
+        return
+    _unless_rotating(live)
     try:
         with transaction.atomic():
-            _record(credential, "credential.deleted", by, {})
-            credential.delete()
+            record(live, "credential.deleted", by, {})
+            live.delete()
             # What began to use it this very moment is refused here and not at the commit.
             connection.check_constraints()
     except (ProtectedError, IntegrityError) as error:

@@ -140,7 +140,7 @@ def running(folder: Path, port: int) -> Iterator[tuple[Processes, dict[str, Any]
             facts = facts_of(folder, environment, cloud)
             facts |= google | {"oidc": issuer.facts}
             facts |= {"azure_url": entra.url, "azure_credential": azure_path}
-            facts |= {"subject": subject, "role": cloud.console_role("keyhaven-demo", subject)}
+            facts |= {"subject": subject, "role": cloud.console_role("keyhaven-console", subject)}
             yield processes, facts
 
 
@@ -184,12 +184,15 @@ The main job, in five minutes:
 Other ways in:
   The cluster is an EKS one. There are also {kubeconfig}-gke (GKE), {kubeconfig}-aks (AKS) and {kubeconfig}-onprem
   (of no cloud, public issuer).
-  Cloud credential  {" ".join(facts["keys"]["console"])}
-                    finds the EKS cluster prod in {world.REGIONS[0]} and signs in to it; automatic access makes roles
-                    named keyhaven-* with it
+  AWS               without a key: {facts["role"]},
+                    which lets the console in for Acme Platform alone (external id {facts["subject"]})
+                    or a key: {" ".join(facts["keys"]["console"])}
+                    Both find the EKS cluster prod in {world.REGIONS[0]} and sign in to it; automatic access makes roles
+                    named keyhaven-* with them
   Google            without a key: project {facts["google_project"]}, service account {facts["google_account"]},
                     provider {facts["google_provider"]}
                     or its key {keys[1]}; both find the GKE cluster. For an access: {keys[0]}
+  Azure             {os.path.relpath(facts["azure_credential"])}, by federation or with its secret; finds the AKS cluster prod
   Single sign-on    issuer {facts["oidc"]["issuer"]}  client {facts["oidc"]["client_id"]}  secret {facts["oidc"]["client_secret"]}
                     people of acme.example; as owner@, in Settings, Signing in (docs/single-sign-on.md)
 

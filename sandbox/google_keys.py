@@ -110,7 +110,8 @@ def query_activities(request: Request) -> dict[str, Any]:
         return {}
     name = f"//iam.googleapis.com/projects/{account.project}/serviceAccounts/{account.email}/keys/{named[2]}"
     period = {"startTime": _time(key.made_at), "endTime": _time(time.time())}
-    activity = {"lastAuthenticatedTime": _time(key.used_at)} if key.used_at else {}
+    used_at = float(request.state.faults.get("used_at", key.used_at))
+    activity = {"lastAuthenticatedTime": _time(used_at)} if used_at else {}
     found = {
         "fullResourceName": name, "activityType": "serviceAccountKeyLastAuthentication",
         "observationPeriod": period, "activity": activity | {"serviceAccountKey": {"fullResourceName": name}},

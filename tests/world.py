@@ -85,6 +85,7 @@ PAGES: dict[str, P] = {
     "clusters:health": P.CLUSTER_VIEW,
     "clusters:settings": P.CLUSTER_MANAGE,
     "clusters:cloud": P.CLUSTER_MANAGE,
+    "clusters:sign_in": P.CLUSTER_MANAGE,
     "clusters:disconnect": P.CLUSTER_MANAGE,
     "accesses:add_ons": P.ACCESS_VIEW,
     "accesses:operator": P.ACCESS_VIEW,
@@ -212,7 +213,7 @@ def world(organization: Any, owner: Any) -> World:
         ("external_secrets:move", "access"): access.name,
         ("credentials", "credential"): credential.name,
         ("credentials", "kind"): "aws.static",
-        ("credentials", "file"): "none.txt",
+        ("credentials", "file"): "policy.json",
         ("clusters", "credential"): credential.name,
         ("clusters", "rotation"): Rotation.objects.create(
             credential=credential, started_by="x", status="done"

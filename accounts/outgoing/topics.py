@@ -47,7 +47,7 @@ TOPICS = (
     ),
     Topic(
         "expiry",
-        "Credentials that end soon, or have ended",
+        "Credentials of accesses that end soon, or have ended",
         ("access.expiring", "access.expired"),
         Permission.ACCESS_VIEW,
     ),
@@ -56,6 +56,18 @@ TOPICS = (
         "Kubeconfigs of clusters that end soon, or have ended",
         ("kubeconfig.expiring", "kubeconfig.expired"),
         Permission.CLUSTER_VIEW,
+    ),
+    Topic(
+        "cloud-credentials",
+        "Cloud credentials that fail, and work again",
+        ("credential.failing", "credential.works_again"),
+        Permission.CREDENTIAL_VIEW,
+    ),
+    Topic(
+        "cloud-credential-ends",
+        "Cloud credentials that end soon, or have ended",
+        ("credential.expiring", "credential.expired"),
+        Permission.CREDENTIAL_VIEW,
     ),
     Topic(
         "cluster-health",
@@ -85,6 +97,7 @@ TOLD = frozenset(code for topic in TOPICS for code in topic.actions)
 # What a person must be allowed to see an event of a group; any other group takes the right to the log.
 _NEEDED = {
     "deploy": Permission.DEPLOY_VIEW,
+    "credential": Permission.CREDENTIAL_VIEW,
     "access": Permission.ACCESS_VIEW,
     "external_secret": Permission.EXTERNAL_SECRET_VIEW,
     "drift": Permission.CLUSTER_VIEW,

@@ -2,7 +2,7 @@
 
 from clusters.forms.connecting import ContextForm, CredentialForm, KubeconfigForm, NameForm, WayForm
 from clusters.forms.deploys import DeployForm, HistoryFilter
-from clusters.forms.settings import CloudForm, DisconnectForm, ReplaceForm
+from clusters.forms.settings import CloudForm, DisconnectForm, ReplaceForm, SignInForm
 
 __all__ = [
     "CloudForm",
@@ -14,5 +14,6 @@ __all__ = [
     "KubeconfigForm",
     "NameForm",
     "ReplaceForm",
+    "SignInForm",
     "WayForm",
 ]

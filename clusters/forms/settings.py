@@ -3,11 +3,13 @@
 from typing import Any
 
 from django import forms
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from accounts.naming import TypedNameForm
+from clusters import finding
 from clusters.forms.connecting import KubeconfigForm
 from clusters.models import Cluster
+from credentials.clouds.errors import ProviderError
 from credentials.models import CloudCredential
 
 
@@ -57,6 +59,12 @@ class CloudForm(forms.Form):
         seen = Q() if sees_credentials else Q(pk=cluster.credential_id)
         choice.queryset = owned.filter(seen, cloud__in=clouds)
         choice.label_from_instance = lambda one: f"{one.name} · {one.identity}"
+        if cluster.signs_in == Cluster.SignsIn.CREDENTIAL:
+            # It cannot be without; those of its cloud can take over.
+            choice.queryset = choice.queryset.filter(cloud=cluster.home)
+            choice.empty_label, choice.required = None, True
+            del self.fields["account"]
+            return
         # A Google project is discovered.
         if cluster.cloud == "gcp":
             del self.fields["account"]
@@ -74,6 +82,52 @@ class CloudForm(forms.Form):
                 f"The account id has {len(account)} digit{'s' if len(account) != 1 else ''}; AWS account ids have 12."
             )
         return account
+
+
+class SignInForm(forms.Form):
+    """The cloud credential by which a cluster is signed in to from now on, and where it finds the cluster."""
+
+    credential = forms.ModelChoiceField(
+        CloudCredential.objects.none(),
+        label="Cloud credential",
+        to_field_name="name",
+        empty_label=None,
+        error_messages={
+            "required": "Choose a cloud credential.",
+            "invalid_choice": "There is no such cloud credential that finds clusters.",
+        },
+    )
+    place = forms.CharField(
+        label="Where the cluster is",
+        required=False,
+        max_length=64,
+        help_text="The region or location, as its cloud writes it, for example eu-west-3.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+
+    def __init__(self, cluster: Cluster, credentials: QuerySet[CloudCredential], data: Any = None) -> None:
+        chosen = cluster.credential.name if cluster.credential else None
+        super().__init__(data, initial={"credential": chosen, "place": cluster.region})
+        choice: Any = self.fields["credential"]
+        choice.queryset = credentials.filter(cloud=cluster.home) if cluster.home else credentials
+        choice.label_from_instance = lambda one: f"{one.name} · {one.identity}"
+
+    def clean(self) -> dict[str, Any]:
+        """Hold the place against those that the credential's cloud has."""
+        cleaned = super().clean() or {}
+        credential, place = cleaned.get("credential"), cleaned.get("place", "")
+        if credential is None or "place" in self.errors:
+            return cleaned
+        try:
+            known = [slug for slug, _ in finding.places(credential)]
+        except ProviderError as error:
+            raise forms.ValidationError(f"{error.reason} {error.remedy}") from None
+        if not known:
+            cleaned["place"] = ""
+        elif place not in known:
+            said = f"There is no place {place} at its cloud." if place else "Say where the cluster is."
+            self.add_error("place", f"{said} It is one of {', '.join(known[:4])} and others.")
+        return cleaned
 
 
 class DisconnectForm(TypedNameForm):

@@ -63,7 +63,9 @@ def _reach(cluster: Cluster) -> kubernetes.Door | None:
         if cluster.status != Cluster.Status.READY or cache.add(
             f"health-whole:{cluster.pk}", 1, timeout=WHOLE_EVERY
         ):
-            return door if services.check(cluster, door).status == Cluster.Status.READY else None
+            services.check(cluster, door)
+            # Its cloud may have moved it meanwhile.
+            return kubernetes.connect(cluster) if cluster.status == Cluster.Status.READY else None
         cluster.version, cluster.seen_at = door.version(), timezone.now()
     except kubernetes.ClusterError as error:
         services.failed(cluster, error)

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -37,11 +38,12 @@ def options(query: dict[str, str]) -> Options:
     for name, answer in answers.items():
         if answer not in _SAID:
             raise NoOption(f"{name} is yes or no.")
-    return Options(namespace, **{name: _SAID[answer] for name, answer in answers.items()}, **_subject(query))
+    operator, renew = (_SAID[answers[name]] for name in ("operator", "renew"))
+    return replace(_subject(query), namespace=namespace, operator=operator, renew=renew)
 
 
-def _subject(query: dict[str, str]) -> dict[str, str]:
-    """Return the user or the group that gets the roles instead of a ServiceAccount."""
+def _subject(query: dict[str, str]) -> Options:
+    """Return options with the user or the group that gets the roles instead of a ServiceAccount."""
     named = {name: query[name] for name in ("user", "group") if name in query}
     if len(named) > 1:
         raise NoOption("The roles are for a user or for a group, not for both.")
@@ -51,7 +53,7 @@ def _subject(query: dict[str, str]) -> dict[str, str]:
             raise NoOption(
                 f"{name} is to be a name as the cluster knows it, none of its own that begin with system:."
             )
-    return named
+    return Options(user=named.get("user", ""), group=named.get("group", ""))
 
 
 @require_safe

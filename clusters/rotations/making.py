@@ -24,8 +24,8 @@ from credentials.models import CloudCredential
 
 logger = logging.getLogger(__name__)
 
-# Clouds know a new key after some seconds: AWS after about ten.
-KNOWN_WITHIN = 30.0
+# Clouds know a new key after some seconds: AWS after about ten, Google after a minute or so.
+KNOWN_WITHIN = 90.0
 PAUSE, LONGEST_PAUSE = 0.5, 5.0
 # A worker that took it so long ago, or none that did, is not to be waited for.
 LOST = datetime.timedelta(minutes=4)

@@ -66,7 +66,9 @@ def used_since(rotation: Rotation) -> bool:
 
 def quiet_at(rotation: Rotation) -> datetime.datetime | None:
     """Return from when on the cloud's answer covers all that happened until the last cluster had moved."""
-    return rotation.moved_at + GRACE if rotation.moved_at else None
+    ring = keyring_of(rotation)
+    late = max(GRACE, ring.lag) if ring else GRACE
+    return rotation.moved_at + late if rotation.moved_at else None
 
 
 def doubt(rotation: Rotation) -> str:
@@ -79,8 +81,19 @@ def doubt(rotation: Rotation) -> str:
     if rotation.old_asked_at is None:
         return "It is not known whether the old key is still used."
     if rotation.old_asked_at < after:
-        return f"Clouds tell of uses some minutes late. Ask again after {after:%H:%M} UTC."
+        return f"{_late(rotation)} Ask again after {after:%H:%M} UTC{_on(after)}."
     return ""
+
+
+def _late(rotation: Rotation) -> str:
+    ring = keyring_of(rotation)
+    if ring and ring.lag >= datetime.timedelta(days=1):
+        return f"This cloud tells of uses up to {ring.lag.days} days late."
+    return "Clouds tell of uses some minutes late."
+
+
+def _on(at: datetime.datetime) -> str:
+    return "" if at - timezone.now() < datetime.timedelta(hours=12) else f" on {at.day} {at:%B}"
 
 
 def _confirming(rotation: Rotation, *old: Rotation.Old) -> Rotation:

@@ -9,8 +9,8 @@ from accounts.models import User
 from clusters.models import Cluster
 
 
-def record(cluster: Cluster, action: str, by: User, details: dict[str, Any]) -> None:
-    """Write what happened to a cluster into the audit log."""
+def record(cluster: Cluster, action: str, by: User | None, details: dict[str, Any]) -> None:
+    """Write what happened to a cluster into the audit log; `by` None is the console itself."""
     audit.record(organization=cluster.organization, by=by, action=action, target=cluster, details=details)
 
 

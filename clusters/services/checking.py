@@ -33,19 +33,6 @@ def check(cluster: Cluster, door: kubernetes.Door | None = None, *, by: User | N
     return cluster
 
 
-def _failed(cluster: Cluster, error: kubernetes.ClusterError) -> None:
-    denied = isinstance(error, kubernetes.Unauthorized | kubernetes.Forbidden)
-    cluster.status = Cluster.Status.DENIED if denied else Cluster.Status.UNREACHABLE
-    cluster.status_reason = f"{error.reason} {error.remedy}"[:500]
-
-
-def failed(cluster: Cluster, error: kubernetes.ClusterError) -> None:
-    """Keep that a cluster did not let us in, and why."""
-    _failed(cluster, error)
-    told = {"status": cluster.status, "status_reason": cluster.status_reason}
-    Cluster.objects.filter(pk=cluster.pk).update(**told)
-
-
 def _look(cluster: Cluster, door: kubernetes.Door | None, by: User | None) -> looking.Trial:
     try:
         return looking.look_around(door or kubernetes.connect(cluster), cluster.operator_namespace)
@@ -67,6 +54,19 @@ def _note(cluster: Cluster, found: looking.Trial) -> None:
         place = {name: value for name, value in place.items() if name == "issuer"}
     for name, value in place.items():
         setattr(cluster, name, value)
+
+
+def _failed(cluster: Cluster, error: kubernetes.ClusterError) -> None:
+    denied = isinstance(error, kubernetes.Unauthorized | kubernetes.Forbidden)
+    cluster.status = Cluster.Status.DENIED if denied else Cluster.Status.UNREACHABLE
+    cluster.status_reason = f"{error.reason} {error.remedy}"[:500]
+
+
+def failed(cluster: Cluster, error: kubernetes.ClusterError) -> None:
+    """Keep that a cluster did not let us in, and why."""
+    _failed(cluster, error)
+    told = {"status": cluster.status, "status_reason": cluster.status_reason}
+    Cluster.objects.filter(pk=cluster.pk).update(**told)
 
 
 def _tell_of_a_test(cluster: Cluster, by: User) -> None:

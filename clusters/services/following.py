@@ -1,5 +1,7 @@
 """Following a cluster whose cloud gave it another address or another authority."""
 
+from typing import Any
+
 from django.db import transaction
 
 from accounts.models import User
@@ -37,7 +39,7 @@ def _store(cluster: Cluster, kubeconfig: str, server: str, by: User | None) -> b
     before, live.kubeconfig, live.server = live.server, kubeconfig, server[:300]
     live.save(update_fields=["kubeconfig", "server", "updated_at"])
     cluster.kubeconfig, cluster.server = live.kubeconfig, live.server
-    told = {"server": live.server, "authority": "changed"}
+    told: dict[str, Any] = {"server": live.server, "authority": "changed"}
     if before != live.server:
         told = {"changes": {"server": [before, live.server]}}
     changing.record(live, "cluster.moved", by, told)

@@ -10,11 +10,11 @@ from django.urls import reverse
 from accounts.access import OrgRequest, org_view
 from accounts.authority import Paths
 from accounts.roles import Permission, who_may
-from clusters import kubeconfig, kubernetes, services
-from clusters.forms import CloudForm, DisconnectForm, ReplaceForm
+from clusters import endings, services
 from clusters.joining import ends
 from clusters.models import Cluster, Deploy, Drift, Health, Look
 from config import pages
+from credentials import clouds
 
 # The pages of a cluster: tab, label, url name, and what whoever sees it may do.
 TABS = (
@@ -32,7 +32,7 @@ TABS = (
 def find(request: OrgRequest, name: str) -> Cluster:
     """Return a cluster of which something may be seen by its name, or 404; the door asked for what the page does."""
     owned = Cluster.objects.within(request.organization, request.authority, Permission.CLUSTER_VIEW)
-    return get_object_or_404(owned, name=name)
+    return get_object_or_404(owned.select_related("credential"), name=name)
 
 
 def page_context(request: OrgRequest, cluster: Cluster, tab: str) -> dict[str, Any]:
@@ -48,6 +48,16 @@ def page_context(request: OrgRequest, cluster: Cluster, tab: str) -> dict[str, A
         "can_manage": request.allows(Permission.CLUSTER_MANAGE, cluster=cluster.name),
         "who_may_deploy": who_may(Permission.DEPLOY_RUN),
     }
+
+
+def signs_in(cluster: Cluster) -> dict[str, Any]:
+    """Return what clusters/signs_in.html needs."""
+    method = ""
+    if cluster.signs_in == Cluster.SignsIn.CREDENTIAL and cluster.credential is not None:
+        cloud = clouds.CLOUDS.get(cluster.credential.cloud)
+        way = cloud.method(cluster.credential.method) if cloud else None
+        method = way.label if way else ""
+    return {"ends": endings.of(cluster), "method": method}
 
 
 def _tabs(request: OrgRequest, cluster: Cluster) -> list[tuple[str, str, str]]:
@@ -99,9 +109,9 @@ def _row(request: OrgRequest, cluster: Any) -> dict[str, Any]:
 
 def _status(cluster: Any) -> str:
     """Return how a cluster is: one that answers may still not be well."""
-    health = next(iter(cluster.health_now), None)
-    degraded = health is not None and health.level == Health.Level.DEGRADED
-    return health.level if degraded and cluster.status == Cluster.Status.READY else cluster.status
+    answers = cluster.status == Cluster.Status.READY
+    degraded = any(one.level == Health.Level.DEGRADED for one in cluster.health_now)
+    return str(Health.Level.DEGRADED if answers and degraded else cluster.status)
 
 
 @org_view(Permission.CLUSTER_VIEW)
@@ -118,8 +128,9 @@ def index(request: OrgRequest) -> HttpResponse:
         ),
     )
     health = Prefetch("health", Health.objects.filter(ended_at=None), to_attr="health_now")
-    newest_first = Prefetch("deploys", deploys, to_attr="newest_first")
-    rows = list(found.prefetch_related(newest_first, health))
+    rows = list(
+        found.prefetch_related(Prefetch("deploys", deploys, to_attr="newest_first")).prefetch_related(health)
+    )
     context = {
         "rows": [_row(request, row) for row in rows],
         "q": wanted,
@@ -141,6 +152,7 @@ def overview(request: OrgRequest, cluster: str) -> HttpResponse:
     there, accesses = found.services.inside(*may), found.accesses.inside(*may)
     deploys = request.allows(Permission.DEPLOY_VIEW, cluster=found.name)
     context = page_context(request, found, "overview") | {
+        **signs_in(found),
         "denied": [entry for entry in found.permissions if not entry["allowed"]],
         "access_count": accesses.count(),
         "service_count": there.filter(gone_at=None).count(),
@@ -152,75 +164,3 @@ def overview(request: OrgRequest, cluster: str) -> HttpResponse:
         "health": found.health.filter(ended_at=None).first(),
     }
     return pages.render_page(request, "clusters/overview.html", context)
-
-
-@org_view(Permission.CLUSTER_MANAGE, methods=("GET", "POST"), dangerous=True)
-def settings(request: OrgRequest, cluster: str) -> HttpResponse:
-    """Replace the kubeconfig, tested before it is stored."""
-    found = find(request, cluster)
-    form = ReplaceForm(request.POST, request.FILES) if request.method == "POST" else ReplaceForm()
-    if form.is_valid():
-        try:
-            reduced = kubeconfig.reduce(form.cleaned_data["text"], form.cleaned_data["context"])
-            services.replace_kubeconfig(
-                cluster=found, reduced=reduced, seen_version=request.POST.get("seen", ""), by=request.user
-            )
-        except kubeconfig.SeveralContexts as error:
-            form.add_error(
-                "context",
-                f"The kubeconfig has the contexts {', '.join(error.names)}. Name one, and paste it again.",
-            )
-        except kubeconfig.KubeconfigRefused as error:
-            form.add_error("kubeconfig", str(error))
-        except kubernetes.ClusterError as error:
-            form.add_error(None, f"{error.reason} {error.remedy}")
-        except services.Changed as error:
-            form.add_error(None, str(error))
-            found = find(request, cluster)
-        else:
-            pages.toast(request, f"{found.name} has a new kubeconfig.")
-            return pages.go_to(request, request.path)
-    return settings_page(request, found, form=form)
-
-
-@org_view(Permission.CLUSTER_MANAGE, methods=("POST",), dangerous=True)
-def disconnect(request: OrgRequest, cluster: str) -> HttpResponse:
-    """Forget a cluster whose name was typed."""
-    found = find(request, cluster)
-    form = DisconnectForm(found.name, request.POST)
-    if form.is_valid():
-        try:
-            services.disconnect(cluster=found, by=request.user)
-        except services.Busy as error:
-            form.add_error(None, str(error))
-        else:
-            pages.toast(request, f"{found.name} is disconnected. What was deployed there stays.")
-            return pages.go_to(request, reverse("clusters:index", kwargs={"org": request.organization.slug}))
-    return settings_page(request, found, disconnect_form=form)
-
-
-def settings_page(
-    request: OrgRequest,
-    cluster: Cluster,
-    *,
-    form: ReplaceForm | None = None,
-    cloud_form: CloudForm | None = None,
-    disconnect_form: DisconnectForm | None = None,
-) -> HttpResponse:
-    """Show the settings, each card with its own form; 422 when one of them was sent and is here again."""
-    shown: dict[str, Any] = {
-        "form": form or ReplaceForm(),
-        "cloud_form": cloud_form
-        or CloudForm(cluster, sees_credentials=request.allows(Permission.CREDENTIAL_VIEW)),
-        "disconnect_form": disconnect_form or DisconnectForm(cluster.name),
-    }
-    wrong = any(one.is_bound for one in shown.values())
-    context = page_context(request, cluster, "settings") | shown
-    context |= {
-        "accesses": cluster.accesses.order_by("name"),
-        "sees_accesses": request.allows(Permission.ACCESS_VIEW, cluster=cluster.name),
-        "identities": cluster.identities.order_by("made_at"),
-        "linked": cluster.services.aggregate(count=Count("external_secrets"))["count"],
-        "seen": cluster.updated_at.isoformat(),
-    }
-    return pages.render_page(request, "clusters/settings.html", context, status=422 if wrong else 200)

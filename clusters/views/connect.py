@@ -74,9 +74,8 @@ def by_kubeconfig(request: OrgRequest) -> HttpResponse:
         if not form.errors:
             return begin(request, kubeconfig=text, contexts=contexts)
     status = 422 if form.is_bound else 200
-    return pages.render_page(
-        request, "clusters/connect.html", {"form": form, "joining": joining.context()}, status=status
-    )
+    shown = {"form": form, "joining": joining.context()}
+    return pages.render_page(request, "clusters/connect.html", shown, status=status)
 
 
 @sensitive_variables()

@@ -21,7 +21,7 @@ from credentials.models import CloudCredential
 # With more than these, the list has a filter.
 FILTERED = 10
 # So many other places are named where one is empty.
-OTHERS = 24
+OTHERS = 48
 
 
 @org_view(Permission.CLUSTER_MANAGE, dangerous=True)

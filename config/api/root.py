@@ -15,6 +15,7 @@ from accounts.outgoing import api as destinations
 from accounts.tokens import api as tokens
 from clusters import api as clusters
 from clusters import api_deploys as deploys
+from clusters import api_found as found
 from clusters.rotations import api as rotations
 from config.api import problems
 from config.api.document import Api, limited
@@ -45,6 +46,7 @@ for calls in (
     credentials.calls,
     rotations.calls,
     clusters.calls,
+    found.calls,
     deploys.calls,
     accesses.calls,
     operator.calls,

@@ -5,9 +5,11 @@ from credentials.clouds.azure import cloud as azure_cloud
 from credentials.clouds.base import Cloud, Method
 from credentials.clouds.errors import NotPossibleHere
 from credentials.clouds.google import cloud as google_cloud
+from credentials.clouds.scaleway import cloud as scaleway_cloud
 
 CLOUDS: dict[str, Cloud] = {
-    cloud.slug: cloud for cloud in (aws_cloud.CLOUD, google_cloud.CLOUD, azure_cloud.CLOUD)
+    cloud.slug: cloud
+    for cloud in (aws_cloud.CLOUD, google_cloud.CLOUD, azure_cloud.CLOUD, scaleway_cloud.CLOUD)
 }
 
 

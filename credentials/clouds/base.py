@@ -71,7 +71,7 @@ class Keyring:
     All of them raise nothing but `ProviderError`; `PermissionMissing` says that a person has to do it. `make` returns
     the new secret and its facts, which a cloud may take some seconds to know; `remove` and `disable` of what is gone
     are no error. `used` returns when a key was used last, None for never, and raises `NotPossibleHere` where the cloud
-    does not tell.
+    does not tell. `lag` is how late the cloud may tell of a use: what it says of the time since then proves nothing.
     """
 
     keys: Callable[[Session, Facts], list[Key]]
@@ -83,6 +83,7 @@ class Keyring:
     # What has to be allowed for it, as text to copy, and the words that introduce it.
     policy: Callable[[Facts], str]
     policy_note: str = ""
+    lag: datetime.timedelta = datetime.timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)

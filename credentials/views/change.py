@@ -9,7 +9,7 @@ from accounts.access import OrgRequest, org_view
 from accounts.roles import Permission
 from config import pages
 from credentials import clouds, consequences, forms, services, usage
-from credentials.clouds.base import Method
+from credentials.clouds.base import Cloud, Method
 from credentials.clouds.errors import ProviderError
 from credentials.fields import SecretForm
 from credentials.models import CloudCredential
@@ -37,7 +37,7 @@ def edit(request: OrgRequest, credential: str) -> HttpResponse:
     return pages.render_page(request, "credentials/edit.html", context, status=status)
 
 
-def _wanted(request: OrgRequest, cloud: clouds.Cloud, now: Method) -> Method:
+def _wanted(request: OrgRequest, cloud: Cloud, now: Method) -> Method:
     asked = cloud.method(request.GET.get("method", ""))
     return asked if asked is not None and asked.obstacle() is None else now
 

@@ -7,6 +7,7 @@ from accounts.access import OrgRequest, org_view
 from accounts.roles import Permission
 from config import pages
 from credentials import forms, listing, services, usage
+from credentials import reminders as setting
 from credentials.views import common
 
 # So many clusters are listed; the usage view has them all.
@@ -52,7 +53,7 @@ def reminders(request: OrgRequest, credential: str) -> HttpResponse:
     form = forms.RemindersForm.of(found, request.POST)
     if not form.is_valid():
         return _page(request, credential, form)
-    services.remind(
+    setting.remind(
         credential=found, rotate_days=form.cleaned_data["rotate_days"], until=form.until_at, by=request.user
     )
     pages.toast(request, f"The reminders of {found.name} are saved.")

@@ -16,6 +16,9 @@ from credentials.fields import SecretForm
 from credentials.models import CloudCredential
 from credentials.views import common
 
+# The file that every kind has.
+POLICY = "policy.json"
+
 
 @org_view(Permission.CREDENTIAL_MANAGE, methods=("GET", "POST"), dangerous=True)
 @sensitive_variables()
@@ -78,12 +81,13 @@ def _create(request: OrgRequest, cloud: str, method: str, form: SecretForm) -> C
 
 @org_view(Permission.CREDENTIAL_MANAGE)
 def download(request: OrgRequest, kind: str, file: str) -> HttpResponse:
-    """Send a script or a template of a kind's set-up help as a file."""
+    """Send the policy of a kind, or a script or template of its set-up help, as a file."""
     try:
-        _, method = clouds.known(*kind.partition(".")[::2])
+        cloud, method = clouds.known(*kind.partition(".")[::2])
     except NotPossibleHere:
         raise Http404 from None
-    text = _listing(method.cards(common.helped(request, {})), file)
+    cards = method.cards(common.helped(request, {}))
+    text = cloud.policy({}) if file == POLICY else _listing(cards, file)
     if text is None:
         raise Http404
     response = HttpResponse(text, content_type="text/plain; charset=utf-8")

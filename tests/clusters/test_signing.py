@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 import yaml
+from django.db import connection, transaction
 from django.utils import timezone
 
 from clusters import kubeconfig, kubernetes
 from clusters.kubernetes import signing
 from credentials.clouds import errors
 from credentials.clouds.base import Obstacle, Token
+from credentials.models import CloudCredential
 from sandbox.kubernetes import Cluster
 from tests import factories
 
@@ -207,3 +209,41 @@ def test_a_credential_whose_cloud_has_no_way_in_is_said():
 
     with pytest.raises(kubernetes.Unauthorized, match="does not sign in to clusters"):
         signing.supplier(credential, {}).token()
+
+
+@pytest.mark.django_db(transaction=True)
+class TestThreads:
+    """Doors are used by threads that have no connection to the database, and by transactions that hold the row."""
+
+    @pytest.fixture
+    def credential(self, sandbox_cloud, aws_endpoint) -> Any:
+        key_id, secret = sandbox_cloud.keys["console"]
+        keys = {"access_key_id": key_id, "secret_access_key": secret}
+        return factories.make_cloud_credential(secret=keys)
+
+    def test_a_thread_leaves_no_connection_to_the_database(self, credential):
+        supplier = signing.supplier(credential, {"region": "eu-west-3", "name": "prod"})
+        seen: list[Any] = []
+
+        def ask() -> None:
+            seen.extend((supplier.token()[:11], connection.connection))
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        thread.join()
+
+        assert seen == ["k8s-aws-v1.", None]
+        credential.refresh_from_db()
+        assert credential.used_at is not None
+
+    def test_a_row_that_is_held_is_not_waited_for(self, credential):
+        """Else a transaction would wait for a thread that waits for the transaction."""
+        supplier = signing.supplier(credential, {"region": "eu-west-3", "name": "prod"})
+        with transaction.atomic():
+            CloudCredential.objects.select_for_update().get(pk=credential.pk)
+            thread = threading.Thread(target=supplier.token, daemon=True)
+            thread.start()
+            thread.join(timeout=10)
+            ended = not thread.is_alive()
+
+        assert ended

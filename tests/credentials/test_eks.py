@@ -190,7 +190,7 @@ def test_the_steps_are_commands_for_this_cluster_and_identity(session, register)
     assert command.startswith("aws eks create-access-entry --cluster-name prod --region eu-west-3 ")
     assert FACTS["arn"] in command
     assert "--kubernetes-groups keyhaven" in command
-    assert asking.apply_command(manifest.Options(group=True)) == bind.listings[0].text
+    assert asking.apply_command(manifest.Options(group=admission.GROUP)) == bind.listings[0].text
     assert "AmazonEKSClusterAdminPolicy" in bind.listings[1].text
 
 

@@ -1,13 +1,17 @@
 """The console as an issuer of tokens: what it publishes verifies what it signs, there is one key, and it never leaves."""
 
+import datetime
 import logging
 import threading
 import time
+from io import StringIO
 from typing import Any
 
 import jwt
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import connection
+from django.db.models import F
 
 from accounts.models import AuditEvent
 from credentials import issuer
@@ -103,6 +107,42 @@ class TestPages:
         before = client.get(KEYS).content
 
         assert sign_in(viewer).get(KEYS).content == before
+
+
+@pytest.mark.django_db
+class TestRotation:
+    def test_the_new_key_signs_and_the_old_one_still_verifies(self, client):
+        before = issuer.token(AUDIENCE, "keyhaven-1")
+
+        call_command("rotate_signing_key", stdout=StringIO())
+        after = issuer.token(AUDIENCE, "keyhaven-1")
+
+        published = client.get(KEYS).json()
+        kids = {jwt.get_unverified_header(token)["kid"] for token in (before, after)}
+        assert len(kids) == len(published["keys"]) == 2
+        assert verified(before, published)["sub"] == verified(after, published)["sub"] == "keyhaven-1"
+
+    def test_an_old_key_is_dropped_only_when_its_tokens_have_ended(self, client):
+        before = issuer.token(AUDIENCE, "keyhaven-1")
+        new = issuer.rotate()
+
+        with pytest.raises(CommandError, match="tokens of the one before it are still good"):
+            call_command("rotate_signing_key", "--drop-old")
+        kept = len(issuer.keys()["keys"])
+        SigningKey.objects.update(made_at=F("made_at") - datetime.timedelta(seconds=issuer.SECONDS))
+        said = StringIO()
+        call_command("rotate_signing_key", "--drop-old", stdout=said)
+
+        (key,) = client.get(KEYS).json()["keys"]
+        assert kept == 2
+        assert key["kid"] == new != jwt.get_unverified_header(before)["kid"]
+        assert said.getvalue() == "Old keys dropped: 1. Published keys: 1.\n"
+
+    def test_without_an_old_key_nothing_is_dropped(self):
+        first = issuer.keys()
+
+        assert issuer.drop_old() == 0
+        assert issuer.keys() == first
 
 
 @pytest.mark.django_db(transaction=True)

@@ -12,8 +12,7 @@ from django.db import connection
 from clusters import deploys, helm, kubeconfig, kubernetes, runner, services, waiting
 from clusters.joining import manifest
 from clusters.kubernetes import signing
-from clusters.models import Cluster, Deploy
-from credentials import clouds
+from clusters.models import Cluster, ConnectDraft, Deploy
 from credentials import services as credentials
 from credentials import signing as credential_signing
 from credentials.clouds.aws import admission
@@ -31,14 +30,13 @@ def user(name: str) -> str:
 
 
 def connect(credential: CloudCredential, name: str = "prod") -> Cluster:
-    """Make the row of a cluster that a credential finds, as connecting it does."""
-    finder = clouds.CLOUDS["aws"].finder
-    session = credential_signing.session(credential)
-    found = finder.describe(session, credential.facts, {"region": REGION, "name": name})
-    return factories.make_cluster(
-        organization=credential.organization, name=name, kind="eks", signs_in="credential", credential=credential,
-        locator=found.locator, kubeconfig=kubeconfig.bare(found.endpoint, found.authority), server=found.endpoint,
+    """Connect a cluster that a credential finds."""
+    owner = factories.make_member(credential.organization, "owner")
+    draft = ConnectDraft.objects.create(
+        organization=credential.organization, by=owner, credential=credential, kind="eks",
+        locator={"region": REGION, "name": name},
     )  # fmt: skip
+    return services.connect(draft=draft, name=name, by=owner)
 
 
 @pytest.fixture
@@ -249,15 +247,16 @@ class TestDeploys:
         sandbox_cloud.client("eks", "administrator").create_access_entry(
             clusterName="prod", principalArn=by_role.facts["arn"], kubernetesGroups=[admission.GROUP]
         )
-        before = services.check(connect(by_role))
-        kube.load(manifest.text(manifest.Options(group=True)))
-        cluster = services.check(before)
+        cluster = connect(by_role)
+        before = {entry["allowed"] for entry in cluster.permissions}
+        kube.load(manifest.text(manifest.Options(group=admission.GROUP)))
+        services.check(cluster)
         services.refresh_services(cluster)
         link(cluster, sandbox_cloud)
 
         made = self.ran(deploys.request(cluster=cluster, by=devops))
 
-        assert not any(entry["allowed"] for entry in before.permissions[:3])
+        assert before == {False}
         assert [entry["label"] for entry in cluster.permissions if not entry["allowed"]] == []
         assert made.status == "succeeded", made.error
 

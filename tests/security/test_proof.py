@@ -14,7 +14,7 @@ SENSITIVE = {
     "accounts:transfer", "accounts:delete_organization", "accounts:member_roles", "accounts:member_remove", "accounts:invite",
     "accounts:role_new", "accounts:role", "accounts:role_delete", "accounts:change_sign_in_rules", "accounts:new_token",
     "accounts:rotate_token", "accounts:notification_new", "accounts:notification_secret", "credentials:new",
-    "credentials:edit", "credentials:delete", "clusters:connect_kubeconfig", "clusters:settings", "clusters:disconnect", "accesses:edit",
+    "credentials:edit", "credentials:delete", "clusters:connect_kubeconfig", "clusters:settings", "clusters:sign_in", "clusters:disconnect", "accesses:edit",
     "accesses:delete", "accesses:uninstall_operator",
 }  # fmt: skip
 DANGEROUS = [name for name in PAGES if getattr(VIEWS[name].callback, "dangerous", False)]

@@ -8,7 +8,7 @@ from credentials.clouds.base import Card, Facts, Found, Listing, Obstacle
 
 # Whom our own manifest gives what deploys need (clusters/joining), and where it is.
 GROUP = "keyhaven"
-MANIFEST = "/setup/keyhaven-cluster.yaml?group=yes"
+MANIFEST = "/setup/keyhaven-cluster.yaml?group=keyhaven"
 _SESSION = re.compile(r"arn:(?P<partition>[\w-]+):sts::(?P<account>\d+):assumed-role/(?P<role>[^/]+)/.+")
 _OLD_MODE = "CONFIG_MAP"
 _DOCS = (

@@ -17,7 +17,7 @@ CLOUD = Cloud(
     methods=(
         Method(
             slug="role",
-            label="IAM role (preferred)",
+            label="IAM role",
             consequence="Keyhaven assumes it with an external id of this organization. No key is stored, and none has "
             "to be rotated.",
             form=role.RoleForm,

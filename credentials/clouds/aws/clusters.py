@@ -93,7 +93,7 @@ def token(session: Session, facts: Facts, locator: dict[str, str]) -> Token:
             session.access_key_id, session.secret_access_key, session.session_token or None
         )
         auth.SigV4QueryAuth(keys, "sts", region, expires=SAID_TO_LIVE).add_auth(request)
-    signed = base64.urlsafe_b64encode(request.url.encode()).decode().rstrip("=")
+    signed = base64.urlsafe_b64encode(str(request.url).encode()).decode().rstrip("=")
     return Token(PREFIX + signed, datetime.datetime.now(datetime.UTC) + LIFETIME)
 
 

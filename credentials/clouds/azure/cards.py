@@ -10,11 +10,13 @@ def federation(helped: Helped) -> tuple[Card, ...]:
     trust = roles.federated_credential(helped.issuer, helped.subject, place.audience)
     return (
         _run(script.FEDERATION, helped, place, "a federated credential, so that no secret is needed"),
+        _copy("Tenant ID, Client ID and Subscription ID"),
         Card(
-            "Or add the federated credential by hand",
-            "In the app registration, under Certificates & secrets, Federated credentials, Other issuer. All three "
-            "are compared letter by letter. This lets nobody in but this organization of this console.",
+            "Or do the same without the script",
+            "By az, or in the app registration, under Certificates & secrets, Federated credentials, Other issuer. All "
+            "three are compared letter by letter. They let nobody in but this organization of this console.",
             (
+                _commands(script.FEDERATION, helped),
                 Listing("the issuer", helped.issuer),
                 Listing("the subject", helped.subject),
                 Listing("the audience", place.audience),
@@ -22,7 +24,6 @@ def federation(helped: Helped) -> tuple[Card, ...]:
             ),
             ("Open app registrations", _apps(place)),
         ),
-        _copy("Tenant ID, Client ID and Subscription ID"),
     )
 
 
@@ -35,11 +36,16 @@ def secret(helped: Helped) -> tuple[Card, ...]:
             "Tenant ID, Client ID, Subscription ID and the secret's value, with the day on which it expires"
         ),
         Card(
+            "Or do the same without the script",
+            "By az, or in the app registration, under Certificates & secrets. Azure shows the secret's value once.",
+            (_commands(script.SECRET, helped),),
+            ("Open app registrations", _apps(place)),
+        ),
+        Card(
             "Later: replace the secret without a gap",
             "An app registration may have several secrets. Make a second one, test and save it here, and when "
             "everything that uses this credential has moved, delete the first in Azure, under Certificates & secrets.",
-            (Listing("the command", script.secret_line(client)),),
-            ("Open app registrations", _apps(place)),
+            (Listing("the command for a second secret", script.secret_line(client)),),
         ),
     )
 
@@ -52,10 +58,13 @@ def _run(way: str, helped: Helped, place: Place, what: str) -> Card:
         (
             Listing("the command", script.command(way, helped)),
             Listing("the script", script.text(), script.FILE),
-            Listing("the same as az commands", script.listing(way, helped)),
         ),
         ("Open Cloud Shell", f"{place.portal}/#cloudshell/"),
     )
+
+
+def _commands(way: str, helped: Helped) -> Listing:
+    return Listing("the az commands", script.listing(way, helped))
 
 
 def _copy(what: str) -> Card:

@@ -3,6 +3,7 @@
 import json
 from urllib.parse import urlsplit
 
+from credentials import issuer
 from credentials.clouds.base import Card, Helped, Listing
 from credentials.clouds.google import script
 
@@ -53,9 +54,6 @@ def federation(helped: Helped) -> tuple[Card, ...]:
 
 
 def _upload(helped: Helped) -> Card:
-    # The clouds are also read where there is no database.
-    from credentials import issuer
-
     words = (
         "Google cannot fetch this console's public keys from its address, so they are uploaded with the provider. Download "
         "both files, and upload them in Cloud Shell by its menu ⋮. When the console's signing key is replaced, this step and "

@@ -10,7 +10,7 @@ CLOUD = Cloud(
     methods=(
         Method(
             slug="federation",
-            label="Workload identity federation (preferred)",
+            label="Workload identity federation",
             consequence="Google trusts this console itself. No key is stored, and none has to be rotated.",
             form=federation.FederationForm,
             identify=federation.identify,

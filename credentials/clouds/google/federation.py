@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
+from credentials import issuer
 from credentials.clouds import google
 from credentials.clouds.base import Facts, Secret, Session
 from credentials.clouds.google import form as google_form
@@ -106,9 +107,6 @@ def principal(provider: str, subject: str) -> str:
 
 def sign_in(secret: Secret, facts: Facts) -> Session:
     """Return Google's credentials of the console's own token, of a service account if one is named."""
-    # The clouds are also read where there is no database.
-    from credentials import issuer
-
     audience, subject, email = f"{_HOST}{facts['provider']}", facts["subject"], facts.get("email", "")
     told = trust.of_console(facts["issuer"], subject, principal(facts["provider"], subject), email)
     # Google takes its provider's name with the scheme as an audience, which clouds expect of a URL.

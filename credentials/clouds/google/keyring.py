@@ -17,6 +17,8 @@ PERMISSIONS = tuple(
     f"iam.serviceAccountKeys.{verb}" for verb in ("create", "delete", "disable", "enable", "get", "list")
 )
 USED = "policyanalyzer.serviceAccountKeyLastAuthenticationActivities.query"
+# Google tells the day of a use, and that a day or two later.
+LAG = datetime.timedelta(days=3)
 # Keys that never end are told to end in the year 9999.
 _NEVER = 9000
 _ID = re.compile(r"[0-9A-Za-z_-]{1,128}")
@@ -97,7 +99,7 @@ def times(session: Session, facts: Facts) -> Facts:
 
 @sensitive_variables()
 def used(session: Session, facts: Facts, key_id: str) -> datetime.datetime | None:
-    """Return when a key signed in last. Google tells it a day or two later.
+    """Return when a key signed in last: the beginning of the day, which Google tells a day or two later.
 
     :raises NotPossibleHere: the identity may not ask, or the interface is not enabled
     """
@@ -173,6 +175,7 @@ KEYRING = Keyring(
     disable=disable,
     enable=enable,
     remove=remove,
+    lag=LAG,
     policy=policy,
     policy_note="The role is granted on the service account itself, so that it renews its own keys and no other's. The last "
     "line lets Keyhaven see when a key was used; Google tells that a day or two later. Without it a person confirms it.",

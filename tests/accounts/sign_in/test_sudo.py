@@ -18,6 +18,7 @@ PAGE = "/o/acme/credentials/new/"
 DANGEROUS = {
     "credentials:new", "credentials:edit", "credentials:delete", "clusters:connect", "clusters:connect_draft",
     "clusters:connect_kubeconfig", "clusters:connect_credential", "clusters:connect_found",
+    "clusters:sign_in",
     "clusters:settings", "clusters:cloud", "clusters:disconnect", "accesses:new", "accesses:wizard",
     "accesses:edit", "accesses:delete", "accesses:uninstall_operator", "accounts:audit_settings",
 }  # fmt: skip
