@@ -32,7 +32,7 @@ NAVIGATION = (
         "credentials:index",
         Permission.CREDENTIAL_VIEW,
         "",
-        ("credentials:",),
+        ("credentials:", "clusters:rotat"),
     ),
     (
         "Team and roles",

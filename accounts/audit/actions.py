@@ -3,53 +3,12 @@
 Success and failure have codes of their own. What is not here cannot be recorded; docs/audit.md has the same list.
 """
 
-from dataclasses import dataclass
-from enum import StrEnum
-
-
-class Outcome(StrEnum):
-    """How it ended: it was done, somebody was refused, or it was tried and failed."""
-
-    DONE = "done"
-    REFUSED = "refused"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class Action:
-    """One code. The sentence follows the name of who did it; `{}` stands for the object."""
-
-    code: str
-    sentence: str
-    outcome: Outcome = Outcome.DONE
-
-    @property
-    def words(self) -> str:
-        """The sentence of any object, for lists to choose from."""
-        text = self.sentence.replace("{}", "…")
-        return text[:1].upper() + text[1:]
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Codes that concern one thing; `word.*` in a filter means all that begin with the word."""
-
-    word: str
-    label: str
-    actions: tuple[Action, ...]
-
-
-def _done(code: str, sentence: str) -> Action:
-    return Action(code, sentence)
-
-
-def _failed(code: str, sentence: str) -> Action:
-    return Action(code, sentence, Outcome.FAILED)
-
-
-def _refused(code: str, sentence: str) -> Action:
-    return Action(code, sentence, Outcome.REFUSED)
-
+from accounts.audit.codes import Action as Action
+from accounts.audit.codes import Group as Group
+from accounts.audit.codes import Outcome as Outcome
+from accounts.audit.codes import done as _done
+from accounts.audit.codes import failed as _failed
+from accounts.audit.codes import refused as _refused
 
 _PEOPLE = (
     Group(
@@ -195,6 +154,12 @@ _WORK = (
             _done("credential.expiring", "found that the credential {} ends soon"),
             _failed("credential.expired", "found that the credential {} has ended"),
             _done("credential.rotation_due", "found that the credential {} is due to be rotated"),
+        ),
+    ),
+    Group(
+        "rotation",
+        "Rotations of credentials",
+        (
             _done("rotation.started", "began to rotate the credential {}"),
             _done("rotation.key_made", "made a new key for the credential {}"),
             _failed("rotation.key_failed", "could not make a new key for the credential {}"),

@@ -2,6 +2,7 @@
 
 import datetime
 import uuid
+from collections.abc import Callable
 from typing import Any, Literal, Self
 
 from django.shortcuts import get_object_or_404
@@ -219,7 +220,7 @@ def retire_rotated_key(
 ) -> RotationWhole:
     """Ask for the old key's last use, disable it, enable it, delete it, or say that it was removed."""
     found, by = _find(request, credential, rotation), request.user
-    acts = {
+    acts: dict[str, Callable[[], object]] = {
         "ask": lambda: retiring.ask(found),
         "disable": lambda: retiring.disable(rotation=found, by=by),
         "enable": lambda: retiring.enable(rotation=found, by=by),

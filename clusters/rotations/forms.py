@@ -19,7 +19,7 @@ OF_THE_KEY = ("expires", "made", "key_id")
 def _extra() -> dict[str, forms.Field]:
     return {
         "ends_on": forms.DateField(
-            label="Ends on (optional)",
+            label="Ends on",
             required=False,
             help_text="Where the cloud does not tell when the new key ends: the day, to be reminded in time.",
             widget=forms.DateInput(attrs={"type": "date"}),

@@ -15,15 +15,15 @@ from clusters.models import Cluster, Deploy, DeployStep, Move, Rotation
 
 def plan(rotation: Rotation) -> None:
     """Note the clusters that have to move. What never began a deploy holds no key yet, and has moved."""
-    begun = Deploy.objects.filter(cluster=OuterRef("pk"), started_at__isnull=False)
-    users = services.users_of(rotation.credential).annotate(begun=Exists(begun))
-    now = timezone.now()
+    users = services.users_of(rotation.credential)
+    begun = Deploy.objects.filter(cluster__in=users, started_at__isnull=False)
+    with_keys, now = set(begun.values_list("cluster", flat=True)), timezone.now()
     Move.objects.bulk_create(
         Move(
             rotation=rotation,
             cluster=cluster,
             generation=cluster.generation,
-            moved_at=None if cluster.begun else now,
+            moved_at=None if cluster.pk in with_keys else now,
         )
         for cluster in users
     )

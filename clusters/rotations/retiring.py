@@ -1,6 +1,7 @@
 """The end of the old key: confirmed unused, disabled, which can be taken back, then deleted."""
 
 import datetime
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -39,6 +40,7 @@ def hands(rotation: Rotation) -> tuple[Keyring, Session, Facts, str]:
 
 def ask(rotation: Rotation) -> Rotation:
     """Ask the cloud when the old key was used last, and keep the answer, or why there is none."""
+    found: dict[str, Any]
     try:
         ring, session, facts, key = hands(rotation)
         used = ring.used(session, facts, key)

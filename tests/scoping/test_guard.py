@@ -41,6 +41,7 @@ def views(project: Path) -> list[Path]:
         *project.glob("credentials/views/*.py"),
         project / "config/palette.py",
         *project.glob("clusters/api*.py"),
+        *(project / "clusters/rotations" / name for name in ("views.py", "api.py", "showing.py")),
     ]
     return [
         *found,
