@@ -19,8 +19,8 @@ class ClustersConfig(AppConfig):
         from credentials import signals
 
         addons.register(Connect())
-        for kind in ("uninstall", *addons.REMOVALS):
-            addons.register(Connect(), kind)
+        for run in ("uninstall", *addons.REMOVALS):
+            addons.register(Connect(), run)
         for kind in history.KINDS:
             objects.register(kind)
         preview.register(reach.count)

@@ -52,6 +52,6 @@ def _act(request: OrgRequest, cluster: Cluster, form: DisconnectForm) -> HttpRes
             f"Nothing can be removed there now, and nothing was changed. {error.reason} {error.remedy}",
         )
     else:
-        kwargs |= {"cluster": cluster.name, "number": deploy.number}
-        return pages.go_to(request, reverse("clusters:deploy", kwargs=kwargs))
+        run = kwargs | {"cluster": cluster.name, "number": str(deploy.number)}
+        return pages.go_to(request, reverse("clusters:deploy", kwargs=run))
     return None

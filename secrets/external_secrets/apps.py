@@ -16,9 +16,9 @@ class ExternalSecretsConfig(AppConfig):
 
         for step in (steps.ApplyExternalSecrets(), steps.Inject(), steps.Observe()):
             addons.register(step)
-        for kind in addons.REMOVALS:
+        for run in addons.REMOVALS:
             for one in (steps.ApplyExternalSecrets(), steps.Inject()):
-                addons.register(one, kind)
+                addons.register(one, run)
         addons.register_watch("external_secrets", steps.watch)
         for kind in history.KINDS:
             objects.register(kind)
