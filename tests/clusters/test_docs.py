@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from clusters import endings
 from clusters.health import examining
 from clusters.kubernetes import signing
 from clusters.models import Cluster, Health
@@ -34,7 +35,7 @@ def test_each_page_and_each_state_is_there(text):
 def test_its_figures_are_the_codes(text):
     (first, last), least = examining.TESTED, examining.LEAST
     dotted = ["{}.{}".format(*minor) for minor in (first, last, least)]
-    soon = examining.ENDS_SOON.days
+    soon = endings.SOON.days
 
     assert "older than {} or newer than {}".format(*dotted[:2]) in text
     assert f"older than {dotted[2]}, which cannot run it" in text
