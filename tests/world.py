@@ -13,6 +13,7 @@ from accounts.models import ApiToken, AuditView, Delivery
 from accounts.roles import Permission as P
 from clusters.models import ConnectDraft, Deploy, Rotation
 from config.urls import organization_urls
+from credentials import issuer
 from tests import factories
 
 # url name → the permission that its door asks for
@@ -172,6 +173,8 @@ class World:
 
 @pytest.fixture
 def world(organization: Any, owner: Any) -> World:
+    # As a console that has started does.
+    issuer.prepare()
     cluster = factories.make_cluster(organization=organization, name="prod")
     service = factories.make_service(cluster=cluster, namespace="shop")
     access = factories.make_access(cluster=cluster, name="aws", namespaces=["shop"])
