@@ -376,7 +376,7 @@ class TestContract:
         cloud = clouds.CLOUDS[slug]
 
         assert slug in CloudCredential.Cloud.values
-        assert json.loads(cloud.policy({}))
+        assert cloud.policy({}).strip()
         assert len({method.slug for method in cloud.methods}) == len(cloud.methods) > 0
         for method in cloud.methods:
             assert bool(method.form.secret_names()) is not method.keyless, (
