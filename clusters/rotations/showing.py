@@ -164,6 +164,8 @@ def _before(rotation: Rotation) -> str:
     if used is None or moved is None or used > moved:
         return ""
     minutes = round((moved - used).total_seconds() / 60)
+    if minutes < 1:
+        return "less than a minute"
     return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h"
 
 

@@ -26,12 +26,14 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One numbered step outside the console; `link` is (label, address)."""
+    """One numbered step outside the console, or beside the steps (another way, something for later); `link` is (label,
+    address). What stands beside comes after the steps."""
 
     title: str
     text: str
     listings: tuple[Listing, ...] = ()
     link: tuple[str, str] | None = None
+    beside: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ def federation(helped: Helped) -> tuple[Card, ...]:
         "Accesses of clusters may have a service account each, which a deploy makes. It needs seven permissions more; "
         "without them everything else works.",
         (Listing("the command", script.automatic_listing(helped.facts)),),
+        beside=True,
     )
     copy = Card(
         "Copy what it prints",
@@ -50,7 +51,7 @@ def federation(helped: Helped) -> tuple[Card, ...]:
         "project's number; in the Google Cloud console it is on the provider's page, without //iam.googleapis.com/ or with it.",
         link=_POOLS,
     )
-    return (*((_upload(helped),) if uploads else ()), run, more, copy)
+    return (*((_upload(helped),) if uploads else ()), run, copy, more)
 
 
 def _upload(helped: Helped) -> Card:
@@ -97,5 +98,6 @@ def key(helped: Helped) -> tuple[Card, ...]:
             "With this role, granted on the service account itself, a rotation makes the new key and deletes the old one, "
             "and sees when the old one was used last.",
             (Listing("the commands", script.renewing(helped.facts)),),
+            beside=True,
         ),
     )
