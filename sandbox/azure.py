@@ -18,7 +18,7 @@ from typing import Any
 
 from sandbox import azure_arm, azure_state, azure_tokens
 from sandbox.azure_state import Assignment, Refused, SignInRefused, State
-from sandbox.kubernetes import Cluster
+from sandbox.kubernetes import Cluster, rbac
 from sandbox.kubernetes.identity import EVERYTHING, User
 from sandbox.standin import StandIn
 
@@ -198,15 +198,16 @@ def enroll(url: str, cluster: Cluster, name: str, access: Iterable[str], **more:
     _post(f"{url}/sandbox/issuers", {"issuer": cluster.issuer, "jwks": cluster.jwks()})
     for principal in access:
         cluster.add_user(principal, EVERYTHING)
-    cluster.identities.authenticators.append(authenticator(url, cluster.identities.users))
+    cluster.identities.authenticators.append(authenticator(url, cluster))
     given = {"name": name, "issuer": cluster.issuer, "kubeconfig": cluster.kubeconfig("sandbox-viewer")}
     return str(_post(f"{url}/sandbox/clusters", given | more)["id"])
 
 
-def authenticator(url: str, users: dict[str, User]) -> Callable[[str], User | None]:
+def authenticator(url: str, cluster: Cluster) -> Callable[[str], User | None]:
     """Return what tells an AKS cluster who holds one of Entra's tokens for AKS: its users are named by object IDs.
 
-    As on AKS, one whom nothing was granted there is known all the same, and may do nothing.
+    As on AKS, one whom nothing was granted there is known all the same, and may do nothing but what the bindings in the
+    cluster give.
     """
 
     def who(token: str) -> User | None:
@@ -218,7 +219,10 @@ def authenticator(url: str, users: dict[str, User]) -> Callable[[str], User | No
             )
         except OSError:
             return None
-        return users.get(found) or User(found, []) if found else None
+        if not found:
+            return None
+        given = cluster.identities.users.get(found)
+        return User(found, [*(given.rules if given else ()), rbac.ISSUER, *rbac.bound(cluster.store, found)])
 
     return who
 

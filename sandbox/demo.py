@@ -22,7 +22,8 @@ from sandbox.azure import Azure
 from sandbox.kubernetes.__main__ import write
 from sandbox.oidc import Issuer
 from sandbox.processes import Died, Processes
-from sandbox.scaleway import Scaleway
+from sandbox.scaleway import IAM, READ, Scaleway
+from sandbox.scaleway_kapsule import MASTERS
 
 SEED = "from sandbox import seed; seed.seed({subject!r})"
 
@@ -37,6 +38,7 @@ CLUSTERS = {
     "kubeconfig": ("--kind", "eks", "--eks", "prod", *(f"--access={arn}" for arn in EKS_ACCESS)),
     "kubeconfig-gke": ("--kind", "gke", "--gke", google_demo.CONSOLE),
     "kubeconfig-aks": ("--kind", "aks", "--aks", "prod"),
+    "kubeconfig-kapsule": ("--kind", "kapsule", "--kapsule", "shop"),
     "kubeconfig-onprem": ("--kind", "plain", "--issuer", "https://oidc.acme.example"),
 }
 
@@ -75,20 +77,25 @@ def azure(folder: Path) -> Iterator[tuple[Azure, str]]:
 
 @contextmanager
 def scaleway(folder: Path) -> Iterator[dict[str, str]]:
-    """Run the Scaleway stand-in, which knows one key and one cluster that is being made; yield its address."""
+    """Run the Scaleway stand-in, which knows one key, and one cluster that is being made besides the running one; yield
+    its address."""
     with Scaleway() as running:
-        write(folder / "scaleway-credential.json", json.dumps(running.credential(), indent=2))
-        running.cluster("shop", status="creating")
+        # As the other clusters do, this one lets the key do everything.
+        key = running.credential((READ, IAM, MASTERS))
+        write(folder / "scaleway-credential.json", json.dumps(key, indent=2))
+        running.cluster("staging", status="creating")
         yield {"SCALEWAY_ENDPOINT_URL": running.url}
 
 
-def start_clusters(processes: Processes, folder: Path, endpoints: dict[str, str], principal: str) -> None:
+def start_clusters(
+    processes: Processes, folder: Path, endpoints: dict[str, str], principal: str, scaleway_url: str
+) -> None:
     """Start the clusters; the clouds learn the keys of their issuers. AKS lets the service principal do everything."""
     clouds = [url for url in endpoints.values() if url]
     trust = [word for url in clouds for word in ("--trust", url)]
     of_clouds = [
         "--aws-url", endpoints["AWS_ENDPOINT_URL"], "--google-url", endpoints["GOOGLE_ENDPOINT_URL"],
-        "--azure-url", endpoints["AZURE_ENDPOINT_URL"],
+        "--azure-url", endpoints["AZURE_ENDPOINT_URL"], "--scaleway-url", scaleway_url,
     ]  # fmt: skip
     for name, options in CLUSTERS.items():
         (folder / name).unlink(missing_ok=True)
@@ -141,7 +148,8 @@ def running(folder: Path, port: int) -> Iterator[tuple[Processes, dict[str, Any]
         subject = f"keyhaven-{uuid.uuid4().hex}"
         entra.federate("console", environment["BASE_URL"], subject)
         with Processes(folder / "logs", environment) as processes:
-            start_clusters(processes, folder, endpoints, entra.apps["console"]["object"])
+            principal = entra.apps["console"]["object"]
+            start_clusters(processes, folder, endpoints, principal, scaleway_url["SCALEWAY_ENDPOINT_URL"])
             console.manage(environment, ("migrate", "-v", "0"), ("collectstatic", "--no-input", "-v", "0"))
             console.start_worker(processes)
             console.start_console(processes, port)
@@ -151,6 +159,7 @@ def running(folder: Path, port: int) -> Iterator[tuple[Processes, dict[str, Any]
             facts = facts_of(folder, environment, cloud)
             facts |= google | {"oidc": issuer.facts}
             facts |= {"azure_url": entra.url, "azure_credential": azure_path}
+            facts |= {"scaleway_credential": str(folder / "scaleway-credential.json")}
             facts |= {"subject": subject, "role": cloud.console_role("keyhaven-console", subject)}
             yield processes, facts
 
@@ -193,8 +202,8 @@ The main job, in five minutes:
   5. Look:  kubectl --kubeconfig {kubeconfig} get clustersecretstores,externalsecrets,secrets -A
 
 Other ways in:
-  The cluster is an EKS one. There are also {kubeconfig}-gke (GKE), {kubeconfig}-aks (AKS) and {kubeconfig}-onprem
-  (of no cloud, public issuer).
+  The cluster is an EKS one. There are also {kubeconfig}-gke (GKE), {kubeconfig}-aks (AKS),
+  {kubeconfig}-kapsule (Kapsule) and {kubeconfig}-onprem (of no cloud, public issuer).
   AWS               without a key: {facts["role"]},
                     which lets the console in for Acme Platform alone (external id {facts["subject"]})
                     or a key: {" ".join(facts["keys"]["console"])}
@@ -204,6 +213,8 @@ Other ways in:
                     provider {facts["google_provider"]}
                     or its key {keys[1]}; both find the GKE cluster. For an access: {keys[0]}
   Azure             {os.path.relpath(facts["azure_credential"])}, by federation or with its secret; finds the AKS cluster prod
+  Scaleway          {os.path.relpath(facts["scaleway_credential"])}; finds the Kapsule cluster shop, and staging, which is
+                    being made
   Single sign-on    issuer {facts["oidc"]["issuer"]}  client {facts["oidc"]["client_id"]}  secret {facts["oidc"]["client_secret"]}
                     people of acme.example; as owner@, in Settings, Signing in (docs/single-sign-on.md)
 

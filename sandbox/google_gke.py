@@ -42,7 +42,7 @@ def enroll(google: str, cluster: Cluster, email: str, **said: Any) -> None:
     """
     words = cluster.issuer.rpartition("/v1/")[2].split("/")
     where = dict(zip(words[::2], words[1::2], strict=True))
-    cluster.identities.authenticators.append(GoogleUsers(google, {email: EVERYTHING}))
+    cluster.identities.authenticators.append(GoogleUsers(google, {email: EVERYTHING}, cluster.store))
     authority = base64.b64encode(cluster.ca_pem.encode()).decode()
     tell(
         google, project=where["projects"], location=where["locations"], name=where["clusters"],

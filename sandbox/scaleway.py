@@ -70,10 +70,10 @@ class Scaleway:
         made = self._add(f"{kind}_id", bearer, "keyhaven", expires)
         return {name: made[name] for name in ("access_key", "secret_key")}
 
-    def credential(self) -> dict[str, str]:
+    def credential(self, permissions: Iterable[str] = (READ, IAM)) -> dict[str, str]:
         """Make an API key and return everything that a credential of it is entered with."""
         places = {"project": PROJECT, "organization": ORGANIZATION, "region": "fr-par"}
-        return self.key(expires=now() + datetime.timedelta(days=90)) | places
+        return self.key(permissions, expires=now() + datetime.timedelta(days=90)) | places
 
     def _add(
         self, kind: str, bearer: str, description: str, expires: datetime.datetime | None
@@ -104,6 +104,14 @@ class Scaleway:
         """Return whose secret key this is, or nothing: what an API server asks with each request."""
         found = next((one for one in self.keys.values() if one["secret_key"] == token), None)
         return str(found["application_id"] or found["user_id"]) if found and not _is_over(found) else ""
+
+    def planted(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Do what a running cluster asks for (sandbox/scaleway_kapsule.py); nothing like it is at Scaleway."""
+        if path == "/sandbox/clusters":
+            return {"id": self.cluster(**body)}
+        bearer = self.bearer_of(str(body.get("token", "")))
+        sets = sorted(self.permissions.get(bearer, ()))
+        return {"bearer": bearer, "sets": sets, "enters": any(one.startswith("Kubernetes") for one in sets)}
 
     # -- answering -----------------------------------------------------------------------------------------
     def answer(
@@ -219,7 +227,10 @@ def _handler(scaleway: Scaleway) -> type[BaseHTTPRequestHandler]:
             else:
                 try:
                     body = json.loads(read) if read else {}
-                    status, said = scaleway.answer(self.command, parts.path, query, token, body)
+                    if parts.path.startswith("/sandbox/"):
+                        status, said = 200, scaleway.planted(parts.path, body)
+                    else:
+                        status, said = scaleway.answer(self.command, parts.path, query, token, body)
                 except Refused as refused:
                     status, said = refused.status, refused.body
                 text = "" if said is None else json.dumps(said)

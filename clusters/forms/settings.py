@@ -52,7 +52,7 @@ class CloudForm(forms.Form):
         super().__init__(data, initial={"credential": chosen, "account": cluster.account})
         self.cluster = cluster
         owned = CloudCredential.objects.owned_by(cluster.organization)
-        clouds = [cluster.cloud] if cluster.cloud else CloudCredential.Cloud.values
+        clouds = [cluster.home] if cluster.home else CloudCredential.Cloud.values
         choice: Any = self.fields["credential"]
         # Who may not see the organization's credentials keeps the cluster's own, or none.
         seen = Q() if sees_credentials else Q(pk=cluster.credential_id)
@@ -64,8 +64,8 @@ class CloudForm(forms.Form):
             choice.empty_label, choice.required = None, True
             del self.fields["account"]
             return
-        # A Google project is discovered.
-        if cluster.cloud == "gcp":
+        # A project of Google or Scaleway and a subscription of Azure are discovered.
+        if cluster.home not in ("", "aws"):
             del self.fields["account"]
 
     def clean_account(self) -> str:

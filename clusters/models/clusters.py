@@ -119,6 +119,11 @@ class Cluster(models.Model):
         return kinds.get(self.kind, "")
 
     @property
+    def account_label(self) -> str:
+        """What its cloud calls what an account is elsewhere."""
+        return CloudCredential(cloud=self.home).account_label
+
+    @property
     def drift(self) -> Drift:
         if self.deployed_generation is None:
             return Drift.NEVER

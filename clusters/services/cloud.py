@@ -98,13 +98,13 @@ def _held_account(cluster: Cluster, credential: CloudCredential, known: str) -> 
 
 def account_with(credential: CloudCredential, cluster: Cluster, known: str) -> str:
     """Return the account in which a credential and a cluster meet."""
-    if cluster.cloud not in ("", credential.cloud):
+    if cluster.home not in ("", credential.cloud):
         raise WrongAccount(
             f"{credential.name} is of {credential.get_cloud_display()}; {cluster.name} is not."
         )
     if known not in ("", credential.account):
         raise WrongAccount(
-            f"{credential.name} belongs to the account {credential.account}, but {cluster.name} is in {known}."
+            f"{credential.name} belongs to the {credential.account_label.lower()} {credential.account}, but {cluster.name} is in {known}."
         )
     return credential.account
 

@@ -160,7 +160,10 @@ def _back(request: OrgRequest, draft: ConnectDraft, found: Found | None) -> str:
     kwargs = {"org": request.organization.slug}
     if draft.credential is None:
         return reverse("clusters:connect_kubeconfig", kwargs=kwargs)
-    wanted = {"credential": draft.credential.name} | ({"place": found.place} if found else {})
+    wanted = {"credential": draft.credential.name}
+    if clouds.CLOUDS[draft.credential.cloud].finder and finding.places(draft.credential):
+        # Where it was not described, what finds it again tells the place too.
+        wanted |= {"place": found.place if found else draft.locator.get("region", "")}
     return f"{reverse('clusters:connect_found', kwargs=kwargs)}?{urlencode(wanted)}"
 
 

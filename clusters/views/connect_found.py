@@ -79,6 +79,8 @@ def _look(credential: CloudCredential, place: str) -> Looked:
     try:
         looked.places = finding.places(credential)
         slugs = [slug for slug, _ in looked.places]
+        # Where all places are looked in at once, none is chosen.
+        place = place if slugs else ""
         if place and place not in slugs:
             raise NotThere(
                 f"There is no {finding.finder(credential).place_label.lower()} of that name.",

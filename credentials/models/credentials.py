@@ -80,6 +80,11 @@ class CloudCredential(models.Model):
         return str(next((self.facts[name] for name in names if self.facts.get(name)), ""))
 
     @property
+    def account_label(self) -> str:
+        """What its cloud calls what it belongs to."""
+        return {"gcp": "Project", "azure": "Subscription", "scaleway": "Project"}.get(self.cloud, "Account")
+
+    @property
     def identity(self) -> str:
         """Whose credential it is: an ARN, an e-mail address, a client, an access key or a principal."""
         names = ("arn", "email", "client", "key_id", "principal")

@@ -46,6 +46,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--aks", default="", metavar="NAME", help="how Azure's stand-in knows it, as an AKS cluster"
     )
+    parser.add_argument("--scaleway-url", default="", help="what plays Scaleway")
+    parser.add_argument(
+        "--kapsule", default="", metavar="NAME", help="how Scaleway's stand-in knows it, as a Kapsule cluster"
+    )
     parser.add_argument(
         "--access",
         action="append",
@@ -87,6 +91,10 @@ def main() -> None:
             from sandbox import google_gke
 
             google_gke.enroll(arguments.google_url, cluster, arguments.gke)
+        if arguments.kapsule:
+            from sandbox import scaleway_kapsule
+
+            scaleway_kapsule.enroll(arguments.scaleway_url, cluster, arguments.kapsule)
         write(arguments.kubeconfig, cluster.kubeconfig())
         print(cluster.url, flush=True)
         ended.wait()

@@ -135,7 +135,7 @@ class _Handler(BaseHTTPRequestHandler):
 class Cluster:
     """A Kubernetes API on https://127.0.0.1:PORT; use it as a context manager, or `start()` and `stop()`.
 
-    Its kind is `eks`, `gke`, `aks`, `plain` (of no cloud) or `sandbox` (nothing that is asked tells what it is).
+    Its kind is `eks`, `gke`, `aks`, `kapsule`, `plain` (of no cloud) or `sandbox` (nothing that is asked tells what it is).
     """
 
     def __init__(self, port: int = 0, kind: str = "sandbox", issuer: str = "") -> None:

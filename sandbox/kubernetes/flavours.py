@@ -5,7 +5,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-_EKS_REGION, _GKE_REGION, _AKS_REGION = "eu-west-3", "europe-west9", "westeurope"
+_EKS_REGION, _GKE_REGION, _AKS_REGION, _KAPSULE_REGION = "eu-west-3", "europe-west9", "westeurope", "fr-par"
 GOOGLE_PROJECT = "acme-prod"
 AZURE_TENANT, AZURE_SUBSCRIPTION = (
     "7a1e0c52-5d3b-4f60-9c8e-0b6f2d9a4e11",
@@ -59,6 +59,12 @@ def _aks(number: int) -> dict[str, Any]:
     return _node(f"{pool}00000{number}", f"azure://{machine}", labels)
 
 
+def _kapsule(number: int) -> dict[str, Any]:
+    zone, machine = f"{_KAPSULE_REGION}-{number}", f"0c7a4e52-3f1b-4d86-9a05-6e2b8d1f7c3{number}"
+    labels = {_REGION: _KAPSULE_REGION, _ZONE: zone, "k8s.scaleway.com/pool-name": "default"}
+    return _node(f"scw-shop-default-{machine}", f"scaleway://instance/{zone}/{machine}", labels)
+
+
 _EKS_NODES = (
     _eks("ip-10-0-1-17", "eu-west-3a", "i-0a1b2c3d4e5f60718"),
     _eks("ip-10-0-2-23", "eu-west-3b", "i-0f9e8d7c6b5a40312"),
@@ -75,6 +81,7 @@ KINDS: dict[str, Flavour] = {
         ),
     ),
     "aks": Flavour("", (_aks(0), _aks(1))),
+    "kapsule": Flavour("", (_kapsule(1), _kapsule(2))),
     "plain": Flavour("", (_node("node-1"), _node("node-2"))),
     "sandbox": Flavour("-sandbox", _NO_CLOUD),
 }

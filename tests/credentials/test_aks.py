@@ -219,7 +219,7 @@ class TestSigningIn:
         assert aks.id in said
         assert facts["object"] in said
         assert "'Azure Kubernetes Service Cluster User Role'" in said
-        assert f"--user={facts['object']}" in said
+        assert f"/setup/keyhaven-cluster.yaml?user={facts['object']}" in said
         assert "RBAC Cluster Admin" not in said
 
     def test_where_azure_decides_its_role_is_named(self, session, facts, sandbox_azure):
@@ -254,7 +254,7 @@ class TestSigningIn:
         )
 
         assert f"az ad sp show --id {facts['client']}" in said
-        assert '"$OBJECT_ID"' in said
+        assert "?user=$OBJECT_ID" in said
 
 
 class TestPlace:

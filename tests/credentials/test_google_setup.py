@@ -14,9 +14,8 @@ import pytest
 from django.urls import reverse
 
 from credentials import clouds, issuer
-from credentials.clouds import policies
 from credentials.clouds.base import Helped
-from credentials.clouds.google import cards, federation, keyring, script
+from credentials.clouds.google import cards, federation, keyring, policies, script
 from tests.tools import need
 
 ISSUER = "https://keys.example"
@@ -138,7 +137,7 @@ class TestScript:
         assert f"--issuer-uri={ISSUER} --attribute-mapping=google.subject=assertion.sub" in words
         assert f"--attribute-condition=assertion.sub=='{SUBJECT}'" in words
         assert "--jwk-json-path" not in words
-        assert f"--permissions={','.join(script.LOOKING)} " in words
+        assert f"--permissions={','.join(policies.LOOKING)} " in words
         assert f"--member=principal://iam.googleapis.com/{POOL}/subject/{SUBJECT}" in words
         printed = dict(re.findall(r"^  (\S.+?) {2,}(\S+)$", ran.stdout, re.M))
         form = federation.FederationForm(
@@ -189,8 +188,8 @@ class TestScript:
         shell.run("--automatic", *ARGUMENTS)
 
         (found,) = re.findall(r"--permissions=(\S+)", "\n".join(shell.calls()))
-        assert set(found.split(",")) == {*script.LOOKING, *script.AUTOMATIC}
-        assert set(found.split(",")) == set(json.loads(policies.for_google("x"))["includedPermissions"])
+        assert set(found.split(",")) == {*policies.LOOKING, *policies.AUTOMATIC}
+        assert set(found.split(",")) == set(json.loads(policies.role("x"))["includedPermissions"])
 
     @pytest.mark.parametrize("number", range(1, len(FIRST)))
     def test_it_stops_where_gcloud_fails(self, shell, number):

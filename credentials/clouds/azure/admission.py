@@ -2,6 +2,9 @@
 
 import re
 import shlex
+from urllib.parse import quote
+
+from django.conf import settings
 
 from credentials.clouds.base import Card, Facts, Found, Listing, Obstacle
 
@@ -11,6 +14,8 @@ _USER, _ADMIN = (
     "Azure Kubernetes Service Cluster User Role",
     "Azure Kubernetes Service RBAC Cluster Admin",
 )
+# Our own manifest of the least that deploys need (clusters/joining).
+MANIFEST = "/setup/keyhaven-cluster.yaml"
 _DOCS = (
     "Kubernetes RBAC with Entra ID, in the AKS documentation",
     "https://learn.microsoft.com/azure/aks/azure-ad-rbac",
@@ -34,14 +39,6 @@ def _read(facts: Facts, scope: str) -> Card:
 
 
 def _bind(facts: Facts, scope: str) -> Card:
-    who = _principal(facts)
-    ours = f"--selector=app.kubernetes.io/managed-by=keyhaven --user={who}"
-    bindings = (
-        f"{_looked_up(facts)}kubectl set subject clusterrolebindings {ours}\n"
-        "for namespace in keyhaven external-secrets; do\n"
-        f'  kubectl set subject rolebindings --namespace="$namespace" {ours}\n'
-        "done"
-    )
     parts = re.search(r"/resourceGroups/([^/]+)/.+/([^/]+)$", scope, re.IGNORECASE)
     group, name = parts.groups() if parts else ("RESOURCE_GROUP", "CLUSTER")
     subscription = shlex.quote(facts.get("subscription", ""))
@@ -51,15 +48,20 @@ def _bind(facts: Facts, scope: str) -> Card:
     )
     return Card(
         "Say what it may do in the cluster",
-        "Apply Keyhaven's manifest, which makes roles with what deploys need and no more, then add the identity to their "
-        "bindings: the cluster knows it by its object ID, not by its client ID. Do the second again whenever the manifest "
-        "was applied anew.",
+        "Keyhaven's manifest gives it what deploys need and no more, each rule with its reason. The cluster knows it by its "
+        "object ID, not by its client ID. Apply it as somebody who manages the cluster.",
         (
             Listing("Sign kubectl in, as somebody who manages the cluster", kubectl),
-            Listing("Add the identity to the bindings", bindings),
+            Listing("Apply the manifest", _apply(facts)),
         ),
         _DOCS,
     )
+
+
+def _apply(facts: Facts) -> str:
+    url = f"{settings.BASE_URL.rstrip('/')}{MANIFEST}"
+    who = quote(facts["object"]) if facts.get("object") else "$OBJECT_ID"
+    return f'{_looked_up(facts)}curl -fsSL "{url}?user={who}" | kubectl apply -f -'
 
 
 def _assign(facts: Facts, scope: str) -> Card:

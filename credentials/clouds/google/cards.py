@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from credentials import issuer
 from credentials.clouds.base import Card, Helped, Listing
-from credentials.clouds.google import script
+from credentials.clouds.google import policies, script
 
 _SHELL = ("Open Cloud Shell", "https://shell.cloud.google.com/?show=terminal")
 _POOLS = (
@@ -33,7 +33,7 @@ def federation(helped: Helped) -> tuple[Card, ...]:
     run = Card(
         "Run this in Google's Cloud Shell",
         "As an owner of the project. It makes a workload identity pool whose provider lets in this organization of this "
-        f"console alone, and the service account {script.ACCOUNT} with a custom role of {len(script.LOOKING)} permissions, "
+        f"console alone, and the service account {script.ACCOUNT} with a custom role of {len(policies.LOOKING)} permissions, "
         "which the console acts as. It may be run again.",
         listings,
         _SHELL,

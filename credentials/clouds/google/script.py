@@ -9,24 +9,13 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import condition, require_safe
 
 from credentials.clouds.base import Facts, Helped
-from credentials.clouds.google import federation, keyring
+from credentials.clouds.google import federation, keyring, policies
 
 FILE = "create_credentials_gcp_wif.sh"
 KEYS = "jwks.json"
 ACCOUNT = "keyhaven"
 POOL = "keyhaven"
 ROLE = "keyhaven_console"
-# What finding clusters and signing in to them needs, and what making service accounts for accesses needs besides.
-LOOKING = ("container.clusters.get", "container.clusters.list", "resourcemanager.projects.get")
-AUTOMATIC = (
-    "iam.serviceAccounts.create",
-    "iam.serviceAccounts.delete",
-    "iam.serviceAccounts.get",
-    "iam.serviceAccounts.getIamPolicy",
-    "iam.serviceAccounts.setIamPolicy",
-    "resourcemanager.projects.getIamPolicy",
-    "resourcemanager.projects.setIamPolicy",
-)
 _APIS = "iam.googleapis.com iamcredentials.googleapis.com sts.googleapis.com"
 _MORE_APIS = "cloudresourcemanager.googleapis.com container.googleapis.com"
 
@@ -108,7 +97,7 @@ def automatic_listing(facts: Facts) -> str:
     """Return the gcloud line that lets the console make service accounts for accesses as well."""
     return (
         f"gcloud iam roles update {ROLE} --project={_project(facts)} \\\n"
-        f"  --add-permissions={','.join(AUTOMATIC)}"
+        f"  --add-permissions={','.join(policies.AUTOMATIC)}"
     )
 
 
@@ -133,7 +122,7 @@ def _beginning(facts: Facts) -> list[str]:
 def _identity(facts: Facts) -> list[str]:
     return [
         f'gcloud iam roles create {ROLE} --project="$PROJECT" --stage=GA \\',
-        f"  --permissions={','.join(LOOKING)}",
+        f"  --permissions={','.join(policies.LOOKING)}",
         f'gcloud iam service-accounts create {ACCOUNT} --project="$PROJECT"',
         'gcloud projects add-iam-policy-binding "$PROJECT" --member="serviceAccount:$EMAIL" \\',
         f'  --role="projects/$PROJECT/roles/{ROLE}" --condition=None',
