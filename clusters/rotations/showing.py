@@ -104,9 +104,7 @@ def _saved(rotation: Rotation) -> Step:
     label = "Test and save it"
     if rotation.status == Rotation.Status.MAKING or failed(rotation):
         return Step(label, "waiting")
-    return Step(
-        label, "succeeded", "The console signs in with it since; the old values are kept until the end"
-    )
+    return Step(label, "succeeded", "The console signs in with it now; the old values are kept until the end")
 
 
 def _deployed(rotation: Rotation, states: list[moving.State]) -> Step:
