@@ -11,5 +11,17 @@ MANIFEST = "/setup/keyhaven-cluster.yaml"
 
 def apply(**who: str) -> str:
     """Return the command for `user` or `group`, named as the cluster knows them."""
-    url = f"{settings.BASE_URL.rstrip('/')}{MANIFEST}?{urlencode(who)}"
-    return f"curl -fsSL {shlex.quote(url)} | kubectl apply -f -"
+    return _applied(shlex.quote(f"{_address()}?{urlencode(who)}"))
+
+
+def apply_for_word(kind: str, word: str) -> str:
+    """Return the command for somebody whom a word of the shell names, like `$OBJECT_ID`."""
+    return _applied(f'"{_address()}?{kind}={word}"')
+
+
+def _address() -> str:
+    return f"{settings.BASE_URL.rstrip('/')}{MANIFEST}"
+
+
+def _applied(address: str) -> str:
+    return f"curl -fsSL {address} | kubectl apply -f -"
