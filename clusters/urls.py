@@ -2,11 +2,21 @@ from django.urls import path
 
 from clusters.deploy_urls import deploy_urls
 from clusters.rotations.urls import rotation_urls
-from clusters.views import cloud, clusters, connect, connect_found, danger, health, services, settings
+from clusters.views import (
+    cloud,
+    clusters,
+    connect,
+    connect_found,
+    danger,
+    health,
+    listing,
+    services,
+    settings,
+)
 
 app_name = "clusters"
 urlpatterns = [
-    path("clusters/", clusters.index, name="index"),
+    path("clusters/", listing.index, name="index"),
     path("clusters/connect/", connect.choose, name="connect"),
     path("clusters/connect/kubeconfig/", connect.by_kubeconfig, name="connect_kubeconfig"),
     path("clusters/connect/credential/", connect_found.by_credential, name="connect_credential"),

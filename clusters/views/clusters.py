@@ -1,17 +1,15 @@
-"""The list of clusters, one cluster's overview and settings."""
+"""One cluster's overview, and what all of its pages have."""
 
 from typing import Any
 
-from django.db.models import Count, OuterRef, Prefetch, Q, Subquery
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
 from accounts.access import OrgRequest, org_view
-from accounts.authority import Paths
 from accounts.roles import Permission, who_may
 from clusters import endings, services
-from clusters.models import Cluster, Deploy, Drift, Health, Look
+from clusters.models import Cluster, Deploy, Drift, Look
 from config import pages
 from credentials import clouds
 
@@ -90,56 +88,6 @@ def banner(request: OrgRequest, cluster: Cluster) -> dict[str, Any] | None:
     if not (found or foreign or changed):
         return None
     return {"deploy": found[0] if found else None, "foreign": foreign, "changed": changed, "look": look}
-
-
-_ACCESSES = Paths(cluster="name", namespaces="accesses__namespaces")
-_SERVICES = Paths(cluster="name", namespace="services__namespace")
-
-
-def _reach(request: OrgRequest, paths: Paths) -> Q:
-    """Return what is counted of a cluster: what lies in the namespaces that may be seen."""
-    return request.authority.limit(Permission.CLUSTER_VIEW, paths)
-
-
-def _row(request: OrgRequest, cluster: Any) -> dict[str, Any]:
-    """Return a cluster with its last deploy; whoever may not see deploys is not told that there was none."""
-    may = request.allows(Permission.DEPLOY_VIEW, cluster=cluster.name)
-    last = next(iter(cluster.newest_first), None) if may else None
-    return {"cluster": cluster, "last": last, "sees_deploys": may, "status": _status(cluster)}
-
-
-def _status(cluster: Any) -> str:
-    """Return how a cluster is: one that answers may still not be well."""
-    answers = cluster.status == Cluster.Status.READY
-    degraded = any(one.level == Health.Level.DEGRADED for one in cluster.health_now)
-    return str(Health.Level.DEGRADED if answers and degraded else cluster.status)
-
-
-@org_view(Permission.CLUSTER_VIEW)
-def index(request: OrgRequest) -> HttpResponse:
-    """List the clusters, filtered by the text in the URL."""
-    owned = Cluster.objects.within(request.organization, request.authority, Permission.CLUSTER_VIEW)
-    wanted = request.GET.get("q", "").replace("\x00", "").strip()
-    newest = Deploy.objects.filter(cluster=OuterRef("cluster")).order_by("-number").values("pk")[:1]
-    deploys = Deploy.objects.filter(pk=Subquery(newest)).defer("snapshot")
-    found = owned.filter(name__icontains=wanted).annotate(
-        access_count=Count("accesses", filter=_reach(request, _ACCESSES), distinct=True),
-        service_count=Count(
-            "services", filter=Q(services__gone_at=None) & _reach(request, _SERVICES), distinct=True
-        ),
-    )
-    health = Prefetch("health", Health.objects.filter(ended_at=None), to_attr="health_now")
-    rows = list(
-        found.prefetch_related(Prefetch("deploys", deploys, to_attr="newest_first")).prefetch_related(health)
-    )
-    context = {
-        "rows": [_row(request, row) for row in rows],
-        "q": wanted,
-        "total": owned.count(),
-        "can_manage": request.allows(Permission.CLUSTER_MANAGE),
-        "who_may_manage": who_may(Permission.CLUSTER_MANAGE),
-    }
-    return pages.render_page(request, "clusters/index.html", context, part="rows")
 
 
 @org_view(Permission.CLUSTER_VIEW, methods=("GET", "POST"))

@@ -486,7 +486,7 @@ def test_who_would_disconnect_a_cluster_is_told_what_stays_in_its_cloud(
         facts=facts,
     )  # fmt: skip
 
-    page = sign_in(devops).get("/o/acme/clusters/stays/settings/")
+    page = sign_in(devops).get("/o/acme/clusters/stays/danger/")
 
     assert page.status_code == 200
     assert shown in page.content.decode()

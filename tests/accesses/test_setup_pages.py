@@ -231,8 +231,8 @@ def test_the_script_is_on_the_page_with_its_checksum(organization, owner):
 
     reader = Reader(show("gcp_key", draft))
 
-    assert google_script.text() in reader.codes
-    assert google_script.digest() in reader.codes
+    assert google_script.SCRIPT.text in reader.codes
+    assert google_script.SCRIPT.digest in reader.codes
     assert any("sha256sum -c -" in code and "acme-secrets" in code for code in reader.codes)
     assert "/setup/create_secret_manager_credentials_gcp.sh" in reader.links
 

@@ -119,7 +119,7 @@ class TestScript:
 
     def test_a_download_that_broke_off_does_nothing(self, shell, tmp_path):
         part = tmp_path / "part.sh"
-        part.write_text(script.text().rpartition('main "$@"')[0])
+        part.write_text(script.SCRIPT.text.rpartition('main "$@"')[0])
 
         ran = subprocess.run(
             ["bash", str(part), *ARGUMENTS], env={"PATH": "/usr/bin:/bin"}, capture_output=True, check=False
@@ -238,7 +238,7 @@ class TestScript:
             reverse("setup_google_federation"), headers={"If-None-Match": answer.headers["ETag"]}
         )
 
-        assert answer.content.decode() == script.text()
+        assert answer.content.decode() == script.SCRIPT.text
         assert answer.headers["Content-Type"].startswith("text/x-shellscript")
         assert again.status_code == 304
         assert client.post(reverse("setup_google_federation")).status_code == 405
@@ -248,7 +248,7 @@ class TestCards:
     @pytest.mark.parametrize("tampered", [False, True])
     def test_the_command_runs_nothing_but_what_has_the_checksum(self, shell, tmp_path, tampered):
         served = tmp_path / "served"
-        served.write_text(script.text() + ("echo owned\n" if tampered else ""))
+        served.write_text(script.SCRIPT.text + ("echo owned\n" if tampered else ""))
         (shell.tools / "curl").write_text(f'#!/bin/sh\ncp "{served}" "$2"\necho "$3" >>"$STATE/urls"\n')
         (shell.tools / "curl").chmod(0o755)
 
@@ -259,7 +259,7 @@ class TestCards:
         assert (shell.state / "urls").read_text().split() == [f"{ISSUER}/setup/{script.FILE}"]
 
     def test_the_checksum_is_the_files(self, file):
-        assert script.digest() == hashlib.sha256(file.read_bytes()).hexdigest()
+        assert script.SCRIPT.digest == hashlib.sha256(file.read_bytes()).hexdigest()
 
     def test_the_listing_does_what_the_script_does(self, shell):
         by_script = (shell.run(*ARGUMENTS), shell.calls())[1]

@@ -74,7 +74,7 @@ def test_it_serves_and_leaves_nothing_behind(project, tmp_path, number):
     assert f"http://localhost:{port}" in screen
     assert "devops@example.com" in screen
     assert [path.name for path in kubeconfigs] == [
-        "kubeconfig", "kubeconfig-aks", "kubeconfig-gke", "kubeconfig-onprem",
+        "kubeconfig", "kubeconfig-aks", "kubeconfig-gke", "kubeconfig-kapsule", "kubeconfig-onprem",
     ]  # fmt: skip
     assert modes == {0o600}
     assert "kubeconfig-onprem" in screen

@@ -60,7 +60,7 @@ def _run(way: str, helped: Helped, place: Place, what: str) -> Card:
         f"{what}, and a custom role of {len(roles.ACTIONS)} actions, assigned on the subscription. It may be run again.",
         (
             Listing("the command", script.command(way, helped)),
-            Listing("the script", script.text(), script.FILE),
+            Listing("the script", script.SCRIPT.text, script.FILE),
         ),
         ("Open Cloud Shell", f"{place.portal}/#cloudshell/"),
     )

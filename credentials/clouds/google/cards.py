@@ -27,7 +27,7 @@ def federation(helped: Helped) -> tuple[Card, ...]:
     uploads = needs_upload(helped.issuer)
     listings = (
         Listing("the command", script.command(helped, uploads=uploads)),
-        Listing("the script", script.text(), script.FILE),
+        Listing("the script", script.SCRIPT.text, script.FILE),
         Listing("the same as gcloud commands", script.listing(helped, uploads=uploads)),
     )
     run = Card(

@@ -1,17 +1,14 @@
 """What is run at Google for a console's own identity: the script, and the same and more as plain gcloud lines."""
 
-import functools
-import hashlib
 import shlex
 from pathlib import Path
 
-from django.http import HttpRequest, HttpResponse
-from django.views.decorators.http import condition, require_safe
-
 from credentials.clouds.base import Facts, Helped
 from credentials.clouds.google import federation, keyring, policies
+from credentials.published import Published
 
 FILE = "create_credentials_gcp_wif.sh"
+SCRIPT = Published(FILE, Path(__file__).parent / FILE)
 KEYS = "jwks.json"
 ACCOUNT = "keyhaven"
 POOL = "keyhaven"
@@ -20,41 +17,15 @@ _APIS = "iam.googleapis.com iamcredentials.googleapis.com sts.googleapis.com"
 _MORE_APIS = "cloudresourcemanager.googleapis.com container.googleapis.com"
 
 
-@functools.cache
-def text() -> str:
-    """Return the script."""
-    return (Path(__file__).parent / FILE).read_text()
-
-
-@functools.cache
-def digest() -> str:
-    """Return the script's SHA-256 in hex."""
-    return hashlib.sha256(text().encode()).hexdigest()
-
-
-@require_safe
-@condition(etag_func=lambda request: f'"{digest()}"')
-def download(request: HttpRequest) -> HttpResponse:
-    """Answer the script, to everybody: nothing in it is anybody's."""
-    headers = {
-        "Content-Disposition": f'inline; filename="{FILE}"',
-        # Minutes, so that a new version of the console is soon what people get.
-        "Cache-Control": "public, max-age=300",
-        "X-Content-Type-Options": "nosniff",
-    }
-    return HttpResponse(text(), content_type="text/x-shellscript; charset=utf-8", headers=headers)
-
-
 def command(helped: Helped, *, uploads: bool) -> str:
     """Return the line that checks the script and runs it; it fetches it first, where it can be fetched.
 
     With `uploads` Google cannot fetch the console's keys, nor Cloud Shell the script: both lie beside it already.
     """
-    checked = f"echo {shlex.quote(f'{digest()}  {FILE}')} | sha256sum -c - && \\\n  "
-    fetched = f"curl -fsSo {FILE} {shlex.quote(f'{helped.base_url.rstrip("/")}/setup/{FILE}')} && \\\n  "
     keys = f"--keys {KEYS} " if uploads else ""
     words = f"{_project(helped.facts)} {ACCOUNT} {shlex.quote(helped.issuer)} {shlex.quote(helped.subject)}"
-    return f"{'' if uploads else fetched}{checked}bash {FILE} {keys}{words}"
+    fetched = "" if uploads else SCRIPT.fetched(helped.base_url)
+    return f"{fetched}{SCRIPT.checked()}bash {FILE} {keys}{words}"
 
 
 def listing(helped: Helped, *, uploads: bool) -> str:
