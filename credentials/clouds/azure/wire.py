@@ -11,7 +11,7 @@ from typing import Any
 import requests
 from django.views.decorators.debug import sensitive_variables
 
-from credentials.clouds import errors
+from credentials.clouds import answers, errors
 
 CONNECT, READ = 3.0, 10.0
 # For all requests of one call together: the token, and the question with its pages. The last one may begin just before
@@ -65,6 +65,7 @@ def ask(method: str, url: str, **sent: Any) -> Answer:
         with budget(), requests.Session() as session:
             # Otherwise a netrc file would replace the Authorization header.
             session.auth = lambda request: request
+            answers.bound(session)
             answer = _send(session, method, url, sent)
             pause = _pause(answer)
             if answer.status_code in _AGAIN and pause < min(LONGEST_PAUSE, _left()):

@@ -9,9 +9,8 @@ from contextvars import ContextVar
 from typing import Any
 
 import requests
-from requests.adapters import HTTPAdapter
 
-from credentials.clouds import errors
+from credentials.clouds import answers, errors
 
 CONNECT, READ = 3.0, 10.0
 # For all requests of one call together: tokens, impersonation, and the question itself. The last one may begin just
@@ -39,7 +38,7 @@ def _left() -> float:
     return _until.get() - time.monotonic() if _until.get() else READ
 
 
-class _Limited(HTTPAdapter):
+class _Limited(answers.Bounded):
     """Sends within the budget, and once more with backoff where Google asks to slow down."""
 
     def send(self, request: Any, **options: Any) -> Any:  # type: ignore[override]
@@ -66,7 +65,7 @@ def _google_only(answer: requests.Response, **_: Any) -> None:
     """Refuse what is no JSON object, a redirect as well: Google's interfaces answer nothing else."""
     try:
         found = answer.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise not_google()
