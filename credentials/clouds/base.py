@@ -212,6 +212,8 @@ class Cloud:
     words: Mapping[str, str]
     policy: Callable[[Facts], str]
     policy_note: str
+    # What the policy is called as a file.
+    policy_file: str = "policy.json"
     examples: tuple[str, ...] = ()
     finder: Finder | None = None
 
