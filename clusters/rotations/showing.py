@@ -104,7 +104,10 @@ def _saved(rotation: Rotation) -> Step:
     label = "Test and save it"
     if rotation.status == Rotation.Status.MAKING or failed(rotation):
         return Step(label, "waiting")
-    return Step(label, "succeeded", "The console signs in with it now; the old values are kept until the end")
+    if rotation.status == Rotation.Status.UNDONE:
+        return Step(label, "succeeded", "Taken out again: the console signs in with the old values")
+    rest = "" if rotation.status == Rotation.Status.DONE else "; the old values are kept until the end"
+    return Step(label, "succeeded", f"The console signs in with it now{rest}")
 
 
 def _deployed(rotation: Rotation, states: list[moving.State]) -> Step:
