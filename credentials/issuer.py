@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 SECONDS = 600
 # Whoever makes a key holds this lock, so that there is one.
 _LOCK = 7_310_417
+# Marks a key that is published and does not sign yet.
+WAITING = "waiting"
 # What is published of a key: Google takes no others where keys are uploaded.
 _FIELDS = ("kty", "kid", "alg", "use", "n", "e")
 
@@ -60,18 +62,19 @@ def token(audience: str, subject: str) -> str:
 
 
 def _signing() -> "SigningKey":
-    """Return the newest key, made when there is none."""
+    """Return the newest key that does not wait, made when there is none."""
     from credentials.models import SigningKey
 
-    found = SigningKey.objects.first()
+    signs = SigningKey.objects.exclude(public__has_key=WAITING)
+    found = signs.first()
     if found is not None:
         return found
     with _alone():
-        return SigningKey.objects.first() or _make()
+        return signs.first() or _make()
 
 
 @sensitive_variables()
-def _make() -> "SigningKey":
+def _make(*, waiting: bool = False) -> "SigningKey":
     import jwt
     from cryptography.hazmat.primitives.asymmetric import rsa
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -81,7 +84,7 @@ def _make() -> "SigningKey":
     private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     public = jwt.algorithms.RSAAlgorithm.to_jwk(private.public_key(), as_dict=True)
     made = SigningKey(public=public)
-    made.public |= {"kid": str(made.pk), "alg": "RS256", "use": "sig"}
+    made.public |= {"kid": str(made.pk), "alg": "RS256", "use": "sig"} | ({WAITING: True} if waiting else {})
     made.private = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     made.save()
     return made
@@ -92,27 +95,49 @@ class StillNeeded(ValueError):
 
 
 def rotate() -> str:
-    """Make a new key, which signs from now on, and return its ID; those before it stay published."""
+    """Let the key that waits, or else a new one, sign from now on, and return its ID; those before it stay published."""
     with _alone():
-        return str(_make().pk)
+        waiting = _waiting()
+        if waiting is None:
+            return str(_make().pk)
+        del waiting.public[WAITING]
+        # It signs since now: for ten minutes from here, tokens of the one before it are good.
+        waiting.made_at = timezone.now()
+        waiting.save(update_fields=["public", "made_at"])
+        return str(waiting.pk)
+
+
+def publish_next() -> str:
+    """Publish the key that will sign after the next `rotate`, and return its ID; asked twice, it is the same one."""
+    # What signs now has to be there first.
+    _signing()
+    with _alone():
+        return str((_waiting() or _make(waiting=True)).pk)
+
+
+def _waiting() -> "SigningKey | None":
+    from credentials.models import SigningKey
+
+    return SigningKey.objects.filter(public__has_key=WAITING).first()
 
 
 def drop_old() -> int:
-    """Publish the newest key alone, and return how many others there were.
+    """Publish the key that signs, and the one that waits, alone; return how many others there were.
 
-    :raises StillNeeded: the newest is so new that tokens of the others are still good
+    :raises StillNeeded: it signs since so short a time that tokens of the others are still good
     """
     from credentials.models import SigningKey
 
+    _signing()
     with _alone():
-        newest, *old = SigningKey.objects.all() or [_make()]
+        newest, *old = SigningKey.objects.exclude(public__has_key=WAITING)
         young = timezone.now() - newest.made_at < datetime.timedelta(seconds=SECONDS)
         if old and young:
             raise StillNeeded(
                 f"The newest key is younger than {SECONDS // 60} minutes: tokens of the one before it are still good. "
                 "Nothing was dropped."
             )
-        SigningKey.objects.exclude(pk=newest.pk).delete()
+        SigningKey.objects.filter(pk__in=[one.pk for one in old]).delete()
         return len(old)
 
 

@@ -162,7 +162,14 @@ def main() -> None:
     django.setup()
     from django.test.utils import setup_databases, setup_test_environment, teardown_databases
 
-    from tests import bench_audit, bench_browse, bench_deploys, bench_flood, bench_inventory
+    from tests import (
+        bench_audit,
+        bench_browse,
+        bench_credentials,
+        bench_deploys,
+        bench_flood,
+        bench_inventory,
+    )
 
     setup_test_environment()
     databases = setup_databases(verbosity=0, interactive=False)
@@ -180,6 +187,8 @@ def main() -> None:
             bench_inventory.main()
         if not alone or "audit" in alone:
             bench_audit.main()
+        if not alone or "credentials" in alone:
+            bench_credentials.main()
         if not alone or "flood" in alone:
             bench_flood.main()
         if not alone or "deploys" in alone or "kubectl" in alone:

@@ -106,7 +106,10 @@ class SignInForm(forms.Form):
 
     def __init__(self, cluster: Cluster, credentials: QuerySet[CloudCredential], data: Any = None) -> None:
         chosen = cluster.credential.name if cluster.credential else None
-        super().__init__(data, initial={"credential": chosen, "place": cluster.region})
+        # The page has another field of that name, on the card of the cloud.
+        super().__init__(
+            data, initial={"credential": chosen, "place": cluster.region}, auto_id="id_sign_in_%s"
+        )
         choice: Any = self.fields["credential"]
         choice.queryset = credentials.filter(cloud=cluster.home) if cluster.home else credentials
         choice.label_from_instance = lambda one: f"{one.name} · {one.identity}"

@@ -25,12 +25,12 @@ class Subject(models.Model):
 
 
 class SigningKey(models.Model):
-    """An RSA key with which the console signs tokens for clouds; the newest signs, all are published."""
+    """An RSA key with which the console signs tokens for clouds; the newest that does not wait signs, all are published."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     # PEM, PKCS 8
     private = EncryptedTextField()
-    # The public key as JWK, as it is published.
+    # The public key as JWK, as it is published; `waiting` in it, which is not published, keeps it from signing.
     public = models.JSONField()
     made_at = models.DateTimeField(auto_now_add=True)
 

@@ -16,9 +16,6 @@ from credentials.fields import SecretForm
 from credentials.models import CloudCredential
 from credentials.views import common
 
-# The file that every kind has.
-POLICY = "policy.json"
-
 
 @org_view(Permission.CREDENTIAL_MANAGE, methods=("GET", "POST"), dangerous=True)
 @sensitive_variables()
@@ -87,7 +84,7 @@ def download(request: OrgRequest, kind: str, file: str) -> HttpResponse:
     except NotPossibleHere:
         raise Http404 from None
     cards = method.cards(common.helped(request, {}))
-    text = cloud.policy({}) if file == POLICY else _listing(cards, file)
+    text = cloud.policy({}) if file == cloud.policy_file else _listing(cards, file)
     if text is None:
         raise Http404
     response = HttpResponse(text, content_type="text/plain; charset=utf-8")

@@ -2,6 +2,7 @@
 
 import base64
 import datetime
+import re
 from typing import Any
 
 import pytest
@@ -225,6 +226,13 @@ class TestFollowing:
 
 
 class TestSaid:
+    def test_no_id_is_on_the_settings_page_twice(self, browser, by_hand, by_keys):
+        seen = re.findall(r'\bid="([^"]+)"', text(browser.get(SETTINGS)))
+
+        assert "id_credential" in seen
+        assert "id_sign_in_credential" in seen
+        assert sorted(set(seen)) == sorted(seen)
+
     def test_the_overview_leads_to_the_credential_and_tells_its_state(self, browser, connected, by_keys):
         CloudCredential.objects.update(
             check_error="AWS does not accept these keys.",

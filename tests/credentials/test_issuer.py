@@ -138,6 +138,53 @@ class TestRotation:
         assert key["kid"] == new != jwt.get_unverified_header(before)["kid"]
         assert said.getvalue() == "Old keys dropped: 1. Published keys: 1.\n"
 
+    def test_a_key_may_be_published_before_it_signs(self, client):
+        said = StringIO()
+        before = issuer.token(AUDIENCE, "keyhaven-1")
+        call_command("rotate_signing_key", "--publish-only", stdout=said)
+        call_command("rotate_signing_key", "--publish-only", stdout=said)
+        published = client.get(KEYS).json()
+        meanwhile = issuer.token(AUDIENCE, "keyhaven-1")
+        call_command("rotate_signing_key", stdout=StringIO())
+        after = issuer.token(AUDIENCE, "keyhaven-1")
+
+        kids = [jwt.get_unverified_header(token)["kid"] for token in (before, meanwhile, after)]
+        assert kids[0] == kids[1] != kids[2]
+        assert {one["kid"] for one in published["keys"]} == set(kids)
+        assert all(set(one) == {"kty", "kid", "alg", "use", "n", "e"} for one in published["keys"])
+        assert verified(after, published)["sub"] == "keyhaven-1", "whoever fetched the keys before knows it"
+        assert client.get(KEYS).json()["keys"][0]["kid"] == kids[2]
+        assert said.getvalue().count(f"The key {kids[2]} is published and signs after the next run.") == 2
+
+    def test_the_time_of_the_old_tokens_counts_from_when_the_new_key_signs(self):
+        issuer.keys()
+        issuer.publish_next()
+        SigningKey.objects.update(made_at=F("made_at") - datetime.timedelta(days=1))
+
+        issuer.rotate()
+
+        with pytest.raises(issuer.StillNeeded):
+            issuer.drop_old()
+
+    def test_a_key_that_waits_is_not_dropped_and_does_not_hinder(self):
+        old = issuer.keys()["keys"][0]["kid"]
+        signs = issuer.rotate()
+        waits = issuer.publish_next()
+        SigningKey.objects.update(made_at=F("made_at") - datetime.timedelta(days=1))
+
+        gone = issuer.drop_old()
+
+        assert gone == 1
+        assert {one["kid"] for one in issuer.keys()["keys"]} == {signs, waits}
+        assert old not in (signs, waits)
+        assert jwt.get_unverified_header(issuer.token(AUDIENCE, "x"))["kid"] == signs
+
+    def test_publishing_first_of_all_keeps_a_key_that_signs(self):
+        waits = issuer.publish_next()
+
+        assert jwt.get_unverified_header(issuer.token(AUDIENCE, "x"))["kid"] != waits
+        assert len(issuer.keys()["keys"]) == 2
+
     def test_without_an_old_key_nothing_is_dropped(self):
         first = issuer.keys()
 

@@ -116,6 +116,13 @@ class TestHelp:
 
         assert "arn:aws:iam::ACCOUNT_ID:role/keyhaven-*" in file.content.decode()
 
+    def test_the_policy_is_called_what_it_is(self, browser):
+        page = text(browser.get(f"{NEW}?kind=scaleway.key"))
+
+        assert 'href="/o/acme/credentials/new/scaleway.key/policy.sh"' in page
+        assert browser.get(f"{NEW}scaleway.key/policy.sh").content.startswith(b"scw iam policy create")
+        assert browser.get(f"{NEW}scaleway.key/policy.json").status_code == 404
+
     @pytest.mark.parametrize("path", ["aws.static/other.sh", "aws.moon/policy.json", "moon/policy.json"])
     def test_another_file_is_not_there(self, browser, path):
         assert browser.get(f"{NEW}{path}").status_code == 404

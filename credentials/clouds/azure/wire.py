@@ -8,7 +8,7 @@ from typing import Any
 import requests
 from django.views.decorators.debug import sensitive_variables
 
-from credentials.clouds import errors
+from credentials.clouds import answers, errors
 from credentials.clouds.limits import Budget
 
 CONNECT, READ = 3.0, 10.0
@@ -51,6 +51,7 @@ def ask(method: str, url: str, **sent: Any) -> Answer:
         with budget(), requests.Session() as session:
             # Otherwise a netrc file would replace the Authorization header.
             session.auth = lambda request: request
+            answers.bound(session)
             answer = _send(session, method, url, sent)
             pause = _pause(answer)
             if answer.status_code in _AGAIN and pause < min(LONGEST_PAUSE, _left()):

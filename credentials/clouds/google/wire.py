@@ -6,9 +6,8 @@ import time
 from typing import Any
 
 import requests
-from requests.adapters import HTTPAdapter
 
-from credentials.clouds import errors
+from credentials.clouds import answers, errors
 from credentials.clouds.limits import Budget
 
 CONNECT, READ = 3.0, 10.0
@@ -25,7 +24,7 @@ def _left() -> float:
     return _budget.left(READ)
 
 
-class _Limited(HTTPAdapter):
+class _Limited(answers.Bounded):
     """Sends within the budget, and once more with backoff where Google asks to slow down."""
 
     def send(self, request: Any, **options: Any) -> Any:  # type: ignore[override]
@@ -52,7 +51,7 @@ def _google_only(answer: requests.Response, **_: Any) -> None:
     """Refuse what is no JSON object, a redirect as well: Google's interfaces answer nothing else."""
     try:
         found = answer.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise not_google()

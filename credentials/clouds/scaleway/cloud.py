@@ -30,6 +30,7 @@ CLOUD = Cloud(
     },
     policy=policies.clusters,
     policy_note=policies.NOTE,
+    policy_file="policy.sh",
     examples=("scaleway-prod", "scaleway-staging-fr-par"),
     finder=kapsule.FINDER,
 )

@@ -9,17 +9,28 @@ from credentials import issuer
 
 class Command(BaseCommand):
     help = (
-        "Make a new key that signs the tokens by which clouds trust this console; it is published and signs at once. "
-        "The keys before it stay published until --drop-old. Clouds that fetch the keys find the new one by themselves; "
-        "where the keys were uploaded, upload them anew right after this, with the old and the new one in them."
+        "Make a new key that signs the tokens by which clouds trust this console; it is published and signs at once, unless "
+        "--publish-only published it before. The keys before it stay published until --drop-old. Clouds that fetch the keys "
+        "keep them for some time, and where they were uploaded they have to be uploaded anew: start with --publish-only, and "
+        "run this without it once every cloud has the new key."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "--drop-old", action="store_true", help="publish the newest key alone from now on"
+        steps = parser.add_mutually_exclusive_group()
+        steps.add_argument(
+            "--publish-only", action="store_true", help="publish the new key; the next run lets it sign"
+        )
+        steps.add_argument(
+            "--drop-old", action="store_true", help="take back the keys that do not sign any more"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["publish_only"]:
+            self.stdout.write(
+                f"The key {issuer.publish_next()} is published and signs after the next run. "
+                f"Published keys: {_published()}."
+            )
+            return
         if not options["drop_old"]:
             self.stdout.write(f"The key {issuer.rotate()} signs from now on. Published keys: {_published()}.")
             return
