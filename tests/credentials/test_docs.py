@@ -1,9 +1,13 @@
-"""docs/refusals.md says what the code says, and docs/add-a-cloud.md is true."""
+"""docs/refusals.md says what the code says, and docs/credentials.md knows each way to sign in."""
 
 import re
 
 import pytest
 
+from credentials import clouds
+from credentials.clouds.azure import roles
+from credentials.clouds.google import policies
+from credentials.clouds.scaleway import policies as scaleway
 from tests.credentials import refusals
 
 
@@ -36,3 +40,27 @@ def test_nothing_is_said_that_the_code_does_not_say(sections):
 
 def test_what_the_code_does_not_say_is_seen():
     assert not refusals.is_said("AWS does not like these keys.")
+
+
+class TestCredentials:
+    @pytest.fixture
+    def text(self, project):
+        return (project / "docs" / "credentials.md").read_text()
+
+    @pytest.mark.parametrize("cloud", clouds.CLOUDS.values(), ids=clouds.CLOUDS)
+    def test_each_way_has_a_row_and_those_without_a_key_are_marked(self, text, cloud):
+        ways = re.findall(rf"^\| {cloud.label} \| ([^|]+) \|", text, re.MULTILINE)
+
+        assert f"\n### {cloud.label}\n" in text
+        assert [way.startswith("**") for way in ways] == [method.keyless for method in cloud.methods]
+        assert all(
+            method.label.split()[0].lower() in way.lower()
+            for method, way in zip(cloud.methods, ways, strict=True)
+        )
+
+    def test_the_least_permissions_are_the_policies_own(self, text):
+        wanted = [*policies.LOOKING, scaleway.READ, scaleway.IAM, scaleway.MANAGER, "eks:ListClusters"]
+
+        assert [name for name in wanted if f"`{name}`" not in text] == []
+        assert f"{'seven' if len(policies.AUTOMATIC) == 7 else '?'} more where deploys make" in text
+        assert roles.CONNECTING.split("/")[-2] in text
