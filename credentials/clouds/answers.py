@@ -71,7 +71,7 @@ class Bounded(HTTPAdapter):
             raise
         except Exception as error:
             raise requests.exceptions.ChunkedEncodingError(type(error).__name__) from None
-        answer._content_consumed = True  # type: ignore[attr-defined]
+        answer._content_consumed = True
         return answer
 
 
