@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,6 +11,8 @@ import yaml
 from config import egress
 
 LARGEST = 256 * 1024
+# As long as its column.
+LONGEST_ADDRESS = 300
 _FILES = {
     "cluster": ("certificate-authority",),
     "user": ("client-certificate", "client-key", "tokenFile", "token-file"),
@@ -135,8 +138,7 @@ def _cluster(entry: dict[str, Any]) -> dict[str, str]:
     if entry.get("proxy-url"):
         raise KubeconfigRefused("proxy-url is not supported: Keyhaven connects to the API server itself.")
     address = str(entry.get("server", ""))
-    if urlsplit(address).scheme != "https" or not urlsplit(address).hostname:
-        raise KubeconfigRefused("The server's address must begin with https://.")
+    _check_address(address)
     try:
         egress.check(address)
     except egress.Forbidden as error:
@@ -153,12 +155,28 @@ def _cluster(entry: dict[str, Any]) -> dict[str, str]:
     return kept
 
 
+def _check_address(address: str) -> None:
+    if not re.fullmatch(r"[\x21-\x7e]*", address) or len(address) > LONGEST_ADDRESS:
+        raise KubeconfigRefused(
+            f"The server's address has at most {LONGEST_ADDRESS} characters, all of them ASCII and none a space."
+        )
+    try:
+        parts = urlsplit(address)
+        _ = parts.port
+    except ValueError:
+        raise KubeconfigRefused("The server's address is none: its host or its port cannot be.") from None
+    if parts.scheme != "https" or not parts.hostname:
+        raise KubeconfigRefused("The server's address must begin with https://.")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise KubeconfigRefused("The server's address has a host, a port and a path, and nothing else.")
+
+
 def _certificate(name: str, value: Any) -> None:
     try:
         decoded = base64.b64decode(str(value), validate=False)
     except (binascii.Error, ValueError) as error:
         raise KubeconfigRefused(f"{name} is not base64.") from error
-    if b"-----BEGIN" not in decoded:
+    if b"-----BEGIN" not in decoded or not decoded.isascii():
         raise KubeconfigRefused(f"{name} holds no PEM block.")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from cryptography.fernet import InvalidToken
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts.encryption import columns, keys
@@ -16,6 +16,9 @@ from accounts.models import EncryptionKey
 BATCH = 500
 # The key of a value that none of the given keys opens.
 UNKNOWN = "unknown"
+# So many seconds are others waited for, who may be writing.
+PATIENCE = 60.0
+BUSY = "Somebody has been writing to the database for a minute and is not done. Nothing was dropped; try again later."
 
 
 class StillNeeded(ValueError):
@@ -116,10 +119,23 @@ def drop(name: str) -> None:
     # First nobody may write with it any more, then it is looked for.
     EncryptionKey.objects.filter(pk=name).update(retired_at=timezone.now())
     time.sleep(2 * keys.TRUSTED)
-    held = _held(name)
+    held = _held(name) if _others_are_over() else BUSY
     if held:
         EncryptionKey.objects.filter(pk=name).update(retired_at=None)
         raise StillNeeded(held)
+
+
+def _others_are_over() -> bool:
+    """Wait until every transaction that is open now is over: it may have written a value that nobody sees yet."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
+        horizon, end = cursor.fetchone()[0], time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint >= %s", [horizon])
+            if cursor.fetchone()[0]:
+                return True
+            time.sleep(0.2)
+    return False
 
 
 def _held(name: str) -> str:

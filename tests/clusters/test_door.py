@@ -1,9 +1,12 @@
 """The door to Kubernetes, on the sandbox cluster: what is sent, what comes back, what goes wrong."""
 
+import io
 import ipaddress
+import json
 from typing import Any
 
 import pytest
+import urllib3
 
 from clusters import kubeconfig, kubernetes
 from clusters.kubernetes import errors, wire
@@ -237,3 +240,32 @@ def test_tokens_and_values_are_cut_out_of_messages(text):
 
     for secret in ("abcdef.ghijkl", "eyJhbGciOiJSUzI1NiJ9", "canary-value"):
         assert secret not in cut
+
+
+def _answers(door: Any, monkeypatch: Any, status: int, body: bytes) -> None:
+    def answer(*args: Any, **options: Any) -> Any:
+        return urllib3.HTTPResponse(body=io.BytesIO(body), status=status, preload_content=False)
+
+    monkeypatch.setattr(door._pool, "request", answer)
+
+
+def test_a_token_that_a_server_gives_back_is_told_to_nobody(door, monkeypatch):
+    """Scaleway's is the secret key itself, which looks like any UUID."""
+    door._token = "11111111-2222-3333-4444-555555555555"
+    said = {"kind": "Status", "reason": "BadRequest", "message": f"who is {door._token}"}
+    _answers(door, monkeypatch, 400, json.dumps(said).encode())
+
+    with pytest.raises(errors.ClusterError) as caught:
+        door.version()
+
+    assert door._token not in caught.value.reason
+    assert "who is" in caught.value.reason
+
+
+@pytest.mark.parametrize("body", [b"x" * 2_000_000, b"[" * 100_000], ids=["too large", "too deep"])
+def test_an_answer_without_an_end_is_refused(door, monkeypatch, body):
+    monkeypatch.setattr(wire, "LARGEST", 1_000_000)
+    _answers(door, monkeypatch, 200, body)
+
+    with pytest.raises(errors.Unreachable):
+        door.version()

@@ -143,3 +143,22 @@ def test_a_name_that_resolves_to_the_metadata_service_is_refused(monkeypatch):
 
     with pytest.raises(egress.Forbidden, match=r"rebound\.example"):
         egress.check("https://rebound.example")
+
+
+AUTHORITY = base64.b64encode(b"-----BEGIN CERTIFICATE").decode()
+NO_ADDRESS = (
+    "https://[", "https://[::1", "https://[1.2.3.4]", "https://\u2100.test", "https://x:99999", "https://x:port", "https://a\x00b",
+    "https://a b", "https://x\ud800y", "https://a\nb", f"https://{'a' * 400}.test", "https://user:password@x", "https://x/?a=b",
+    "http://x", "file:///etc/passwd", "https://169.254.169.254", "https://2852039166", "https://[::ffff:169.254.169.254]",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("address", NO_ADDRESS, ids=range(len(NO_ADDRESS)))
+def test_an_address_that_cannot_be_called_is_refused_whoever_tells_it(address):
+    with pytest.raises(kubeconfig.KubeconfigRefused):
+        kubeconfig.bare(address, AUTHORITY)
+
+
+def test_an_authority_that_is_no_text_is_refused():
+    with pytest.raises(kubeconfig.KubeconfigRefused):
+        kubeconfig.bare("https://localhost", base64.b64encode(b"-----BEGIN \xff").decode())

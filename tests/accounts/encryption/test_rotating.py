@@ -353,3 +353,33 @@ class TestStart:
 
         assert "FIELD_ENCRYPTION_KEY" in process.communicate(timeout=60)[0]
         assert process.returncode != 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_key_is_not_dropped_under_a_value_that_nobody_sees_yet(organization, given, monkeypatch):
+    monkeypatch.setattr(rotating, "PATIENCE", 1.0)
+    written, go_on = threading.Event(), threading.Event()
+
+    def write() -> None:
+        with transaction.atomic():
+            factories.make_cluster(organization=organization, kubeconfig="kept")
+            written.set()
+            go_on.wait(30)
+        connections.close_all()
+
+    given(OLD)
+    keys.may_write()
+    writer = threading.Thread(target=write)
+    writer.start()
+    written.wait(30)
+    given(NEW, OLD)
+
+    try:
+        with pytest.raises(rotating.StillNeeded, match="not done"):
+            rotating.drop(keys.name(OLD))
+    finally:
+        go_on.set()
+        writer.join()
+
+    assert Cluster.objects.get(organization=organization).kubeconfig == "kept"
+    assert keys.name(OLD) not in EncryptionKey.objects.exclude(retired_at=None).values_list("pk", flat=True)
