@@ -7,13 +7,12 @@ import time
 from typing import Any
 
 import requests
+import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from config import egress
-
-_PIECE = 64 * 1024
+from config import egress, reading
 
 
 def _looked_at(found: socket.socket, host: str) -> socket.socket:
@@ -77,14 +76,10 @@ class Session(requests.Session):
         egress.refuse_name(request.url or "")
         response = super().send(request, **kwargs)
         with response:
-            response._content = self._read(response, began)
+            left = egress.WHOLE - (time.monotonic() - began)
+            try:
+                response._content = reading.whole(response.raw, self.largest, left)
+            except urllib3.exceptions.HTTPError as error:
+                raise requests.exceptions.ConnectionError(type(error).__name__, request=request) from None
             response._content_consumed = True
         return response
-
-    def _read(self, response: requests.Response, began: float) -> bytes:
-        read = b""
-        for piece in response.iter_content(_PIECE):
-            read += piece
-            if len(read) > self.largest or time.monotonic() - began > egress.WHOLE:
-                raise egress.TooLarge("The answer is too large, or takes too long.")
-        return read

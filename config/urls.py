@@ -4,7 +4,6 @@ from django.conf import settings
 from django.urls import URLPattern, URLResolver, include, path
 
 from accesses.setup import cloudformation, google_script
-from accesses.views import setup
 from accounts.invitations import urls as invitations
 from accounts.organizations import urls as organization_pages
 from accounts.organizations import views as organizations
@@ -14,7 +13,7 @@ from accounts.single_sign_on import urls as single_sign_on
 from clusters.joining import asking, manifest
 from config import health, palette, theme
 from config.api import root as api
-from credentials import downloads, issuer
+from credentials import issuer, published
 from credentials.clouds.aws import stacks
 from credentials.clouds.azure import script as azure_script
 from credentials.clouds.google import script as google_federation
@@ -34,11 +33,15 @@ organization_urls: list[URLPattern | URLResolver] = [
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", organizations.home, name="home"),
     path("healthz", health.healthz, name="healthz"),
-    path(f"setup/{cloudformation.FILE}", setup.template, name="setup_template"),
-    path(f"setup/{stacks.CONSOLE.file}", downloads.console_template, name="setup_console_template"),
-    path(f"setup/{google_script.FILE}", setup.script, name="setup_google_script"),
-    path(f"setup/{google_federation.FILE}", google_federation.download, name="setup_google_federation"),
-    path(f"setup/{azure_script.FILE}", azure_script.download, name="setup_azure_script"),
+    path(f"setup/{cloudformation.FILE}", published.view(cloudformation.TEMPLATE), name="setup_template"),
+    path(f"setup/{stacks.CONSOLE.file}", published.view(stacks.CONSOLE), name="setup_console_template"),
+    path(f"setup/{google_script.FILE}", published.view(google_script.SCRIPT), name="setup_google_script"),
+    path(
+        f"setup/{google_federation.FILE}",
+        published.view(google_federation.SCRIPT),
+        name="setup_google_federation",
+    ),
+    path(f"setup/{azure_script.FILE}", published.view(azure_script.SCRIPT), name="setup_azure_script"),
     path(f"setup/{manifest.FILE}", asking.page, name="setup_manifest"),
     path(".well-known/openid-configuration", issuer.document, name="issuer"),
     path(".well-known/jwks.json", issuer.published, name="issuer_keys"),

@@ -42,6 +42,11 @@ def subject(organization: "Organization") -> str:
     return Subject.objects.get_or_create(organization=organization)[0].name
 
 
+def prepare() -> None:
+    """Have a key that signs; its public part may be asked for before anything is signed."""
+    _signing()
+
+
 @sensitive_variables()
 def token(audience: str, subject: str) -> str:
     """Return a token, good for ten minutes, that says who asks."""

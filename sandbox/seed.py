@@ -41,7 +41,7 @@ def seed(subject: str) -> None:
     }
     owner = people.pop(Role.OWNER)
     acme = services.create(name="Acme Platform", slug="acme", by=owner)
-    Subject.objects.create(organization=acme, name=subject)
+    Subject.objects.filter(organization=acme).update(name=subject)
     for role, person in people.items():
         services.add_member(organization=acme, user=person, role=role, by=owner)
     developer = User.objects.create_user("developer@example.com", world.PASSWORD, name=DEVELOPER)

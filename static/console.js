@@ -289,7 +289,10 @@
     if (event.detail.xhr?.status === 422) focusError(event.target);
     event.target.querySelectorAll("dialog[data-show]").forEach(show);
   });
+  // Where the tabs of an object do not fit, they are scrolled to the one that is open.
+  const showTab = () => all(".tabs [aria-current]").forEach((tab) => { tab.parentElement.scrollLeft = tab.offsetLeft - (tab.parentElement.clientWidth - tab.offsetWidth) / 2; });
   document.addEventListener("DOMContentLoaded", () => {
+    showTab();
     fadeAll();
     follow();
     if (document.title.startsWith("Error: ")) focusError(document);

@@ -70,8 +70,9 @@ def test_another_organizations_objects_are_not_found(world, organization, outsid
     client.force_login(outsider)
     statuses = {}
     for name in PAGES:
-        # Events are numbered anew in each organization: the next test.
-        if VIEWS[name].pattern.converters and name != "accounts:audit_event":
+        # Events are numbered anew in each organization: the next test. A kind's policy is nobody's object.
+        others = {"accounts:audit_event", "credentials:download"}
+        if VIEWS[name].pattern.converters and name not in others:
             url = world.url(name).replace("/o/acme/", "/o/globex/")
             statuses[name] = ask(client, name, url)
 

@@ -9,10 +9,12 @@ from django.urls import URLPattern, URLResolver, reverse
 
 from accesses.models import AccessDraft
 from accounts.audit import services as audit
-from accounts.models import ApiToken, AuditView, Delivery
+from accounts.encryption import keys
+from accounts.models import ApiToken, AuditView, Delivery, EncryptionKey
 from accounts.roles import Permission as P
 from clusters.models import ConnectDraft, Deploy, Rotation
 from config.urls import organization_urls
+from credentials import issuer
 from tests import factories
 
 # url name → the permission that its door asks for
@@ -172,6 +174,9 @@ class World:
 
 @pytest.fixture
 def world(organization: Any, owner: Any) -> World:
+    # As a console that has started does.
+    issuer.prepare()
+    EncryptionKey.objects.get_or_create(pk=keys.newest())
     cluster = factories.make_cluster(organization=organization, name="prod")
     service = factories.make_service(cluster=cluster, namespace="shop")
     access = factories.make_access(cluster=cluster, name="aws", namespaces=["shop"])

@@ -10,7 +10,7 @@ from typing import Any
 from django.core.cache import cache
 from django.utils import timezone
 
-from clusters import kubernetes, services
+from clusters import endings, kubernetes, services
 from clusters.health import findings
 from clusters.health.findings import Finding
 from clusters.models import Cluster, Health
@@ -19,7 +19,6 @@ from clusters.models import Cluster, Health
 LEAST, TESTED = (1, 30), ((1, 33), (1, 36))
 # What we may do is asked for so often, in seconds; the rest each time.
 WHOLE_EVERY = 1800
-ENDS_SOON = datetime.timedelta(days=14)
 
 type Examine = Callable[[Cluster, kubernetes.Door], list[Finding]]
 _more: dict[str, Examine] = {}
@@ -191,9 +190,10 @@ def sign_in(cluster: Cluster) -> list[Finding]:
 
 
 def _ending(slug: str, label: str, what: str, at: datetime.datetime | None, remedy: str) -> Finding | None:
-    if at is None or at > timezone.now() + ENDS_SOON:
+    state = endings.Ending(at).state if at else "ends"
+    if at is None or state == "ends":
         return None
     day = f"{at:%Y-%m-%d %H:%M} UTC"
-    if at <= timezone.now():
+    if state == "ended":
         return Finding(slug, "bad", label, f"{what} ended on {day}.", remedy.replace(" before then", ""))
     return Finding(slug, "warning", label, f"{what} ends on {day}.", remedy)

@@ -12,9 +12,8 @@ from django.views.decorators.http import require_safe
 
 from clusters.joining import manifest
 from clusters.joining.manifest import ABOUT, DURATION, FILE, NAME, NAMESPACE, RENEWING, Options
+from credentials import published
 
-# Minutes, so that a new version of the console is soon what people get.
-CACHED = "public, max-age=300"
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _SUBJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9@._:/+#-]{0,255}")
 _SAID = {"yes": True, "no": False}
@@ -63,7 +62,9 @@ def page(request: HttpRequest) -> HttpResponse:
         text, status = manifest.text(options(request.GET.dict())), 200
     except NoOption as error:
         text, status = f"# {error}\n", 400
-    headers = {"X-Content-Type-Options": "nosniff"} | ({"Cache-Control": CACHED} if status == 200 else {})
+    headers = {"X-Content-Type-Options": "nosniff"} | (
+        {"Cache-Control": published.CACHED} if status == 200 else {}
+    )
     return HttpResponse(text, content_type="text/yaml; charset=utf-8", status=status, headers=headers)
 
 

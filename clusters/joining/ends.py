@@ -8,17 +8,9 @@ from typing import Any
 
 import yaml
 from cryptography import x509
-from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from clusters.models import Cluster
-
 ACCOUNT = "system:serviceaccount:"
-# Before so long nobody has to be told; of what renews itself, only once that has failed for long.
-SOON = datetime.timedelta(days=30)
-LATE = datetime.timedelta(hours=3)
-# A token that was just entered may be renewed this very moment.
-FRESH = datetime.timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +46,6 @@ def with_token(reduced: str, token: str) -> str:
     document = yaml.safe_load(reduced)
     document["users"][0]["user"] = {"token": token}
     return str(yaml.safe_dump(document, sort_keys=False))
-
-
-def notice(cluster: Cluster) -> dict[str, Any] | None:
-    """Return what a cluster's pages say of the end of its sign-in, or None while there is nothing to say."""
-    until = cluster.signs_in_until
-    if until is None or cluster.signs_in != Cluster.SignsIn.KUBECONFIG:
-        return None
-    now = timezone.now()
-    left, is_fresh = until - now, now - cluster.updated_at < FRESH
-    if left > (LATE if cluster.renews else SOON) or (is_fresh and left > datetime.timedelta(0)):
-        return None
-    return {"until": until, "ended": left <= datetime.timedelta(0), "renews": cluster.renews}
 
 
 def _user(reduced: str) -> dict[str, str]:

@@ -8,7 +8,7 @@ from django.utils import timezone
 from accounts.audit import origin
 from accounts.audit import services as audit
 from accounts.outgoing import turning
-from clusters.joining import ends
+from clusters import endings
 from clusters.models import Cluster
 
 KIND = "kubeconfig-expiry"
@@ -30,8 +30,8 @@ def tell_of_ends() -> int:
     """
     now = timezone.now()
     by_itself, by_hand = Q(renews=True), Q(renews=False)
-    late = by_itself & Q(signs_in_until__lt=now + ends.LATE)
-    soon = by_hand & Q(signs_in_until__lt=now + ends.SOON)
+    late = by_itself & Q(signs_in_until__lt=now + endings.LATE)
+    soon = by_hand & Q(signs_in_until__lt=now + endings.TOLD)
     found = Cluster.objects.filter(late | soon, signs_in=Cluster.SignsIn.KUBECONFIG)
     return sum(_tell(cluster) for cluster in found.select_related("organization").defer("kubeconfig"))
 

@@ -16,10 +16,12 @@ from django.views.decorators.debug import sensitive_variables
 
 from clusters.kubernetes import errors
 from clusters.kubernetes.signing import Supplier
-from config import egress
+from config import egress, reading
 
 # Of Secrets the API server is asked for nothing but metadata: no value ever reaches the console.
 METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+# More than the largest list of objects has; with what the first byte may take, how many seconds are waited for the last.
+LARGEST, WHOLE = 64 * 1024 * 1024, 30.0
 _SECRETS = re.compile(r"^/api/v1/(?:namespaces/[^/]+/)?secrets(?:/[^/]+)?$")
 
 
@@ -40,6 +42,26 @@ def _file(encoded: str) -> Any:
     file.write(base64.b64decode(encoded))
     file.flush()
     return file
+
+
+def _read(response: Any) -> bytes:
+    """Return an answer's body; an API server may be anybody's.
+
+    :raises Unreachable: it does not come to an end
+    """
+    try:
+        return reading.whole(response, LARGEST, WHOLE + settings.CLUSTER_TIMEOUT)
+    except egress.TooLarge:
+        raise errors.Untrusted(
+            "The API server's answer is too large, or takes too long.", "Check that it is one."
+        ) from None
+
+
+@sensitive_variables()
+def _without(token: str, body: bytes) -> str:
+    """Return an answer's text without the token that was sent, which a server may give back."""
+    text = body.decode(errors="replace")
+    return text.replace(token, "••••") if token else text
 
 
 class Wire:
@@ -157,15 +179,15 @@ class Wire:
                 # A redirect could lead where `egress` would not let us go.
                 redirect=False,
                 retries=False,
+                preload_content=False,
             )
+            body_of = _read(response)
         if response.status >= 300:
-            error = errors.from_status(
-                response.status, response.data.decode(errors="replace"), of_secret=of_secret
-            )
+            error = errors.from_status(response.status, _without(token, body_of), of_secret=of_secret)
             error.retry_after = errors.seconds(response.headers.get("Retry-After", ""))
             raise error
         try:
-            answer = json.loads(response.data)
-        except ValueError:
+            answer = json.loads(body_of)
+        except (ValueError, RecursionError):
             raise errors.Unreachable(f"{self.host} does not answer like a Kubernetes API server.") from None
         return answer if isinstance(answer, dict) else {}

@@ -104,9 +104,10 @@ def _saved(rotation: Rotation) -> Step:
     label = "Test and save it"
     if rotation.status == Rotation.Status.MAKING or failed(rotation):
         return Step(label, "waiting")
-    return Step(
-        label, "succeeded", "The console signs in with it since; the old values are kept until the end"
-    )
+    if rotation.status == Rotation.Status.UNDONE:
+        return Step(label, "succeeded", "Taken out again: the console signs in with the old values")
+    rest = "" if rotation.status == Rotation.Status.DONE else "; the old values are kept until the end"
+    return Step(label, "succeeded", f"The console signs in with it now{rest}")
 
 
 def _deployed(rotation: Rotation, states: list[moving.State]) -> Step:
@@ -164,6 +165,8 @@ def _before(rotation: Rotation) -> str:
     if used is None or moved is None or used > moved:
         return ""
     minutes = round((moved - used).total_seconds() / 60)
+    if minutes < 1:
+        return "less than a minute"
     return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h"
 
 

@@ -9,7 +9,6 @@ from django.urls import reverse
 from accounts.access import OrgRequest, org_view
 from accounts.roles import Permission, who_may
 from clusters import endings, services
-from clusters.joining import ends
 from clusters.models import Cluster, Deploy, Drift, Look
 from config import pages
 from credentials import clouds
@@ -42,7 +41,7 @@ def page_context(request: OrgRequest, cluster: Cluster, tab: str) -> dict[str, A
         "tab": tab,
         "drift": cluster.drift,
         "banner": banner(request, cluster),
-        "ending": ends.notice(cluster),
+        "ending": endings.notice(cluster),
         "tabs": _tabs(request, cluster),
         "can_deploy": request.allows(Permission.DEPLOY_RUN, cluster=cluster.name),
         "can_manage": request.allows(Permission.CLUSTER_MANAGE, cluster=cluster.name),

@@ -6,8 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from credentials.clouds import answers
 from credentials.fields import SecretForm
 
+# The certificates of an authority, in base64.
+_AUTHORITY = 64 * 1024
 # What may be shown of a credential; `partition`, `account`, `project` and the like are a cloud's own words.
 type Facts = dict[str, str]
 type Secret = dict[str, str]
@@ -26,12 +29,14 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One numbered step outside the console; `link` is (label, address)."""
+    """One numbered step outside the console, or beside the steps (another way, something for later); `link` is (label,
+    address). What stands beside comes after the steps."""
 
     title: str
     text: str
     listings: tuple[Listing, ...] = ()
     link: tuple[str, str] | None = None
+    beside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,11 @@ class Keyring:
     policy_note: str = ""
     lag: datetime.timedelta = datetime.timedelta(0)
 
+    def __post_init__(self) -> None:
+        # What a cloud answers may be anything; nothing but `ProviderError` is raised.
+        for name in ("keys", "make", "used", "disable", "enable", "remove"):
+            object.__setattr__(self, name, answers.understood(getattr(self, name)))
+
 
 @dataclass(frozen=True, slots=True)
 class Method:
@@ -109,6 +119,16 @@ class Method:
     obstacle: Callable[[], Obstacle | None] = lambda: None
     cards: Callable[[Helped], tuple[Card, ...]] = lambda helped: ()
     keyring: Keyring | None = None
+
+    def __post_init__(self) -> None:
+        # What a cloud answers may be anything; nothing but `ProviderError` is raised.
+        identify = answers.understood(self.identify)
+
+        def told(secret: Secret, given: Facts) -> Facts:
+            return {name: answers.text(value) for name, value in identify(secret, given).items()}
+
+        object.__setattr__(self, "identify", told)
+        object.__setattr__(self, "sign_in", answers.understood(self.sign_in))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +160,13 @@ class Found:
     note: str = ""
     facts: Facts = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        for name in ("name", "place", "account", "version", "status", "endpoint", "issuer", "note"):
+            object.__setattr__(self, name, answers.text(getattr(self, name), 300))
+        object.__setattr__(self, "authority", answers.text(self.authority, _AUTHORITY))
+        told = {name: answers.text(value, 300) for name, value in self.locator.items()}
+        object.__setattr__(self, "locator", told)
+
 
 @dataclass(frozen=True, slots=True)
 class Finder:
@@ -163,6 +190,11 @@ class Finder:
         "The cluster does not know the identity of its cloud credential.",
         "Let this identity into the cluster, or choose another credential in the cluster's settings.",
     )
+
+    def __post_init__(self) -> None:
+        # What a cloud answers may be anything; nothing but `ProviderError` is raised.
+        for name in ("find", "describe", "token"):
+            object.__setattr__(self, name, answers.understood(getattr(self, name)))
 
 
 @dataclass(frozen=True, slots=True)

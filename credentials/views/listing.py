@@ -14,7 +14,7 @@ from credentials.models import CloudCredential
 from credentials.views import common
 
 # What the columns are called, and in which direction their first click sorts: the oldest key is the first.
-COLUMNS = (("name", "Credential", "ascending"), ("age", "Key's age", "descending"), ("used", "State and last use", "ascending"),
+COLUMNS = (("name", "Credential", "ascending"), ("age", "Age", "descending"), ("used", "State and last use", "ascending"),
            ("expires", "Ends", "ascending"))  # fmt: skip
 
 

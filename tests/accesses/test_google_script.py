@@ -96,14 +96,14 @@ def test_a_shell_can_read_it_and_it_evaluates_nothing(file):
     read = subprocess.run(["bash", "-n", str(file)], capture_output=True, text=True, check=False)
 
     assert (read.returncode, read.stderr) == (0, "")
-    assert "eval" not in google_script.text()
-    assert google_script.text().startswith("#!/usr/bin/env bash\n")
-    assert "\nset -euo pipefail\n" in google_script.text()
+    assert "eval" not in google_script.SCRIPT.text
+    assert google_script.SCRIPT.text.startswith("#!/usr/bin/env bash\n")
+    assert "\nset -euo pipefail\n" in google_script.SCRIPT.text
 
 
 def test_a_download_that_broke_off_does_nothing(shell, file, tmp_path):
     part = tmp_path / "part.sh"
-    part.write_text(google_script.text().rpartition('main "$@"')[0])
+    part.write_text(google_script.SCRIPT.text.rpartition('main "$@"')[0])
 
     ran = subprocess.run(
         ["bash", str(part), "acme-prod"], cwd=shell.home, env={"PATH": "/usr/bin:/bin"}, capture_output=True, check=False
@@ -245,7 +245,7 @@ def test_without_gcloud_or_signed_out_it_says_so(shell, tmp_path):
 
 
 def test_the_script_and_the_console_name_the_same_permissions():
-    (found,) = re.findall(r"PERMISSIONS=(\S+)", google_script.text())
+    (found,) = re.findall(r"PERMISSIONS=(\S+)", google_script.SCRIPT.text)
 
     assert tuple(found.split(",")) == google_script.PERMISSIONS
     # Listing and reading; nothing that changes.
@@ -257,7 +257,7 @@ def test_the_command_runs_nothing_but_what_has_the_checksum(shell, tmp_path, tam
     """A stand-in for curl brings the file, once as it is and once with a line more."""
     tools = tmp_path / "tools"
     served = tmp_path / "served"
-    served.write_text(google_script.text() + ("echo owned\n" if tampered else ""))
+    served.write_text(google_script.SCRIPT.text + ("echo owned\n" if tampered else ""))
     (tools / "curl").write_text(f'#!/bin/sh\ncp "{served}" "$2"\necho "$3" >>"$STATE/urls"\n')
     (tools / "curl").chmod(0o755)
 
@@ -274,7 +274,7 @@ def test_the_command_runs_nothing_but_what_has_the_checksum(shell, tmp_path, tam
 
 
 def test_the_checksum_is_the_files(file):
-    assert google_script.digest() == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert google_script.SCRIPT.digest == hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def ran_listing(shell, tmp_path, text):

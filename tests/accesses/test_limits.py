@@ -12,7 +12,9 @@ from accesses import trials
 from accesses.providers import aws_forms, google_forms
 from credentials.clouds import aws, errors, google
 from credentials.clouds.aws import asking
+from credentials.clouds.azure import wire as azure_wire
 from credentials.clouds.google import wire as google_wire
+from credentials.clouds.scaleway import asking as scaleway
 from tests import factories
 
 HOSTS = [
@@ -96,13 +98,15 @@ def test_an_aws_that_hangs_is_left_after_two_attempts(silent, monkeypatch, organ
 
 
 def test_the_limits_leave_room_for_nothing_longer_than_half_a_minute():
-    """What the clients are told: to connect, to answer, how often; and Google's budget for all of it."""
+    """What the clients are told: to connect, to answer, how often; and the budget of Google and Azure for all of it."""
     found = asking._config()
 
     assert (found.connect_timeout + found.read_timeout) * found.retries["total_max_attempts"] <= 30
     assert asking._config(read_timeout=3, attempts=1).retries["total_max_attempts"] == 1
-    assert google_wire.CONNECT <= 10
-    assert google_wire.BUDGET + google_wire.READ <= 35
+    for wire in (google_wire, azure_wire):
+        assert wire.CONNECT <= 10
+        assert wire.BUDGET + wire.READ <= 35
+    assert scaleway.CONNECT + scaleway.READ <= 30
 
 
 def test_a_google_that_hangs_is_left(silent, settings, sandbox_google, monkeypatch):
@@ -114,3 +118,14 @@ def test_a_google_that_hangs_is_left(silent, settings, sandbox_google, monkeypat
         google.Api(credentials).call("GET", "cloudresourcemanager", "v1/projects/acme-secrets", "x")
 
     assert len(silent.held) <= 2
+
+
+def test_a_scaleway_that_hangs_is_left(silent, settings, monkeypatch):
+    settings.SCALEWAY_ENDPOINT_URL = silent.url
+    monkeypatch.setattr(scaleway, "READ", 0.2)
+    identity = scaleway.Identity("SCW" + "A" * 17, "11111111-2222-4333-8444-555555555555")
+
+    with pytest.raises(errors.NotReachable):
+        scaleway.ask(identity, "GET", "/iam/v1alpha1/api-keys", "IAMReadOnly")
+
+    assert len(silent.held) == 1

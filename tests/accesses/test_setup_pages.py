@@ -8,38 +8,39 @@ from django.template.loader import render_to_string
 
 from accesses.models import AccessDraft, PublishedTemplate
 from accesses.setup import cards, cloudformation, google_script, policies
+from credentials.clouds.aws import stacks
+from credentials.clouds.azure import script as azure_script
+from credentials.clouds.google import script as google_console
 from tests import factories
 
 pytestmark = pytest.mark.django_db
 
 ISSUER = "https://oidc.eks.eu-west-3.amazonaws.com/id/0123456789ABCDEF"
 FILES = [
-    ("/setup/keyhaven-role.yaml", "text/yaml; charset=utf-8", cloudformation),
-    (
-        "/setup/create_secret_manager_credentials_gcp.sh",
-        "text/x-shellscript; charset=utf-8",
-        google_script,
-    ),
-]
+    pytest.param(f"/setup/{one.file}", f"{one.kind}; charset=utf-8", one, id=one.file)
+    for one in (
+        cloudformation.TEMPLATE, stacks.CONSOLE, google_script.SCRIPT, google_console.SCRIPT, azure_script.SCRIPT,
+    )
+]  # fmt: skip
 
 
-@pytest.mark.parametrize(("url", "kind", "module"), FILES)
-def test_everybody_may_read_the_files_and_caches_may_keep_them(client, url, kind, module):
+@pytest.mark.parametrize(("url", "kind", "one"), FILES)
+def test_everybody_may_read_the_files_and_caches_may_keep_them(client, url, kind, one):
     answer = client.get(url)
 
     assert answer.status_code == 200
-    assert answer.content.decode() == module.text()
+    assert answer.content.decode() == one.text
     assert answer.headers["Content-Type"] == kind
-    assert answer.headers["ETag"] == f'"{module.digest()}"'
+    assert answer.headers["ETag"] == f'"{one.digest}"'
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["Cache-Control"] == "public, max-age=300"
-    assert module.FILE in answer.headers["Content-Disposition"]
+    assert one.file in answer.headers["Content-Disposition"]
     assert not answer.cookies
 
 
-@pytest.mark.parametrize(("url", "kind", "module"), FILES)
-def test_who_has_a_file_is_not_sent_it_again_and_nobody_changes_it(client, url, kind, module):
-    again = client.get(url, headers={"If-None-Match": f'"{module.digest()}"'})
+@pytest.mark.parametrize(("url", "kind", "one"), FILES)
+def test_who_has_a_file_is_not_sent_it_again_and_nobody_changes_it(client, url, kind, one):
+    again = client.get(url, headers={"If-None-Match": f'"{one.digest}"'})
 
     assert (again.status_code, again.content) == (304, b"")
     assert client.get(url, headers={"If-None-Match": '"older"'}).status_code == 200
@@ -231,8 +232,8 @@ def test_the_script_is_on_the_page_with_its_checksum(organization, owner):
 
     reader = Reader(show("gcp_key", draft))
 
-    assert google_script.text() in reader.codes
-    assert google_script.digest() in reader.codes
+    assert google_script.SCRIPT.text in reader.codes
+    assert google_script.SCRIPT.digest in reader.codes
     assert any("sha256sum -c -" in code and "acme-secrets" in code for code in reader.codes)
     assert "/setup/create_secret_manager_credentials_gcp.sh" in reader.links
 

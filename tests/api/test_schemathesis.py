@@ -6,6 +6,7 @@ import hypothesis
 import pytest
 import schemathesis
 from django.core import signals
+from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections, transaction
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
@@ -16,10 +17,10 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from config.wsgi import application
 from tests import factories
 from tests.api.world import ROWS, document, operations
 
+application = get_wsgi_application()
 pytestmark = pytest.mark.django_db
 CHECKS = (
     status_code_conformance,

@@ -90,6 +90,7 @@ class TestRemove:
         assert kube.get("Deployment", "external-secrets", "external-secrets"), "the operator stays"
         page = browser.get(URL).content.decode()
         assert "Nothing that Keyhaven made is left" in page
+        assert "deploy-banner" not in page, "nobody wants it back now"
         assert browser.post(URL, {"name": "prod"}).status_code == 302
         assert not Cluster.objects.exists()
         told = AuditEvent.objects.order_by("sequence").values_list("action", flat=True)

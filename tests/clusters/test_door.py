@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from clusters import kubeconfig, kubernetes
-from clusters.kubernetes import errors
+from clusters.kubernetes import errors, wire
 from config import egress
 from sandbox.kubernetes import Cluster
 
@@ -140,14 +140,14 @@ def test_a_secrets_data_never_comes_through_the_door(door):
 def test_the_api_server_is_never_asked_for_a_secrets_data(door, monkeypatch):
     """Not even on the wire: Secrets are read as metadata only."""
     asked: list[str] = []
-    request = door._pool.request
+    read = wire._read
 
-    def listen(method: str, url: str, **options: Any) -> Any:
-        answer = request(method, url, **options)
-        asked.append(answer.data.decode())
-        return answer
+    def listen(response: Any) -> bytes:
+        body = read(response)
+        asked.append(body.decode())
+        return body
 
-    monkeypatch.setattr(door._pool, "request", listen)
+    monkeypatch.setattr(wire, "_read", listen)
     door.apply(
         {
             "apiVersion": "v1",

@@ -11,7 +11,7 @@ from django.core.cache import cache
 from django.utils import timezone
 
 from accounts.models import AuditEvent
-from clusters import kubeconfig, services, tasks
+from clusters import endings, kubeconfig, services, tasks
 from clusters.joining import ends, manifest, renewing, telling
 from clusters.models import Cluster
 from sandbox.kubernetes import Cluster as Sandbox
@@ -232,12 +232,12 @@ class TestShowing:
     def test_a_token_that_was_just_entered_is_about_to_be_renewed(self, organization):
         cluster = factories.make_cluster(organization=organization, signs_in_until=timezone.now() + HOUR)
 
-        at_first = ends.notice(cluster)
+        at_first = endings.notice(cluster)
         Cluster.objects.update(updated_at=timezone.now() - HOUR)
         cluster.refresh_from_db()
 
         assert at_first is None
-        assert ends.notice(cluster) is not None
+        assert endings.notice(cluster) is not None
 
     @pytest.mark.parametrize(
         "fields", [{"renews": True, "signs_in_until": timezone.now() + 20 * HOUR}, {"signs_in_until": None}]

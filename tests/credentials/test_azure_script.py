@@ -115,7 +115,7 @@ def test_shellcheck_has_nothing_to_say(file):
 
 def test_a_download_that_broke_off_does_nothing(shell, tmp_path):
     part = tmp_path / "part.sh"
-    part.write_text(script.text().rpartition('main "$@"')[0])
+    part.write_text(script.SCRIPT.text.rpartition('main "$@"')[0])
 
     ran = subprocess.run(["bash", str(part), *TRUST], cwd=shell.home, capture_output=True, check=False)
 
@@ -240,7 +240,7 @@ def test_without_az_or_signed_out_it_says_so(shell, tmp_path):
 
 
 def test_the_script_and_the_console_name_the_same_role(shell):
-    text = script.text().partition("cat <<JSON\n")[2].partition("\nJSON\n")[0]
+    text = script.SCRIPT.text.partition("cat <<JSON\n")[2].partition("\nJSON\n")[0]
     name = f"Keyhaven console {SUBSCRIPTION[:8]}"
     written = json.loads(text.replace("$role", name).replace("$scope", f"/subscriptions/{SUBSCRIPTION}"))
 
@@ -256,7 +256,7 @@ HELPED = Helped(SUBJECT, ISSUER, "https://keys.example/")
 def test_the_command_runs_nothing_but_what_has_the_checksum(shell, tmp_path, tampered):
     """A stand-in for curl brings the file, once as it is and once with a line more."""
     tools, served = tmp_path / "tools", tmp_path / "served"
-    served.write_text(script.text() + ("echo owned\n" if tampered else ""))
+    served.write_text(script.SCRIPT.text + ("echo owned\n" if tampered else ""))
     (tools / "curl").write_text(f'#!/bin/sh\ncp "{served}" "$2"\necho "$3" >>"$STATE/urls"\n')
     (tools / "curl").chmod(0o755)
     helped = Helped(SUBJECT, ISSUER, "https://keys.example/", {"subscription": SUBSCRIPTION})
@@ -269,7 +269,7 @@ def test_the_command_runs_nothing_but_what_has_the_checksum(shell, tmp_path, tam
 
 
 def test_the_checksum_is_the_files(file):
-    assert script.digest() == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert script.SCRIPT.digest == hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 @pytest.mark.parametrize("facts", [{}, {"subscription": SUBSCRIPTION}])
@@ -307,5 +307,5 @@ def test_the_script_is_there_for_everybody(client):
     found = client.get(f"/setup/{script.FILE}")
 
     assert found.status_code == 200
-    assert found.content.decode() == script.text()
+    assert found.content.decode() == script.SCRIPT.text
     assert client.get(f"/setup/{script.FILE}", headers={"If-None-Match": found["ETag"]}).status_code == 304

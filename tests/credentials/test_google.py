@@ -242,7 +242,7 @@ class TestTime:
         assert time.monotonic() - began < 3
 
     def test_all_requests_of_a_call_share_one_budget(self, settings, monkeypatch):
-        monkeypatch.setattr(google_wire, "BUDGET", 0.5)
+        monkeypatch.setattr(google_wire._budget, "seconds", 0.5)
         busy = (503, {}, b'{"error": "temporarily_unavailable"}')
         with listening(busy) as server:
             settings.GOOGLE_ENDPOINT_URL = server.url

@@ -14,9 +14,8 @@ import pytest
 from django.urls import reverse
 
 from credentials import clouds, issuer
-from credentials.clouds import policies
 from credentials.clouds.base import Helped
-from credentials.clouds.google import cards, federation, keyring, script
+from credentials.clouds.google import cards, federation, keyring, policies, script
 from tests.tools import need
 
 ISSUER = "https://keys.example"
@@ -120,7 +119,7 @@ class TestScript:
 
     def test_a_download_that_broke_off_does_nothing(self, shell, tmp_path):
         part = tmp_path / "part.sh"
-        part.write_text(script.text().rpartition('main "$@"')[0])
+        part.write_text(script.SCRIPT.text.rpartition('main "$@"')[0])
 
         ran = subprocess.run(
             ["bash", str(part), *ARGUMENTS], env={"PATH": "/usr/bin:/bin"}, capture_output=True, check=False
@@ -138,7 +137,7 @@ class TestScript:
         assert f"--issuer-uri={ISSUER} --attribute-mapping=google.subject=assertion.sub" in words
         assert f"--attribute-condition=assertion.sub=='{SUBJECT}'" in words
         assert "--jwk-json-path" not in words
-        assert f"--permissions={','.join(script.LOOKING)} " in words
+        assert f"--permissions={','.join(policies.LOOKING)} " in words
         assert f"--member=principal://iam.googleapis.com/{POOL}/subject/{SUBJECT}" in words
         printed = dict(re.findall(r"^  (\S.+?) {2,}(\S+)$", ran.stdout, re.M))
         form = federation.FederationForm(
@@ -189,8 +188,8 @@ class TestScript:
         shell.run("--automatic", *ARGUMENTS)
 
         (found,) = re.findall(r"--permissions=(\S+)", "\n".join(shell.calls()))
-        assert set(found.split(",")) == {*script.LOOKING, *script.AUTOMATIC}
-        assert set(found.split(",")) == set(json.loads(policies.for_google("x"))["includedPermissions"])
+        assert set(found.split(",")) == {*policies.LOOKING, *policies.AUTOMATIC}
+        assert set(found.split(",")) == set(json.loads(policies.role("x"))["includedPermissions"])
 
     @pytest.mark.parametrize("number", range(1, len(FIRST)))
     def test_it_stops_where_gcloud_fails(self, shell, number):
@@ -239,7 +238,7 @@ class TestScript:
             reverse("setup_google_federation"), headers={"If-None-Match": answer.headers["ETag"]}
         )
 
-        assert answer.content.decode() == script.text()
+        assert answer.content.decode() == script.SCRIPT.text
         assert answer.headers["Content-Type"].startswith("text/x-shellscript")
         assert again.status_code == 304
         assert client.post(reverse("setup_google_federation")).status_code == 405
@@ -249,7 +248,7 @@ class TestCards:
     @pytest.mark.parametrize("tampered", [False, True])
     def test_the_command_runs_nothing_but_what_has_the_checksum(self, shell, tmp_path, tampered):
         served = tmp_path / "served"
-        served.write_text(script.text() + ("echo owned\n" if tampered else ""))
+        served.write_text(script.SCRIPT.text + ("echo owned\n" if tampered else ""))
         (shell.tools / "curl").write_text(f'#!/bin/sh\ncp "{served}" "$2"\necho "$3" >>"$STATE/urls"\n')
         (shell.tools / "curl").chmod(0o755)
 
@@ -260,7 +259,7 @@ class TestCards:
         assert (shell.state / "urls").read_text().split() == [f"{ISSUER}/setup/{script.FILE}"]
 
     def test_the_checksum_is_the_files(self, file):
-        assert script.digest() == hashlib.sha256(file.read_bytes()).hexdigest()
+        assert script.SCRIPT.digest == hashlib.sha256(file.read_bytes()).hexdigest()
 
     def test_the_listing_does_what_the_script_does(self, shell):
         by_script = (shell.run(*ARGUMENTS), shell.calls())[1]

@@ -94,6 +94,7 @@ class TestHelp:
             return (
                 Card("Make an identity", "Run this.", (listing,), ("The console", "https://console.example")),
                 Card("Paste it", "Below."),
+                Card("Or do it by hand", "In the console.", beside=True),
             )
 
         static(cards=cards)
@@ -102,6 +103,7 @@ class TestHelp:
         file = browser.get(f"{NEW}aws.static/trust.sh")
 
         assert "2 steps in the cloud" in seen
+        assert "<summary>Or do it by hand</summary>" in seen
         assert f"trust {issuer.subject(organization)}" in seen
         assert 'href="https://console.example" target="_blank" rel="noopener noreferrer"' in seen
         assert 'href="/o/acme/credentials/new/aws.static/trust.sh"' in seen

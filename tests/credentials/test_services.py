@@ -10,8 +10,9 @@ from django.utils import timezone
 from accounts.encryption import Unreadable
 from accounts.models import AuditEvent
 from credentials import clouds, services, usage
-from credentials.clouds import errors, policies
+from credentials.clouds import errors
 from credentials.clouds.aws import policies as aws_policies
+from credentials.clouds.google import policies as google_policies
 from credentials.models import CloudCredential
 from tests import factories
 
@@ -364,7 +365,7 @@ class TestPolicies:
         assert wanted <= known
 
     def test_a_google_role_is_one_that_gcloud_takes(self):
-        role = json.loads(policies.for_google("acme-prod"))
+        role = json.loads(google_policies.role("acme-prod"))
 
         assert "acme-prod" in role["description"]
         assert all(permission.count(".") == 2 for permission in role["includedPermissions"])

@@ -2,13 +2,11 @@
 
 import re
 
-from django.conf import settings
-
+from credentials.clouds import admitting
 from credentials.clouds.base import Card, Facts, Found, Listing, Obstacle
 
-# Whom our own manifest gives what deploys need (clusters/joining), and where it is.
+# Whom our own manifest gives what deploys need.
 GROUP = "keyhaven"
-MANIFEST = "/setup/keyhaven-cluster.yaml?group=keyhaven"
 _SESSION = re.compile(r"arn:(?P<partition>[\w-]+):sts::(?P<account>\d+):assumed-role/(?P<role>[^/]+)/.+")
 _OLD_MODE = "CONFIG_MAP"
 _DOCS = (
@@ -89,7 +87,7 @@ def _bind(facts: Facts, found: Found) -> Card:
         f"aws eks associate-access-policy --cluster-name {found.name} --region {found.place} "
         f"--principal-arn {principal(facts)} --policy-arn {policy} --access-scope type=cluster"
     )
-    apply = Listing("Command", f"curl -fsSL '{settings.BASE_URL.rstrip('/')}{MANIFEST}' | kubectl apply -f -")
+    apply = Listing("Command", admitting.apply(group=GROUP))
     old = found.facts.get("authentication") == _OLD_MODE
     return Card(
         "Say what it may do",

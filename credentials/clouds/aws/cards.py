@@ -85,6 +85,7 @@ def _by_hand(principal: str, partition: str, helped: Helped) -> Card:
             Listing("The trust policy", policies.trust(principal, helped.subject), "keyhaven-trust.json"),
             Listing("The policy", policies.for_aws(account, partition, arn), POLICY_FILE),
         ),
+        beside=True,
     )
 
 

@@ -3,9 +3,11 @@
 from typing import Any
 
 from credentials.clouds.aws import asking
-from credentials.clouds.policies import PREFIX
 
 type Statement = dict[str, Any]
+
+# What the console makes in an account begins with this, and it may change nothing else there.
+PREFIX = "keyhaven-"
 
 # What stands in a trust policy until it is known who the console is.
 PRINCIPAL = "CONSOLE_PRINCIPAL_ARN"

@@ -1,14 +1,12 @@
 """CloudFormation: our templates, where they were published, and the ways to create a stack from one."""
 
-import functools
-import hashlib
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
 from credentials.clouds.aws import regions
+from credentials.published import YAML, Published
 
 _CONSOLES = {
     "aws": "console.aws.amazon.com",
@@ -19,34 +17,7 @@ _CONSOLES = {
 PUBLISH = "python manage.py publish_template --bucket BUCKET --region {region} --create-bucket"
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
-    """One of our templates; `file` is the name that it is downloaded and published under."""
-
-    file: str
-    path: Path
-
-    @property
-    def text(self) -> str:
-        return _read(self.path)
-
-    @property
-    def digest(self) -> str:
-        """Its SHA-256 in hex."""
-        return hashlib.sha256(self.text.encode()).hexdigest()
-
-    @property
-    def stem(self) -> str:
-        """How its published names begin."""
-        return Path(self.file).stem
-
-
-@functools.cache
-def _read(path: Path) -> str:
-    return path.read_text()
-
-
-CONSOLE = Template("keyhaven-console-role.yaml", Path(__file__).parent / "console-role.yaml")
+CONSOLE = Published("keyhaven-console-role.yaml", Path(__file__).parent / "console-role.yaml", YAML)
 
 # Who remembers where templates were published, by digest and region; set by the app that publishes them.
 type Finder = Callable[[str, str], str]
@@ -58,7 +29,7 @@ def found_by(find: Finder) -> None:
     _found_by[:] = [find]
 
 
-def published(template: Template, region: str) -> str:
+def published(template: Published, region: str) -> str:
     """Return where this very template was published for the partition of `region`; empty is nowhere."""
     return next((url for find in _found_by if (url := find(template.digest, region))), "")
 

@@ -2,10 +2,8 @@
 
 import re
 import shlex
-from urllib.parse import quote
 
-from django.conf import settings
-
+from credentials.clouds import admitting
 from credentials.clouds.base import Card, Facts, Found, Listing, Obstacle
 
 # Who says what may be done in a cluster: Azure and then the cluster's own bindings, or those alone.
@@ -15,7 +13,6 @@ _USER, _ADMIN = (
     "Azure Kubernetes Service RBAC Cluster Admin",
 )
 # Our own manifest of the least that deploys need (clusters/joining).
-MANIFEST = "/setup/keyhaven-cluster.yaml"
 _DOCS = (
     "Kubernetes RBAC with Entra ID, in the AKS documentation",
     "https://learn.microsoft.com/azure/aks/azure-ad-rbac",
@@ -59,9 +56,9 @@ def _bind(facts: Facts, scope: str) -> Card:
 
 
 def _apply(facts: Facts) -> str:
-    url = f"{settings.BASE_URL.rstrip('/')}{MANIFEST}"
-    who = quote(facts["object"]) if facts.get("object") else "$OBJECT_ID"
-    return f'{_looked_up(facts)}curl -fsSL "{url}?user={who}" | kubectl apply -f -'
+    if facts.get("object"):
+        return admitting.apply(user=facts["object"])
+    return _looked_up(facts) + admitting.apply_for_word("user", "$OBJECT_ID")
 
 
 def _assign(facts: Facts, scope: str) -> Card:

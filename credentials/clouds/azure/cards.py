@@ -23,6 +23,7 @@ def federation(helped: Helped) -> tuple[Card, ...]:
                 Listing("the federated credential", trust, "keyhaven-federation.json"),
             ),
             ("Open app registrations", _apps(place)),
+            beside=True,
         ),
     )
 
@@ -40,12 +41,14 @@ def secret(helped: Helped) -> tuple[Card, ...]:
             "By az, or in the app registration, under Certificates & secrets. Azure shows the secret's value once.",
             (_commands(script.SECRET, helped),),
             ("Open app registrations", _apps(place)),
+            beside=True,
         ),
         Card(
             "Later: replace the secret without a gap",
             "An app registration may have several secrets. Make a second one, test and save it here, and when "
             "everything that uses this credential has moved, delete the first in Azure, under Certificates & secrets.",
             (Listing("the command for a second secret", script.secret_line(client)),),
+            beside=True,
         ),
     )
 
@@ -57,7 +60,7 @@ def _run(way: str, helped: Helped, place: Place, what: str) -> Card:
         f"{what}, and a custom role of {len(roles.ACTIONS)} actions, assigned on the subscription. It may be run again.",
         (
             Listing("the command", script.command(way, helped)),
-            Listing("the script", script.text(), script.FILE),
+            Listing("the script", script.SCRIPT.text, script.FILE),
         ),
         ("Open Cloud Shell", f"{place.portal}/#cloudshell/"),
     )

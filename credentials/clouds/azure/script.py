@@ -1,56 +1,25 @@
 """What is run at Azure: the script that makes the identity, and the same as plain az lines."""
 
-import functools
-import hashlib
 import shlex
 from pathlib import Path
 
-from django.http import HttpRequest, HttpResponse
-from django.views.decorators.http import condition, require_safe
-
 from credentials.clouds.azure import of, roles
 from credentials.clouds.base import Facts, Helped
+from credentials.published import Published
 
 FILE = "create_credentials_azure.sh"
+SCRIPT = Published(FILE, Path(__file__).parent / FILE)
 FEDERATION, SECRET = "federation", "secret"
 # The role's name in a shell that knows the subscription.
 _NAME = f'"{roles.name("")} ${{SUBSCRIPTION:0:8}}"'
 
 
-@functools.cache
-def text() -> str:
-    """Return the script."""
-    return (Path(__file__).parent / FILE).read_text()
-
-
-@functools.cache
-def digest() -> str:
-    """Return the script's SHA-256 in hex."""
-    return hashlib.sha256(text().encode()).hexdigest()
-
-
-@require_safe
-@condition(etag_func=lambda request: f'"{digest()}"')
-def download(request: HttpRequest) -> HttpResponse:
-    """Answer the script, to everybody: nothing in it is anybody's."""
-    headers = {
-        "Content-Disposition": f'inline; filename="{FILE}"',
-        # Minutes, so that a new version of the console is soon what people get.
-        "Cache-Control": "public, max-age=300",
-        "X-Content-Type-Options": "nosniff",
-    }
-    return HttpResponse(text(), content_type="text/x-shellscript; charset=utf-8", headers=headers)
-
-
 def command(way: str, helped: Helped) -> str:
     """Return the command that downloads the script, checks it, and only then runs it."""
-    url = f"{helped.base_url.rstrip('/')}/setup/{FILE}"
-    checked = shlex.quote(f"{digest()}  {FILE}")
     words = [way, _subscription(helped.facts)]
     if way == FEDERATION:
         words += [shlex.quote(word) for word in (helped.issuer, helped.subject, of(helped.facts).audience)]
-    run = f"bash {FILE} {' '.join(words)}"
-    return f"curl -fsSo {FILE} {shlex.quote(url)} && \\\n  echo {checked} | sha256sum -c - && \\\n  {run}"
+    return f"{SCRIPT.fetched(helped.base_url)}{SCRIPT.checked()}bash {FILE} {' '.join(words)}"
 
 
 def listing(way: str, helped: Helped) -> str:

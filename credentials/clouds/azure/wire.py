@@ -1,17 +1,15 @@
 """Requests to Azure: how long they may take, and that it is Azure that answers."""
 
-import contextlib
 import random
 import time
-from collections.abc import Iterator
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
 import requests
 from django.views.decorators.debug import sensitive_variables
 
-from credentials.clouds import errors
+from credentials.clouds import answers, errors
+from credentials.clouds.limits import Budget
 
 CONNECT, READ = 3.0, 10.0
 # For all requests of one call together: the token, and the question with its pages. The last one may begin just before
@@ -21,7 +19,8 @@ BUDGET = 23.0
 LONGEST_PAUSE = 3.0
 _AGAIN = (429, 503)
 
-_until: ContextVar[float] = ContextVar("azure_until", default=0.0)
+_budget = Budget("azure_until", BUDGET)
+budget = _budget.bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,21 +31,8 @@ class Answer:
     body: dict[str, Any] = field(repr=False)
 
 
-@contextlib.contextmanager
-def budget() -> Iterator[None]:
-    """Bound the time of what happens inside; an inner budget is the outer one."""
-    if _until.get():
-        yield
-        return
-    token = _until.set(time.monotonic() + BUDGET)
-    try:
-        yield
-    finally:
-        _until.reset(token)
-
-
 def _left() -> float:
-    return _until.get() - time.monotonic() if _until.get() else READ
+    return _budget.left(READ)
 
 
 def not_azure() -> errors.NotReachable:
@@ -65,6 +51,7 @@ def ask(method: str, url: str, **sent: Any) -> Answer:
         with budget(), requests.Session() as session:
             # Otherwise a netrc file would replace the Authorization header.
             session.auth = lambda request: request
+            answers.bound(session)
             answer = _send(session, method, url, sent)
             pause = _pause(answer)
             if answer.status_code in _AGAIN and pause < min(LONGEST_PAUSE, _left()):

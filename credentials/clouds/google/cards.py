@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from credentials import issuer
 from credentials.clouds.base import Card, Helped, Listing
-from credentials.clouds.google import script
+from credentials.clouds.google import policies, script
 
 _SHELL = ("Open Cloud Shell", "https://shell.cloud.google.com/?show=terminal")
 _POOLS = (
@@ -27,13 +27,13 @@ def federation(helped: Helped) -> tuple[Card, ...]:
     uploads = needs_upload(helped.issuer)
     listings = (
         Listing("the command", script.command(helped, uploads=uploads)),
-        Listing("the script", script.text(), script.FILE),
+        Listing("the script", script.SCRIPT.text, script.FILE),
         Listing("the same as gcloud commands", script.listing(helped, uploads=uploads)),
     )
     run = Card(
         "Run this in Google's Cloud Shell",
         "As an owner of the project. It makes a workload identity pool whose provider lets in this organization of this "
-        f"console alone, and the service account {script.ACCOUNT} with a custom role of {len(script.LOOKING)} permissions, "
+        f"console alone, and the service account {script.ACCOUNT} with a custom role of {len(policies.LOOKING)} permissions, "
         "which the console acts as. It may be run again.",
         listings,
         _SHELL,
@@ -43,6 +43,7 @@ def federation(helped: Helped) -> tuple[Card, ...]:
         "Accesses of clusters may have a service account each, which a deploy makes. It needs seven permissions more; "
         "without them everything else works.",
         (Listing("the command", script.automatic_listing(helped.facts)),),
+        beside=True,
     )
     copy = Card(
         "Copy what it prints",
@@ -50,7 +51,7 @@ def federation(helped: Helped) -> tuple[Card, ...]:
         "project's number; in the Google Cloud console it is on the provider's page, without //iam.googleapis.com/ or with it.",
         link=_POOLS,
     )
-    return (*((_upload(helped),) if uploads else ()), run, more, copy)
+    return (*((_upload(helped),) if uploads else ()), run, copy, more)
 
 
 def _upload(helped: Helped) -> Card:
@@ -97,5 +98,6 @@ def key(helped: Helped) -> tuple[Card, ...]:
             "With this role, granted on the service account itself, a rotation makes the new key and deletes the old one, "
             "and sees when the old one was used last.",
             (Listing("the commands", script.renewing(helped.facts)),),
+            beside=True,
         ),
     )

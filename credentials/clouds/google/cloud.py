@@ -1,8 +1,7 @@
 """Google Cloud as a cloud of credentials."""
 
-from credentials.clouds import policies
 from credentials.clouds.base import Cloud, Method
-from credentials.clouds.google import cards, federation, form, gke, keyring
+from credentials.clouds.google import cards, federation, form, gke, keyring, policies
 
 CLOUD = Cloud(
     slug="gcp",
@@ -37,7 +36,7 @@ CLOUD = Cloud(
         "provider": "Workload identity provider",
         "key_id": "Key ID",
     },
-    policy=lambda facts: policies.for_google(facts.get("project", "PROJECT_ID")),
+    policy=lambda facts: policies.role(facts.get("project", "PROJECT_ID")),
     policy_note="A custom role, as gcloud iam roles create takes it with --file. For service accounts that deploys make "
     "and Keyhaven checks. In place of a key of an access, it also needs what that access's page lists.",
     finder=gke.FINDER,

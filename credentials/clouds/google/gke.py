@@ -4,12 +4,10 @@ import datetime
 import re
 import shlex
 from typing import Any
-from urllib.parse import urlencode
 
-from django.conf import settings
 from django.views.decorators.debug import sensitive_variables
 
-from credentials.clouds import google
+from credentials.clouds import admitting, google
 from credentials.clouds.base import Card, Facts, Finder, Found, Listing, Obstacle, Session, Token
 from credentials.clouds.errors import NotThere
 from credentials.clouds.google import regions
@@ -20,8 +18,6 @@ SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 # Without it a cluster knows a service account by its number alone, and no binding to its address counts.
 EMAIL_SCOPE = "https://www.googleapis.com/auth/userinfo.email"
 
-# The manifest of what deploys need, for whoever `user` names.
-MANIFEST = "/setup/keyhaven-cluster.yaml"
 _HOST = "https://container.googleapis.com/v1"
 _PLACE = re.compile(r"[a-z]+-[a-z]+\d{1,2}(?:-[a-z])?")
 _NAME = re.compile(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
@@ -184,16 +180,11 @@ def admission(facts: Facts, found: Found) -> tuple[Card, ...]:
             "Apply it as somebody who manages the cluster.",
             (
                 Listing("Sign kubectl in", credentials),
-                Listing("Apply the manifest", _apply(user(facts))),
+                Listing("Apply the manifest", admitting.apply(user=user(facts))),
             ),
             ("Authorize actions with RBAC, in the GKE documentation", _DOCS),
         ),
     )
-
-
-def _apply(name: str) -> str:
-    url = f"{settings.BASE_URL.rstrip('/')}{MANIFEST}?{urlencode({'user': name})}"
-    return f"curl -fsSL {shlex.quote(url)} | kubectl apply -f -"
 
 
 def refused(facts: Facts, locator: dict[str, str]) -> Obstacle:
@@ -201,7 +192,7 @@ def refused(facts: Facts, locator: dict[str, str]) -> Obstacle:
     return Obstacle(
         f"The cluster {locator.get('name', '')} does not know {user(facts)}.",
         f"Grant it roles/container.clusterViewer on the project {locator.get('project', '')}, and let it in: "
-        f"{_apply(user(facts))}",
+        f"{admitting.apply(user=user(facts))}",
     )
 
 

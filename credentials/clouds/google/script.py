@@ -1,59 +1,20 @@
 """What is run at Google for a console's own identity: the script, and the same and more as plain gcloud lines."""
 
-import functools
-import hashlib
 import shlex
 from pathlib import Path
 
-from django.http import HttpRequest, HttpResponse
-from django.views.decorators.http import condition, require_safe
-
 from credentials.clouds.base import Facts, Helped
-from credentials.clouds.google import federation, keyring
+from credentials.clouds.google import federation, keyring, policies
+from credentials.published import Published
 
 FILE = "create_credentials_gcp_wif.sh"
+SCRIPT = Published(FILE, Path(__file__).parent / FILE)
 KEYS = "jwks.json"
 ACCOUNT = "keyhaven"
 POOL = "keyhaven"
 ROLE = "keyhaven_console"
-# What finding clusters and signing in to them needs, and what making service accounts for accesses needs besides.
-LOOKING = ("container.clusters.get", "container.clusters.list", "resourcemanager.projects.get")
-AUTOMATIC = (
-    "iam.serviceAccounts.create",
-    "iam.serviceAccounts.delete",
-    "iam.serviceAccounts.get",
-    "iam.serviceAccounts.getIamPolicy",
-    "iam.serviceAccounts.setIamPolicy",
-    "resourcemanager.projects.getIamPolicy",
-    "resourcemanager.projects.setIamPolicy",
-)
 _APIS = "iam.googleapis.com iamcredentials.googleapis.com sts.googleapis.com"
 _MORE_APIS = "cloudresourcemanager.googleapis.com container.googleapis.com"
-
-
-@functools.cache
-def text() -> str:
-    """Return the script."""
-    return (Path(__file__).parent / FILE).read_text()
-
-
-@functools.cache
-def digest() -> str:
-    """Return the script's SHA-256 in hex."""
-    return hashlib.sha256(text().encode()).hexdigest()
-
-
-@require_safe
-@condition(etag_func=lambda request: f'"{digest()}"')
-def download(request: HttpRequest) -> HttpResponse:
-    """Answer the script, to everybody: nothing in it is anybody's."""
-    headers = {
-        "Content-Disposition": f'inline; filename="{FILE}"',
-        # Minutes, so that a new version of the console is soon what people get.
-        "Cache-Control": "public, max-age=300",
-        "X-Content-Type-Options": "nosniff",
-    }
-    return HttpResponse(text(), content_type="text/x-shellscript; charset=utf-8", headers=headers)
 
 
 def command(helped: Helped, *, uploads: bool) -> str:
@@ -61,11 +22,10 @@ def command(helped: Helped, *, uploads: bool) -> str:
 
     With `uploads` Google cannot fetch the console's keys, nor Cloud Shell the script: both lie beside it already.
     """
-    checked = f"echo {shlex.quote(f'{digest()}  {FILE}')} | sha256sum -c - && \\\n  "
-    fetched = f"curl -fsSo {FILE} {shlex.quote(f'{helped.base_url.rstrip("/")}/setup/{FILE}')} && \\\n  "
     keys = f"--keys {KEYS} " if uploads else ""
     words = f"{_project(helped.facts)} {ACCOUNT} {shlex.quote(helped.issuer)} {shlex.quote(helped.subject)}"
-    return f"{'' if uploads else fetched}{checked}bash {FILE} {keys}{words}"
+    fetched = "" if uploads else SCRIPT.fetched(helped.base_url)
+    return f"{fetched}{SCRIPT.checked()}bash {FILE} {keys}{words}"
 
 
 def listing(helped: Helped, *, uploads: bool) -> str:
@@ -108,7 +68,7 @@ def automatic_listing(facts: Facts) -> str:
     """Return the gcloud line that lets the console make service accounts for accesses as well."""
     return (
         f"gcloud iam roles update {ROLE} --project={_project(facts)} \\\n"
-        f"  --add-permissions={','.join(AUTOMATIC)}"
+        f"  --add-permissions={','.join(policies.AUTOMATIC)}"
     )
 
 
@@ -133,7 +93,7 @@ def _beginning(facts: Facts) -> list[str]:
 def _identity(facts: Facts) -> list[str]:
     return [
         f'gcloud iam roles create {ROLE} --project="$PROJECT" --stage=GA \\',
-        f"  --permissions={','.join(LOOKING)}",
+        f"  --permissions={','.join(policies.LOOKING)}",
         f'gcloud iam service-accounts create {ACCOUNT} --project="$PROJECT"',
         'gcloud projects add-iam-policy-binding "$PROJECT" --member="serviceAccount:$EMAIL" \\',
         f'  --role="projects/$PROJECT/roles/{ROLE}" --condition=None',

@@ -1,17 +1,14 @@
 """Requests to Google: how long they may take, and that it is Google that answers."""
 
-import contextlib
 import logging
 import random
 import time
-from collections.abc import Iterator
-from contextvars import ContextVar
 from typing import Any
 
 import requests
-from requests.adapters import HTTPAdapter
 
-from credentials.clouds import errors
+from credentials.clouds import answers, errors
+from credentials.clouds.limits import Budget
 
 CONNECT, READ = 3.0, 10.0
 # For all requests of one call together: tokens, impersonation, and the question itself. The last one may begin just
@@ -19,27 +16,15 @@ CONNECT, READ = 3.0, 10.0
 BUDGET = 23.0
 _AGAIN = (429, 503)
 
-_until: ContextVar[float] = ContextVar("google_until", default=0.0)
-
-
-@contextlib.contextmanager
-def budget() -> Iterator[None]:
-    """Bound the time of what happens inside; an inner budget is the outer one."""
-    if _until.get():
-        yield
-        return
-    token = _until.set(time.monotonic() + BUDGET)
-    try:
-        yield
-    finally:
-        _until.reset(token)
+_budget = Budget("google_until", BUDGET)
+budget = _budget.bound
 
 
 def _left() -> float:
-    return _until.get() - time.monotonic() if _until.get() else READ
+    return _budget.left(READ)
 
 
-class _Limited(HTTPAdapter):
+class _Limited(answers.Bounded):
     """Sends within the budget, and once more with backoff where Google asks to slow down."""
 
     def send(self, request: Any, **options: Any) -> Any:  # type: ignore[override]
@@ -66,7 +51,7 @@ def _google_only(answer: requests.Response, **_: Any) -> None:
     """Refuse what is no JSON object, a redirect as well: Google's interfaces answer nothing else."""
     try:
         found = answer.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise not_google()

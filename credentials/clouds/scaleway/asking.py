@@ -10,7 +10,7 @@ import requests
 from django.conf import settings
 from django.views.decorators.debug import sensitive_variables
 
-from credentials.clouds import errors
+from credentials.clouds import answers, errors
 
 API = "https://api.scaleway.com"
 CONNECT, READ = 3.0, 10.0
@@ -91,6 +91,7 @@ def ask(
         with requests.Session() as session:
             # Neither a netrc file nor a redirect has a say in who gets the key.
             session.auth = lambda request: request
+            answers.bound(session)
             answer = session.request(
                 method, url, params=query, json=body, headers=headers, timeout=(CONNECT, READ),
                 allow_redirects=False,
@@ -112,7 +113,7 @@ def _read(answer: requests.Response, permission: str) -> dict[str, Any]:
         )
     try:
         found = answer.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict) or 300 <= answer.status_code < 400:
         raise errors.NotReachable(

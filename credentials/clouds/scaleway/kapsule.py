@@ -4,13 +4,11 @@ import base64
 import datetime
 import re
 from typing import Any
-from urllib.parse import quote, urlencode
 
 import yaml
-from django.conf import settings
 from django.views.decorators.debug import sensitive_variables
 
-from credentials.clouds import errors
+from credentials.clouds import admitting, errors
 from credentials.clouds.base import Card, Facts, Finder, Found, Listing, Obstacle, Token
 from credentials.clouds.scaleway import asking, policies, regions
 from credentials.clouds.scaleway.asking import Identity
@@ -125,11 +123,6 @@ def bearer(facts: Facts) -> str:
     return f"scaleway:bearer:{facts.get('application') or facts.get('user') or 'APPLICATION_ID'}"
 
 
-def _manifest(facts: Facts) -> str:
-    address = f"{settings.BASE_URL}/setup/keyhaven-cluster.yaml?{urlencode({'user': bearer(facts)}, quote_via=quote)}"
-    return f"curl -fsSL '{address}' | kubectl apply -f -"
-
-
 def admission(facts: Facts, found: Found) -> tuple[Card, ...]:
     """Return the steps by which somebody who manages a cluster lets the key's bearer in."""
     return (
@@ -143,7 +136,7 @@ def admission(facts: Facts, found: Found) -> tuple[Card, ...]:
             "Say what it may do",
             f"With {policies.READ} the cluster knows it as {bearer(facts)}, which may look at most things and change none. "
             "Keyhaven's manifest gives it what deploys need, and no more.",
-            (Listing("Command", _manifest(facts)),),
+            (Listing("Command", admitting.apply(user=bearer(facts))),),
             ("IAM and RBAC on a cluster", _GUIDE),
         ),
     )

@@ -8,6 +8,7 @@ from accesses.models import PublishedTemplate
 from accesses.setup import policies
 from credentials.clouds.aws import regions as aws_regions
 from credentials.clouds.aws import stacks
+from credentials.published import YAML, Published
 
 FILE = "keyhaven-role.yaml"
 ROLE_NAME = "keyhaven-secrets-manager-role"
@@ -15,7 +16,7 @@ SERVICES = {
     policies.SECRETS_MANAGER: "SecretsManager",
     policies.PARAMETER_STORE: "ParameterStore",
 }
-TEMPLATE = stacks.Template(FILE, Path(__file__).parent / "role.yaml")
+TEMPLATE = Published(FILE, Path(__file__).parent / "role.yaml", YAML)
 console, quick_create_url, output_command = stacks.console, stacks.quick_create_url, stacks.output_command
 
 
@@ -92,7 +93,7 @@ def address(digest: str, region: str) -> str:
     return next((row.url for row in _of_partition(region) if row.digest == digest), "")
 
 
-def remember(template: stacks.Template, region: str, url: str) -> None:
+def remember(template: Published, region: str, url: str) -> None:
     """Note where a template was published, one address for each of a region."""
     rows = PublishedTemplate.objects.filter(region=region)
     ours = next((row for row in rows if _is_consoles(row) is (template is stacks.CONSOLE)), None)

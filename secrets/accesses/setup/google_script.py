@@ -1,7 +1,5 @@
 """What is run at Google: the script that makes a key, and the same and more as plain gcloud lines."""
 
-import functools
-import hashlib
 import re
 import shlex
 from collections.abc import Iterable, Sequence
@@ -9,7 +7,10 @@ from pathlib import Path
 
 from django.core.exceptions import ValidationError
 
+from credentials.published import Published
+
 FILE = "create_secret_manager_credentials_gcp.sh"
+SCRIPT = Published(FILE, Path(__file__).parent / FILE)
 ROLE = "keyhaven_secrets_manager_role"
 ACCOUNT = "keyhaven-secrets-manager-sa"
 PERMISSIONS = (
@@ -31,24 +32,10 @@ NARROWED = (
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,255}")
 
 
-@functools.cache
-def text() -> str:
-    """Return the script."""
-    return (Path(__file__).parent / FILE).read_text()
-
-
-@functools.cache
-def digest() -> str:
-    """Return the script's SHA-256 in hex."""
-    return hashlib.sha256(text().encode()).hexdigest()
-
-
 def command(base_url: str, project: str = "", role: str = ROLE, account: str = ACCOUNT) -> str:
     """Return the command that downloads the script, checks it, and only then runs it."""
-    url = f"{base_url.rstrip('/')}/setup/{FILE}"
-    checked = shlex.quote(f"{digest()}  {FILE}")
     run = f"bash {FILE} {_project(project)} {shlex.quote(role)} {shlex.quote(account)}"
-    return f"curl -fsSo {FILE} {shlex.quote(url)} && \\\n  echo {checked} | sha256sum -c - && \\\n  {run}"
+    return f"{SCRIPT.fetched(base_url)}{SCRIPT.checked()}{run}"
 
 
 def listing(project: str = "", role: str = ROLE, account: str = ACCOUNT) -> str:

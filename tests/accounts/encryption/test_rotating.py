@@ -27,6 +27,8 @@ from tests import factories
 OLD = live.FIELD_ENCRYPTION_KEY[0]
 NEW = "MTExMTExMTExMTExMTExMTExMTExMTExMTExMTExMTE="
 MANY = 10_000
+# Enough to be in the middle of it.
+SOME = 4_000
 
 
 @pytest.fixture(autouse=True)
@@ -140,7 +142,7 @@ class TestWhileTheConsoleRuns:
             assert CloudCredential.objects.get(pk=pk).secret["secret_access_key"] == value
 
     def test_killed_in_the_middle_it_goes_on_where_it_was(self, organization, given):
-        make_many(organization, MANY)
+        make_many(organization, SOME)
         given(NEW, OLD)
         before = under(OLD)
 
@@ -158,7 +160,7 @@ class TestWhileTheConsoleRuns:
         assert under(OLD) == 0
 
     def test_asked_to_stop_it_ends_after_its_batch_and_says_so(self, organization, given):
-        make_many(organization, MANY)
+        make_many(organization, SOME)
         given(NEW, OLD)
         before = under(OLD)
 

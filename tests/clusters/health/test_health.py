@@ -1,6 +1,7 @@
 """Whether a cluster is well: what is looked at, what is kept of it, when it is told."""
 
 import datetime
+import time
 from typing import Any
 
 import pytest
@@ -110,8 +111,14 @@ class TestExamine:
         hook = {"app.kubernetes.io/name": "external-secrets-webhook"}
         kube.load([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "external-secrets"}}])
         kube.load([_deployment("external-secrets", labels), _deployment("eso-webhook", hook)])
-        # The sandbox's own controllers let every Deployment run.
-        stored = kube.get("Deployment", "eso-webhook", "external-secrets")
+        # The sandbox's own controllers let every Deployment run, in a moment, and say so again after each change.
+        key = ("apps", "deployments", "external-secrets", "eso-webhook")
+        until = time.monotonic() + 10
+        while "status" not in kube.store.objects[key]:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        kube._controllers.stop()
+        stored = kube.store.objects[key]
         stored["status"]["conditions"][0]["status"] = "False"
 
         health = look(cluster)

@@ -257,6 +257,10 @@ class TestTheEnd:
         page = sign_in(admin).get(answer.headers["Location"])
         assert credential.secret == user.first
         assert "Taken back" in text(page)
+        seen = text(sign_in(admin).get(url("rotation", credential, rotation)))
+        assert "has its old values again" in seen
+        assert "the console signs in with the old values" in seen
+        assert "The console signs in with it now" not in seen
 
     def test_an_unknown_wish_does_nothing(self, confirming, credential, admin, sign_in):
         page = sign_in(admin).post(url("rotation_retire", credential, confirming), {"wish": "explode"})

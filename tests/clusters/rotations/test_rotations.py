@@ -180,7 +180,7 @@ class TestMoving:
         asked = moving.deploy(rotation=rotation, by=admin, may=lambda name: True)
 
         assert asked.clusters == ["spare"]
-        assert asked.problems[0].startswith("prod: The operator is about to be uninstalled")
+        assert asked.problems[0].startswith("prod: Something is about to be removed there")
 
     def test_a_cluster_that_is_disconnected_is_not_waited_for(self, credential, prod, second, admin):
         rotation = begin(credential, second, admin)

@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from accesses.setup import cloudformation, policies
 from credentials.clouds.aws import regions as aws_regions
 from credentials.clouds.aws import stacks
+from credentials.published import Published
 
 # A dot would fall out of the certificate of virtual-hosted addresses.
 BUCKET = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
@@ -69,9 +70,7 @@ class Command(BaseCommand):
             cloudformation.remember(template, region, url)
             self.stdout.write(url)
 
-    def _publish(
-        self, bucket: str, region: str, keys: dict[str, stacks.Template], options: dict[str, Any]
-    ) -> None:
+    def _publish(self, bucket: str, region: str, keys: dict[str, Published], options: dict[str, Any]) -> None:
         from botocore import exceptions
 
         try:
@@ -106,7 +105,7 @@ def _client(region: str) -> Any:
     return session.client("s3", region_name=region, config=config)
 
 
-def _keys(path: str) -> dict[str, stacks.Template]:
+def _keys(path: str) -> dict[str, Published]:
     """Return where each template goes."""
     if not KEY.fullmatch(path) or ".." in path or "//" in path or path.endswith("/"):
         raise CommandError(
@@ -119,7 +118,7 @@ def _keys(path: str) -> dict[str, stacks.Template]:
     }
 
 
-def _key(path: str, template: stacks.Template) -> str:
+def _key(path: str, template: Published) -> str:
     """Return the key with the checksum in it: what was once published at an address never changes."""
     parts, short = PurePosixPath(path), template.digest[:12]
     return path if short in path else str(parts.with_stem(f"{parts.stem}-{short}"))
@@ -153,9 +152,7 @@ def _check_region(s3: Any, bucket: str, region: str) -> None:
             )
 
 
-def _make_public(
-    s3: Any, bucket: str, keys: dict[str, stacks.Template], partition: str, *, new: bool
-) -> None:
+def _make_public(s3: Any, bucket: str, keys: dict[str, Published], partition: str, *, new: bool) -> None:
     """Add a statement for each of these objects to the bucket's policy, and keep the others."""
     from botocore import exceptions
 
@@ -177,7 +174,7 @@ def _make_public(
     s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy | {"Statement": [*others, *own]}))
 
 
-def _readable(arn: str, template: stacks.Template) -> dict[str, Any]:
+def _readable(arn: str, template: Published) -> dict[str, Any]:
     sid = f"{SID}{template.digest[:12]}"
     return {"Sid": sid, "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": arn}
 
