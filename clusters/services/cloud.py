@@ -125,5 +125,9 @@ def users_of(credential: CloudCredential) -> ClusterQuerySet:
 
 
 def follow(credential: CloudCredential) -> None:
-    """Note on the clusters that use a credential, themselves or by an access, that it was replaced."""
-    users_of(credential).update(generation=F("generation") + 1)
+    """Note on the clusters that use a credential, themselves or by an access, that it was replaced.
+
+    One that only signs in by it, and was never deployed, has nothing that a deploy would bring.
+    """
+    idle = Q(deployed_generation=None, generation=0)
+    users_of(credential).exclude(idle).update(generation=F("generation") + 1)

@@ -215,6 +215,20 @@ class TestChange:
 
         assert (before, prod.drift, other.drift) == ("up to date", "out of date", "up to date")
 
+    def test_one_that_was_never_deployed_and_holds_no_key_has_nothing_to_deploy(
+        self, credential, organization, admin, keys
+    ):
+        fresh = factories.make_cluster(organization=organization, name="fresh", credential=credential)
+        used = factories.make_cluster(
+            organization=organization, name="used", credential=credential, generation=1, deployed_generation=1
+        )
+
+        change(credential, admin, secret=keys("admin"))
+        fresh.refresh_from_db()
+        used.refresh_from_db()
+
+        assert (fresh.generation, used.drift) == (0, "out of date")
+
 
 def use(credential, user):
     """Let something use a credential."""
