@@ -149,7 +149,7 @@ class TestFilters:
         assert names(browser.get(f"{LIST}?{asked}")) == found
 
     def test_a_stretch_that_is_over_is_no_state(self, browser, make):
-        add_health(make("was-degraded"), "degraded", finished_at=timezone.now())
+        add_health(make("was-degraded"), "degraded", ended_at=timezone.now())
 
         assert names(browser.get(f"{LIST}?state=ready")) == ["was-degraded"]
 
