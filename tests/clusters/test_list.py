@@ -80,7 +80,9 @@ class TestRows:
     def test_the_newest_deploy_of_each_is_told(self, browser, make):
         prod, staging = make("prod"), make("staging")
         for cluster, number in ((prod, 1), (prod, 2), (staging, 1)):
-            Deploy.objects.create(cluster=cluster, number=number, status="succeeded", ended_at=timezone.now())
+            Deploy.objects.create(
+                cluster=cluster, number=number, status="succeeded", finished_at=timezone.now()
+            )
 
         rows = browser.get(LIST).context["rows"]
 

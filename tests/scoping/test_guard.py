@@ -13,7 +13,6 @@ LIMITS = {"within", "inside", "none"}
 ALLOWED = {
     ("clusters/views/changes.py", "Look.filter"): "of a cluster whose deploys may be seen",
     ("clusters/views/clusters.py", "Look.filter"): "of a cluster whose deploys may be seen",
-    ("clusters/views/clusters.py", "Deploy.filter"): "the newest of clusters that may be seen, shown where deploys may be",
     ("clusters/views/connect.py", "ConnectDraft.filter"): "takes old drafts away, whoever's they are",
     ("clusters/views/connect.py", "ConnectDraft.create"): "of the one who asks",
     ("secrets/accesses/views/accesses.py", "OperatorState.filter"): "of a cluster whose accesses may be seen",
