@@ -7,6 +7,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_variables
 
+from accounts import pacing
 from accounts.access import OrgRequest, org_view
 from accounts.roles import Permission, who_may
 from clusters.models import Rotation
@@ -177,6 +178,7 @@ def deploy(request: OrgRequest, credential: str, rotation: Any) -> HttpResponse:
 
 
 @org_view(Permission.CREDENTIAL_MANAGE, methods=("POST",))
+@pacing.paced("POST")
 def ask(request: OrgRequest, credential: str, rotation: Any) -> HttpResponse:
     """Ask the cloud when the old key was used last; the page shows the answer."""
     found = _find(request, credential, rotation)

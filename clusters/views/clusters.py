@@ -6,6 +6,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
+from accounts import pacing
 from accounts.access import OrgRequest, org_view
 from accounts.roles import Permission, who_may
 from clusters import endings, services
@@ -91,6 +92,7 @@ def banner(request: OrgRequest, cluster: Cluster) -> dict[str, Any] | None:
 
 
 @org_view(Permission.CLUSTER_VIEW, methods=("GET", "POST"))
+@pacing.paced("POST")
 def overview(request: OrgRequest, cluster: str) -> HttpResponse:
     """Show what is known of a cluster; POST tests the connection now."""
     found = find(request, cluster)

@@ -8,6 +8,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.http import urlencode
 
+from accounts import pacing
 from accounts.access import OrgRequest, org_view
 from accounts.roles import Permission, who_may
 from clusters import finding
@@ -56,6 +57,7 @@ class Looked:
 
 
 @org_view(Permission.CLUSTER_MANAGE, methods=("GET", "POST"), dangerous=True)
+@pacing.paced("GET", "POST")
 def found(request: OrgRequest) -> HttpResponse:
     """List what the credential finds in a place; POST takes one of these, by its key."""
     name = request.GET.get("credential", "")

@@ -2,6 +2,7 @@
 
 from django.http import HttpResponse
 
+from accounts import pacing
 from accounts.access import OrgRequest, org_view
 from accounts.roles import Permission
 from clusters.health import schedule
@@ -14,6 +15,7 @@ SHOWN = 50
 
 
 @org_view(Permission.CLUSTER_VIEW, methods=("GET", "POST"))
+@pacing.paced("POST")
 def health(request: OrgRequest, cluster: str) -> HttpResponse:
     """Show how a cluster is and was; POST looks now."""
     found = clusters.find(request, cluster)

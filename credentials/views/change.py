@@ -5,6 +5,7 @@ from typing import Any
 from django.http import HttpResponse
 from django.views.decorators.debug import sensitive_variables
 
+from accounts import pacing
 from accounts.access import OrgRequest, org_view
 from accounts.roles import Permission
 from config import pages
@@ -17,6 +18,7 @@ from credentials.views import common
 
 
 @org_view(Permission.CREDENTIAL_MANAGE, methods=("GET", "POST"), dangerous=True)
+@pacing.paced("POST")
 @sensitive_variables()
 def edit(request: OrgRequest, credential: str) -> HttpResponse:
     """Rename a credential, replace its values, or with `?method=` let it sign in in another way."""

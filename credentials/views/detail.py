@@ -3,6 +3,7 @@
 from django.http import HttpResponse
 from django.utils import timezone
 
+from accounts import pacing
 from accounts.access import OrgRequest, org_view
 from accounts.roles import Permission
 from config import pages
@@ -39,6 +40,7 @@ def _page(request: OrgRequest, name: str, form: forms.RemindersForm | None) -> H
 
 
 @org_view(Permission.CREDENTIAL_MANAGE, methods=("POST",))
+@pacing.paced("POST")
 def check(request: OrgRequest, credential: str) -> HttpResponse:
     """Try a credential now; its page shows what was found."""
     found = common.find(request, credential)

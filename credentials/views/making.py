@@ -6,6 +6,7 @@ from django.http import Http404, HttpResponse
 from django.utils.http import urlencode
 from django.views.decorators.debug import sensitive_variables
 
+from accounts import pacing
 from accounts.access import OrgRequest, org_view
 from accounts.roles import Permission
 from config import pages
@@ -18,6 +19,7 @@ from credentials.views import common
 
 
 @org_view(Permission.CREDENTIAL_MANAGE, methods=("GET", "POST"), dangerous=True)
+@pacing.paced("POST")
 @sensitive_variables()
 def new(request: OrgRequest) -> HttpResponse:
     """Choose a kind of credential, then enter it; it is tried before it is stored."""
