@@ -131,7 +131,9 @@ def test_without_a_cloud_credential_both_causes_are_named_with_the_trust_to_past
 
 
 def test_a_right_to_tokens_that_is_missing_is_no_failure_of_the_access(access, kube):
-    kube.add_user("narrow", [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list", "patch"]}])
+    verbs = ["get", "list", "patch", "create"]
+    rule = {"apiGroups": ["*"], "resources": ["*"], "verbs": verbs, "not": ["serviceaccounts/token"]}
+    kube.add_user("narrow", [rule])
     access.cluster.kubeconfig = kubeconfig.reduce(kube.kubeconfig("narrow"))
 
     result = trials.try_access(access)
