@@ -127,15 +127,18 @@ def drop(name: str) -> None:
 
 def _others_are_over() -> bool:
     """Wait until every transaction that is open now is over: it may have written a value that nobody sees yet."""
+    waited, end = _others(), time.monotonic() + PATIENCE
+    while waited and time.monotonic() < end:
+        time.sleep(0.2)
+        waited &= _others()
+    return not waited
+
+
+def _others() -> set[str]:
+    """Return the transactions that are open and have written something, without our own."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
-        horizon, end = cursor.fetchone()[0], time.monotonic() + PATIENCE
-        while time.monotonic() < end:
-            cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint >= %s", [horizon])
-            if cursor.fetchone()[0]:
-                return True
-            time.sleep(0.2)
-    return False
+        cursor.execute("SELECT pg_snapshot_xip(pg_current_snapshot())::text")
+        return {row[0] for row in cursor.fetchall()}
 
 
 def _held(name: str) -> str:

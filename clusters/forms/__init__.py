@@ -2,7 +2,7 @@
 
 from clusters.forms.connecting import ContextForm, CredentialForm, KubeconfigForm, NameForm, WayForm
 from clusters.forms.deploys import DeployForm, HistoryFilter
-from clusters.forms.disconnecting import DisconnectForm
+from clusters.forms.disconnecting import DisconnectForm, UninstallForm
 from clusters.forms.settings import CloudForm, ReplaceForm, SignInForm
 
 __all__ = [
@@ -16,5 +16,6 @@ __all__ = [
     "NameForm",
     "ReplaceForm",
     "SignInForm",
+    "UninstallForm",
     "WayForm",
 ]

@@ -1,10 +1,14 @@
-"""Disconnecting a cluster: what becomes of what was made there, and its name."""
+"""The forms that ask for a cluster's name: disconnecting it, and uninstalling its operator."""
 
 from typing import Any
 
 from django import forms
 
 from accounts.naming import TypedNameForm
+
+
+class UninstallForm(TypedNameForm):
+    noun, act = "cluster", "uninstall the operator from"
 
 
 class DisconnectForm(TypedNameForm):

@@ -147,7 +147,10 @@ class TestHeaders:
         for name, url in crawl.visited(world):
             for htmx in ({}, {"HX-Request": "true"}):
                 response = browser.get(url, headers=htmx, secure=True)
-                if found := wrong_headers(response):
+                found = wrong_headers(response)
+                # What clouds fetch is public, and may be kept for a while.
+                allowed = ["no-store"] if url.startswith("/.well-known/") else []
+                if found and found != allowed:
                     wrong[name, response.status_code] = found
 
         assert wrong == {}

@@ -13,7 +13,7 @@ from accesses.steps import proof, readiness
 from accounts.access import OrgRequest, org_view
 from accounts.roles import Permission, who_may
 from clusters import deploys, kubernetes
-from clusters.forms import DisconnectForm
+from clusters.forms import UninstallForm
 from clusters.models import Cluster, Deploy, DeployStep
 from clusters.views import clusters
 from config import pages
@@ -137,7 +137,7 @@ def prove(request: OrgRequest, cluster: str) -> HttpResponse:
 def uninstall(request: OrgRequest, cluster: str) -> HttpResponse:
     """Show what would stop without the operator; with the cluster's name typed, uninstall it."""
     found = clusters.find(request, cluster)
-    form = DisconnectForm(found.name, request.POST if request.method == "POST" else None)
+    form = UninstallForm(found.name, request.POST if request.method == "POST" else None)
     stops, refusal = _stops(found)
     if form.is_valid() and not refusal:
         try:

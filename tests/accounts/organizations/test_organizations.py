@@ -83,7 +83,7 @@ class TestDeleting:
         shown = client.get("/o/acme/settings/delete/").content.decode()
         sent = client.post("/o/acme/settings/delete/", {"name": "Acme"})
 
-        assert "/o/acme/clusters/prod/settings/" in shown
+        assert "/o/acme/clusters/prod/danger/" in shown
         assert sent.status_code == 422
         assert Organization.objects.get().deleted_at is None
 
