@@ -83,6 +83,8 @@ def test_the_main_job(page, demo, kubectl):
     # Connect the cluster.
     walker.sign_in("devops")
     walker.click("link", "Connect cluster")
+    page.get_by_label("By a kubeconfig").check()
+    walker.click("button", "Continue")
     walker.fill("Kubeconfig", kubeconfig)
     walker.click("button", "Test connection")
     walker.fill("Name", "acme-prod")

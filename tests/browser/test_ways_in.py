@@ -91,6 +91,7 @@ def test_automatic_from_the_credential_to_the_synced_secret(person, page, demo, 
     assert page.get_by_role("radio", name="Automatic").is_disabled()
     person.click("link", "Open the settings")
     person.click("link", "Add credential")
+    page.locator("[id='kind-aws.static']").check()
     person.click("button", "Continue")
     person.fill("Name", "aws-prod")
     person.fill("Access key ID", demo["keys"]["console"][0])
@@ -98,7 +99,8 @@ def test_automatic_from_the_credential_to_the_synced_secret(person, page, demo, 
     person.click("button", "Test and save")
     person.look_dark_and_small()
     person.go(f"clusters/{prod}/settings/")
-    page.get_by_label("Cloud credential").select_option(index=1)
+    cloud = page.locator("section", has=page.locator("#cloud-h"))
+    cloud.get_by_label("Cloud credential").select_option(index=1)
     person.click("button", "Save cloud")
 
     # The prefixes are asked for only where they matter.

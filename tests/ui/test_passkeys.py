@@ -116,10 +116,10 @@ def test_a_passkey_is_a_second_factor_after_the_password(go, owner, organization
 def test_a_form_that_would_come_too_late_is_sent_after_the_proof_as_it_was_typed(go, owner, organization):
     factories.make_cluster(organization=organization, name="prod")
     page = go(
-        f"/accounts/login/?next={reverse('clusters:settings', kwargs={'org': 'acme', 'cluster': 'prod'})}"
+        f"/accounts/login/?next={reverse('clusters:danger', kwargs={'org': 'acme', 'cluster': 'prod'})}"
     )
     sign_in(page, owner)
-    page.wait_for_url("**/settings/")
+    page.wait_for_url("**/danger/")
     page.locator("[name=name]").fill("prod")
     age_proof(page)
     page.clock.set_fixed_time(datetime.datetime.now() + datetime.timedelta(minutes=16))
