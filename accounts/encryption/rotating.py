@@ -135,9 +135,12 @@ def _others_are_over() -> bool:
 
 
 def _others() -> set[str]:
-    """Return the transactions that are open and have written something, without our own."""
+    """Return the transactions that are open and have written something, without our own and those of other databases."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_snapshot_xip(pg_current_snapshot())::text")
+        cursor.execute(
+            "SELECT pg_snapshot_xip(pg_current_snapshot())::text EXCEPT SELECT backend_xid::text FROM pg_stat_activity "
+            "WHERE datname <> current_database() AND backend_xid IS NOT NULL"
+        )
         return {row[0] for row in cursor.fetchall()}
 
 
