@@ -108,6 +108,8 @@ def _planted(state: State, path: str, body: dict[str, Any]) -> dict[str, Any]:
         state.bind(account.policy if account else project.policy, body["role"], body["member"])
     elif path == "/sandbox/gke":
         google_gke.register(state, body)
+    elif path == "/sandbox/keys":
+        state.clear()
     elif path == "/sandbox/accounts":
         state.accounts[body["email"]].disabled = body["disabled"]
     else:
@@ -159,7 +161,8 @@ class Google(StandIn):
         self.keys: dict[str, str] = said["keys"]
 
     def plant(self, what: str, **body: Any) -> dict[str, Any]:
-        """Send something to `/sandbox/…`: faults, issuers, pools, bindings, accounts, put, delete, value."""
+        """Send something to `/sandbox/…`: faults, issuers, pools, bindings, accounts, keys (as
+        at the start), put, delete, value."""
         request = urllib.request.Request(  # noqa: S310
             f"{self.url}/sandbox/{what}", data=json.dumps(body).encode(), method="POST"
         )

@@ -129,6 +129,8 @@ class Account:
     disabled: bool = False
     keys: dict[str, Key] = field(default_factory=dict)
     policy: Policy = field(default_factory=Policy)
+    # The key that the sandbox handed out: it stays when those that tests made are cleared away.
+    first_key: str = ""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -246,9 +248,17 @@ class State:
             for role in roles:
                 self.bind(self.projects[project].policy, role, f"serviceAccount:{account.email}")
             keys[name] = account.new_key()
+            account.first_key = next(iter(account.keys))
         owner = f"serviceAccount:admin@{main}.iam.gserviceaccount.com"
         self.bind(self.projects[world.GOOGLE_CLUSTERS].policy, "roles/owner", owner)
         return keys
+
+    def clear(self) -> None:
+        """Forget the keys that were made since, and let those that were handed out work."""
+        for account in self.accounts.values():
+            account.keys = {name: key for name, key in account.keys.items() if name == account.first_key}
+            for key in account.keys.values():
+                key.disabled = False
 
     @staticmethod
     def bind(policy: Policy, role: str, member: str) -> None:

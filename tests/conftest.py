@@ -111,8 +111,9 @@ def sandbox_google() -> Any:
 
 @pytest.fixture
 def google_endpoint(sandbox_google: Any, settings: Any) -> Any:
-    """Google's addresses lead to the stand-in, which has no faults before or after."""
+    """Google's addresses lead to the stand-in, which has no faults before or after, and only the keys it handed out."""
     sandbox_google.plant("faults")
+    sandbox_google.plant("keys")
     settings.GOOGLE_ENDPOINT_URL = sandbox_google.url
     yield sandbox_google.url
     sandbox_google.plant("faults")
