@@ -116,8 +116,8 @@ def is_loopback(host: str) -> bool:
         return host.rstrip(".").lower() == "localhost"
 
 
-def session(largest: int = LARGEST) -> "Session":
-    """Return a `requests.Session` for addresses that people typed.
+def session(largest: int = LARGEST, ca: str = "") -> "Session":
+    """Return a `requests.Session` for addresses that people typed; `ca` are authorities in PEM, which are then the only ones.
 
     It refuses forbidden addresses when it connects, whatever the name resolved to before; follows no redirect; takes
     no proxy, credential or cookie from outside; verifies TLS; has time limits; and reads at most `largest` bytes.
@@ -128,4 +128,4 @@ def session(largest: int = LARGEST) -> "Session":
     """
     from config.sockets import Session  # noqa: PLC0415  requests loads on first use
 
-    return Session(largest)
+    return Session(largest, ca)

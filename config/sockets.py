@@ -3,6 +3,7 @@
 import http.cookiejar
 import os
 import socket
+import ssl
 import time
 from typing import Any
 
@@ -50,23 +51,37 @@ class CheckedPlainPool(HTTPConnectionPool):
 
 
 class _Adapter(HTTPAdapter):
+    """Connects through the pools above; with `ca` it trusts those authorities, in PEM, and no others."""
+
+    def __init__(self, ca: str = "") -> None:
+        self._ca = ca
+        super().__init__()
+
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        if self._ca:
+            kwargs["ssl_context"] = ssl.create_default_context(cadata=self._ca)
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"https": CheckedPool, "http": CheckedPlainPool}
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        super().cert_verify(conn, url, verify, cert)
+        if self._ca:
+            conn.ca_certs = conn.ca_cert_dir = None
 
 
 class Session(requests.Session):
     """What `egress.session` returns."""
 
-    def __init__(self, largest: int) -> None:
+    def __init__(self, largest: int, ca: str = "") -> None:
         super().__init__()
         self.largest = largest
         # No proxy, .netrc or certificate switch of the environment; a bundle of authorities is the operator's to name.
         self.trust_env = False
-        self.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE") or True
+        bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE")
+        self.verify = True if ca else bundle or True
         self.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
         for scheme in ("https://", "http://"):
-            self.mount(scheme, _Adapter())
+            self.mount(scheme, _Adapter(ca))
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         kwargs |= {"allow_redirects": False, "stream": True, "proxies": {}}

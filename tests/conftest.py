@@ -137,6 +137,23 @@ def azure_endpoint(sandbox_azure: Any, settings: Any) -> Any:
     sandbox_azure.plant("faults")
 
 
+@pytest.fixture(scope="session")
+def sandbox_vendors() -> Any:
+    """The stand-ins of secret managers without a server to run, in one process."""
+    from sandbox.vendors import Vendors
+
+    with Vendors() as vendors:
+        yield vendors
+
+
+@pytest.fixture
+def vendors(sandbox_vendors: Any) -> Any:
+    """The same, without faults before or after."""
+    sandbox_vendors.well()
+    yield sandbox_vendors
+    sandbox_vendors.well()
+
+
 @pytest.fixture
 def sandbox_cluster(sandbox_cloud: Any) -> Any:
     """A fresh sandbox cluster with the demo's workloads, and what plays the operator in it."""

@@ -77,6 +77,10 @@ class Organization(models.Model):
     sso_required = models.BooleanField(default=False)
     # How many days audit events are kept; None is for ever.
     audit_days = models.PositiveIntegerField(null=True, blank=True)
+    # Put on every secret that the console makes in a secret manager: `{name: value}`.
+    default_tags = models.JSONField(default=dict, blank=True)
+    # The console may keep secrets of its own for the organization: the built-in store.
+    built_in_store = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
     # Once deleted it is nobody's any more; the row stays, because its audit log does.
     deleted_at = models.DateTimeField(null=True, editable=False)

@@ -69,6 +69,12 @@ class NotThere(ProviderError):
     remedy_text = "Check the name and the region."
 
 
+class AlreadyThere(ProviderError):
+    """What was to be made exists."""
+
+    remedy_text = "Choose another name, or give the one that is there a new version."
+
+
 class Raced(ProviderError):
     """Somebody else changed the same at the same time."""
 

@@ -73,7 +73,8 @@ def signing_in(access: Access) -> list[dict[str, Any]]:
 
 def secret(access: Access) -> dict[str, Any] | None:
     """Return the Secret with the credential, values included, or None when the method needs none."""
-    data = providers.PROVIDERS[access.provider].method_of(access).secret_data(access)
+    provider = providers.PROVIDERS[access.provider]
+    data = provider.method_of(access).secret_data(access)
     if not data:
         return None
     return {
@@ -82,7 +83,7 @@ def secret(access: Access) -> dict[str, Any] | None:
         "metadata": {
             "name": access.store_name,
             "namespace": access.cluster.operator_namespace,
-            "labels": labels(access.cluster, access.pk),
+            "labels": labels(access.cluster, access.pk) | dict(provider.secret_labels),
             "annotations": {DIGEST: _digest(access, data)},
         },
         "type": "Opaque",

@@ -49,6 +49,16 @@ class Access(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True)
     # The namespaces whose external secrets may use the store: its `conditions`.
     namespaces = ArrayField(models.CharField(max_length=63))
+    # What the names begin with that it sees, links and writes; empty is all.
+    prefix = models.CharField(max_length=200, blank=True, default="")
+    # Put on every secret that is made through it, over those of the organization.
+    tags = models.JSONField(default=dict, blank=True)
+    # It sees only secrets that have these tags.
+    only_tagged = models.BooleanField(default=False)
+    # Secrets may be written through it; else it only reads.
+    writes = models.BooleanField(default=False)
+    # How often its values are read anew where a link says nothing else; 0 is the console's own interval.
+    refresh_seconds = models.PositiveIntegerField(default=0)
     version = models.PositiveIntegerField(default=1)
 
     accepted_at = models.DateTimeField(null=True)
@@ -154,6 +164,10 @@ class AccessDraft(models.Model):
     )
     expires_at = models.DateTimeField(null=True, blank=True)
     namespaces = ArrayField(models.CharField(max_length=63), default=list)
+    prefix = models.CharField(max_length=200, blank=True, default="")
+    tags = models.JSONField(default=dict, blank=True)
+    only_tagged = models.BooleanField(default=False)
+    refresh_seconds = models.PositiveIntegerField(default=0)
     # The last test: `trials.Result` as JSON.
     result = models.JSONField(default=dict)
     tested_at = models.DateTimeField(null=True)

@@ -1,6 +1,7 @@
 """The providers: one module each, one line in one tuple."""
 
 from accesses.providers import aws_parameter_store, aws_secrets_manager, gcp_secret_manager
+from accesses.providers.asking import Refusal
 from accesses.providers.base import (
     ConfigurationForm,
     Entry,
@@ -15,7 +16,9 @@ from accesses.providers.base import (
     Situation,
     TellsChanges,
 )
+from accesses.providers.writing import Writes, Writing
 from credentials.clouds.errors import (
+    AlreadyThere,
     CredentialRefused,
     NotPossibleHere,
     NotReachable,
@@ -37,6 +40,7 @@ PROVIDERS: dict[str, Provider] = {
 
 __all__ = [
     "PROVIDERS",
+    "AlreadyThere",
     "ConfigurationForm",
     "CredentialRefused",
     "Entry",
@@ -51,10 +55,13 @@ __all__ = [
     "Probe",
     "Provider",
     "ProviderError",
+    "Refusal",
     "SecretField",
     "SecretManager",
     "Situation",
     "TellsChanges",
     "Throttled",
     "TrustMissing",
+    "Writes",
+    "Writing",
 ]
