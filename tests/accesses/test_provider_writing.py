@@ -34,7 +34,8 @@ def found(case, request) -> World:
 def manager(case, found) -> Any:
     """The manager as somebody who may write; what a test made is gone afterwards."""
     assert found.writer is not None, "say in its world who may write"
-    return trials.connect(make_access(case[0], found, found.writer))
+    own = {"configuration": found.writer_configuration} if found.writer_configuration else {}
+    return trials.connect(make_access(case[0], found, found.writer, **own))
 
 
 @pytest.fixture
@@ -138,7 +139,7 @@ def test_a_deleted_one_is_not_listed_any_more_and_comes_back_as_it_was(manager, 
 
 def test_who_may_only_read_writes_nothing_and_is_told_what_is_missing(case, found, name, manager, names):
     reader = trials.connect(make_access(case[0], found, found.good))
-    if found.good == found.writer:
+    if found.good == found.writer and not found.writer_configuration:
         return
 
     with pytest.raises(providers.PermissionMissing) as refusal:

@@ -1,6 +1,6 @@
 """The providers: one module each, one line in one tuple."""
 
-from accesses.providers import aws_parameter_store, aws_secrets_manager, gcp_secret_manager
+from accesses.providers import aws_parameter_store, aws_secrets_manager, gcp_secret_manager, vault
 from accesses.providers.asking import Refusal
 from accesses.providers.base import (
     ConfigurationForm,
@@ -35,6 +35,7 @@ PROVIDERS: dict[str, Provider] = {
         aws_secrets_manager.PROVIDER,
         aws_parameter_store.PROVIDER,
         gcp_secret_manager.PROVIDER,
+        vault.PROVIDER,
     )
 }
 

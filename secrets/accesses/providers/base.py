@@ -180,6 +180,8 @@ class Provider:
     group: str = CLOUDS
     # How its client is written to: see `writing.Writes`; None where it cannot be.
     writing: Writing | None = None
+    # Where that depends on the access: what holds for one
+    writing_by: Callable[["Access"], Writing] | None = None
     # What its refusals mean, as docs/providers tells them
     refusals: tuple[Refusal, ...] = ()
     # How many requests the vendor allows, and what the console and the operator make of it
@@ -188,6 +190,10 @@ class Provider:
     unlisted: str = ""
     # Labels that its credential's Secret needs
     secret_labels: Mapping[str, str] = field(default_factory=dict)
+
+    def writing_of(self, access: "Access") -> Writing | None:
+        """Return how an access of this provider is written to; None where it cannot be."""
+        return self.writing_by(access) if self.writing_by else self.writing
 
     def method(self, slug: str) -> Method | None:
         return next((method for method in self.methods if method.slug == slug), None)

@@ -40,6 +40,7 @@ class World:
     # What a method without a credential is wrong or limited by: fields of the configuration instead.
     wrong_configuration: dict[str, str] | None = None
     limited_configuration: dict[str, str] | None = None
+    writer_configuration: dict[str, str] | None = None
 
 
 class Sandbox:
