@@ -34,7 +34,8 @@ def found(case, request) -> World:
 def manager(case, found) -> Any:
     """The manager as somebody who may write; what a test made is gone afterwards."""
     assert found.writer is not None, "say in its world who may write"
-    return trials.connect(make_access(case[0], found, found.writer))
+    own = found.writer_configuration or found.configuration
+    return trials.connect(make_access(case[0], found, found.writer, configuration=own))
 
 
 @pytest.fixture

@@ -40,6 +40,8 @@ class World:
     # What a method without a credential is wrong or limited by: fields of the configuration instead.
     wrong_configuration: dict[str, str] | None = None
     limited_configuration: dict[str, str] | None = None
+    # Where who may write is named in the configuration, not in the credential alone.
+    writer_configuration: dict[str, str] | None = None
 
 
 class Sandbox:
