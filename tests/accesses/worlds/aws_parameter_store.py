@@ -15,4 +15,5 @@ def world(sandbox: Sandbox, method: str) -> World:
         permission="ssm:DescribeParameters",
         names=[f"/{name}" for name in names],
         value=sandbox.aws.parameter_value,
+        namespace="/written/",
     )
