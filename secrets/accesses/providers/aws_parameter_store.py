@@ -26,9 +26,7 @@ DESCRIBE = "ssm:DescribeParameters"
 DESCRIBING_POLICY = cloud.policy({"Effect": "Allow", "Action": [DESCRIBE], "Resource": "*"})
 
 PUT, TAG, DELETE = "ssm:PutParameter", "ssm:AddTagsToResource", "ssm:DeleteParameter"
-WRITING_POLICY = cloud.policy(
-    {"Effect": "Allow", "Action": [PUT, TAG, DELETE, DESCRIBE], "Resource": "*"}
-)
+WRITING_POLICY = cloud.policy({"Effect": "Allow", "Action": [PUT, TAG, DELETE, DESCRIBE], "Resource": "*"})
 LONGEST_NAME, DEEPEST = 1011, 15
 
 NAME = re.compile(r"[\w./-]*", re.ASCII)

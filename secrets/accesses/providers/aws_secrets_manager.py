@@ -70,7 +70,10 @@ class Client(aws_client.Client):
     def create(self, name: str, value: str, tags: Mapping[str, str]) -> str:
         with self._writing(CREATE, making=True):
             answer = self._once.create_secret(
-                Name=name, SecretString=value, Tags=aws_writing.as_tags(tags), ClientRequestToken=str(uuid.uuid4())
+                Name=name,
+                SecretString=value,
+                Tags=aws_writing.as_tags(tags),
+                ClientRequestToken=str(uuid.uuid4()),
             )
             return str(answer["ARN"])
 

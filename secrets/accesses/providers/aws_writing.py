@@ -94,7 +94,9 @@ def check_tags(tags: Mapping[str, str]) -> None:
         if name.lower().startswith("aws:"):
             raise NotReadable(f"“{name}”: names that begin with aws: are AWS's own.")
         if not (_TAG.fullmatch(name) and _TAG.fullmatch(value)):
-            raise NotReadable(f"“{name}={value}”: AWS takes letters, digits, spaces and . : / = + @ _ - in tags.")
+            raise NotReadable(
+                f"“{name}={value}”: AWS takes letters, digits, spaces and . : / = + @ _ - in tags."
+            )
 
 
 def quiet() -> None:
