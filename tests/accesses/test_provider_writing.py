@@ -1,5 +1,6 @@
 """Every provider that can be written to keeps the same contract, over the network; what was written its owner reads."""
 
+import contextlib
 import logging
 from typing import Any
 
@@ -32,15 +33,19 @@ def found(case, request) -> World:
 
 @pytest.fixture
 def manager(case, found) -> Any:
-    """The manager as somebody who may write; what a test made is gone afterwards."""
+    """The manager as somebody who may write."""
     assert found.writer is not None, "say in its world who may write"
     return trials.connect(make_access(case[0], found, found.writer))
 
 
 @pytest.fixture
-def name(found, request) -> str:
+def name(found, manager, request) -> Any:
+    """A name for this test; what it made of it is gone afterwards."""
     # Names of letters, digits and hyphens are names everywhere.
-    return f"{found.namespace}keyhaven-{abs(hash(request.node.nodeid)) % 10**9}"
+    made = f"{found.namespace}keyhaven-{abs(hash(request.node.nodeid)) % 10**9}"
+    yield made
+    with contextlib.suppress(Exception if found.forget else providers.ProviderError):
+        (found.forget or manager.delete)(made)
 
 
 @pytest.fixture

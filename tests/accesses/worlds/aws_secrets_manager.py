@@ -31,4 +31,5 @@ def world(sandbox: Sandbox, method: str) -> World:
         value=cloud.value,
         writer=keys(cloud.keys["writer"]),
         namespace="written/",
+        forget=cloud.delete,
     )

@@ -36,4 +36,5 @@ def world(sandbox: Sandbox, method: str) -> World:
         value=google.value,
         writer=_key(google.keys["writer"]),
         namespace="written-",
+        forget=google.delete,
     )
