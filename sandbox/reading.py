@@ -17,6 +17,7 @@ type Manifest = dict[str, Any]
 # and, where the operator can, `find(cluster, manifest, wanted)`. They raise Failed and Missing.
 READERS: dict[str, str] = {
     "azurekv": "sandbox.reading_azure",
+    "conjur": "sandbox.reading_conjur",
 }
 # How long a cloud's answer about a store's identity is believed.
 _REFUSED = 1.0
