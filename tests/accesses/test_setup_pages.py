@@ -103,6 +103,8 @@ PARTS = [
     ("gcp_federation", "gcp-secret-manager", "federation", 2),
     ("gcp_workload_identity", "gcp-secret-manager", "workload-identity", 2),
     ("gcp_ambient", "gcp-secret-manager", "ambient", 1),
+    ("conjur_api_key", "conjur", "api-key", 2),
+    ("conjur_jwt", "conjur", "jwt", 3),
 ]
 
 

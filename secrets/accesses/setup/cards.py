@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.urls import reverse
 
-from accesses.setup import cloudformation, generator, google_script, policies
+from accesses.setup import cloudformation, elsewhere, generator, google_script, policies
 from credentials.clouds.aws import stacks
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ OPERATOR = "external-secrets"
 def context(access: "Access | AccessDraft") -> Setup:
     """Return what the cards of its method show; empty where a method needs no steps outside the console."""
     cloud = "gcp" if access.provider.startswith("gcp") else "aws"
-    make = _MAKERS.get((cloud, access.method))
+    make = _MAKERS.get((access.provider, access.method)) or _MAKERS.get((cloud, access.method))
     return make(access) if make else {}
 
 
@@ -212,4 +212,6 @@ _MAKERS: dict[tuple[str, str], Callable[["Access | AccessDraft"], Setup]] = {
     ("gcp", "federation"): _gcp_federation,
     ("gcp", "workload-identity"): _gcp_workload_identity,
     ("gcp", "ambient"): _gcp_ambient,
+    ("conjur", "api-key"): elsewhere.conjur_key,
+    ("conjur", "jwt"): elsewhere.conjur_jwt,
 }
