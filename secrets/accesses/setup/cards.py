@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from accesses.providers import PROVIDERS, tokens
 from accesses.providers.azure import AUDIENCE
-from accesses.setup import azure_script, cloudformation, generator, google_script, policies, vault
+from accesses.setup import azure_script, cloudformation, elsewhere, generator, google_script, policies, vault
 from credentials.clouds.aws import stacks
 
 if TYPE_CHECKING:
@@ -242,4 +242,6 @@ _MAKERS: dict[tuple[str, str], Callable[["Access | AccessDraft"], Setup]] = {
     ("azure", "workload-identity"): _azure,
     ("azure", "service-principal"): _azure,
     ("azure", "ambient"): _azure,
+    ("conjur", "api-key"): elsewhere.conjur_key,
+    ("conjur", "jwt"): elsewhere.conjur_jwt,
 }
