@@ -39,8 +39,8 @@ def manager(case, found) -> Any:
 
 @pytest.fixture
 def name(found, request) -> str:
-    # Names of letters, digits and hyphens are names everywhere.
-    return f"{found.namespace}keyhaven-{abs(hash(request.node.nodeid)) % 10**9}"
+    # Names of letters, digits and hyphens are names nearly everywhere.
+    return found.namespace + found.spell(f"keyhaven-{abs(hash(request.node.nodeid)) % 10**9}")
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.urls import reverse
 
+from accesses import providers
+from accesses.providers import doppler
 from accesses.setup import cloudformation, generator, google_script, policies
 from credentials.clouds.aws import stacks
 
@@ -20,8 +22,9 @@ OPERATOR = "external-secrets"
 
 def context(access: "Access | AccessDraft") -> Setup:
     """Return what the cards of its method show; empty where a method needs no steps outside the console."""
-    cloud = "gcp" if access.provider.startswith("gcp") else "aws"
-    make = _MAKERS.get((cloud, access.method))
+    known = providers.PROVIDERS.get(access.provider)
+    # What clouds' methods show is alike for all of a cloud's secret managers.
+    make = _MAKERS.get(((known and known.cloud) or access.provider, access.method))
     return make(access) if make else {}
 
 
@@ -203,6 +206,14 @@ def _gcp_ambient(access: "Access | AccessDraft") -> Setup:
     }
 
 
+def _doppler_token(access: "Access | AccessDraft") -> Setup:
+    return {**_common(access), "command": doppler.grant(access.configuration, doppler.READ)}
+
+
+def _doppler_oidc(access: "Access | AccessDraft") -> Setup:
+    return {**_common(access), "audience": doppler.AUDIENCE}
+
+
 _MAKERS: dict[tuple[str, str], Callable[["Access | AccessDraft"], Setup]] = {
     ("aws", "role"): _aws_role,
     ("aws", "federation"): _aws_role,
@@ -212,4 +223,6 @@ _MAKERS: dict[tuple[str, str], Callable[["Access | AccessDraft"], Setup]] = {
     ("gcp", "federation"): _gcp_federation,
     ("gcp", "workload-identity"): _gcp_workload_identity,
     ("gcp", "ambient"): _gcp_ambient,
+    ("doppler", "service-token"): _doppler_token,
+    ("doppler", "oidc"): _doppler_oidc,
 }

@@ -104,7 +104,8 @@ class ReferenceForm(forms.Form):
         rules, fields = self.rules, self.fields
         fields["key"].help_text = rules.key_help
         fields["below"].label, fields["below"].help_text = rules.below.label, rules.below.help_text
-        fields["tags"].help_text = rules.tags_help
+        fields["tags"].help_text = rules.cannot.get(Takes.TAGS) or rules.tags_help
+        fields["json_field"].help_text = rules.cannot.get("json_field") or fields["json_field"].help_text
         suggested = google_regions.served if self.access.provider.startswith("gcp") else _aws_regions
         fields["region"].widget = SuggestingInput(suggested)
         for name, version in rules.versions.items():
@@ -156,6 +157,7 @@ class ReferenceForm(forms.Form):
         self._clean_overrides(values)
         takes = values.get("takes", Takes.VALUE)
         self._refuse_aside(values, takes)
+        self._refuse_never(values, takes)
         if takes in (Takes.VALUE, Takes.KEYS):
             self._clean_key(values, takes)
         elif takes == Takes.PATH:
@@ -185,6 +187,13 @@ class ReferenceForm(forms.Form):
                 self.add_error(name, _ASIDE[name])
             else:
                 values[name] = {} if name == "tags" else ""
+
+    def _refuse_never(self, values: dict[str, Any], takes: str) -> None:
+        """Refuse what the operator cannot do with this secret manager."""
+        if why := self.rules.cannot.get(takes):
+            self.add_error("takes", why)
+        if values.get("json_field") and (why := self.rules.cannot.get("json_field")):
+            self.add_error("json_field", why)
 
     def _clean_key(self, values: dict[str, Any], takes: str) -> None:
         """Take apart what was typed; what stands in a field of its own goes before what the text says."""

@@ -40,6 +40,8 @@ class World:
     # What a method without a credential is wrong or limited by: fields of the configuration instead.
     wrong_configuration: dict[str, str] | None = None
     limited_configuration: dict[str, str] | None = None
+    # How names are written there, of letters, digits and hyphens
+    spell: Callable[[str], str] = str
 
 
 class Sandbox:
