@@ -133,6 +133,12 @@ class References:
         odd = [name for name in given if not self.versions[name].rule.fullmatch(values[name])]
         return found + [(name, self.versions[name].wrong) for name in odd]
 
+    def impossible(self, takes: str, values: Mapping[str, str]) -> list[tuple[str, str]]:
+        """Return what the operator cannot do with this secret manager, as (field, why)."""
+        found = [("takes", self.cannot[takes])] if takes in self.cannot else []
+        asked = values.get("json_field") and "json_field" in self.cannot
+        return found + ([("json_field", self.cannot["json_field"])] if asked else [])
+
     def fields_of(self, version: str) -> dict[str, str]:
         """Return what the version fields hold for a version as the operator takes it."""
         found = dict.fromkeys(self.versions, "")

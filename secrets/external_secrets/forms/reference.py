@@ -159,7 +159,8 @@ class ReferenceForm(forms.Form):
         self._clean_overrides(values)
         takes = values.get("takes", Takes.VALUE)
         self._refuse_aside(values, takes)
-        self._refuse_never(values, takes)
+        for name, why in self.rules.impossible(takes, values):
+            self.add_error(name, why)
         if takes in (Takes.VALUE, Takes.KEYS):
             self._clean_key(values, takes)
         elif takes == Takes.PATH:
@@ -192,13 +193,6 @@ class ReferenceForm(forms.Form):
                 self.add_error(name, _ASIDE[name])
             else:
                 values[name] = {} if name == "tags" else ""
-
-    def _refuse_never(self, values: dict[str, Any], takes: str) -> None:
-        """Refuse what the operator cannot do with this secret manager."""
-        if why := self.rules.cannot.get(takes):
-            self.add_error("takes", why)
-        if values.get("json_field") and (why := self.rules.cannot.get("json_field")):
-            self.add_error("json_field", why)
 
     def _clean_key(self, values: dict[str, Any], takes: str) -> None:
         """Take apart what was typed; what stands in a field of its own goes before what the text says."""
