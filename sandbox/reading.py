@@ -19,6 +19,7 @@ READERS: dict[str, str] = {
     "azurekv": "sandbox.reading_azure",
     "conjur": "sandbox.reading_conjur",
     "vault": "sandbox.reading_vault",
+    "doppler": "sandbox.reading_doppler",
 }
 # How long a cloud's answer about a store's identity is believed.
 _REFUSED = 1.0

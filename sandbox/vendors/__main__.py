@@ -9,7 +9,10 @@ from importlib import import_module
 from sandbox.vendors.base import Server, Vendor
 
 # One line each: the module in this package whose `VENDOR` it is.
-MODULES: tuple[str, ...] = ("conjur",)
+MODULES: tuple[str, ...] = (
+    "conjur",
+    "doppler",
+)
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from accesses.providers import (
     aws_secrets_manager,
     azure_key_vault,
     conjur,
+    doppler,
     gcp_secret_manager,
     vault,
 )
@@ -43,6 +44,7 @@ PROVIDERS: dict[str, Provider] = {
         aws_parameter_store.PROVIDER,
         azure_key_vault.PROVIDER,
         conjur.PROVIDER,
+        doppler.PROVIDER,
         gcp_secret_manager.PROVIDER,
         vault.PROVIDER,
     )

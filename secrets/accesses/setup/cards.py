@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.urls import reverse
 
-from accesses.providers import PROVIDERS, tokens
+from accesses.providers import PROVIDERS, doppler, tokens
 from accesses.providers.azure import AUDIENCE
 from accesses.setup import azure_script, cloudformation, elsewhere, generator, google_script, policies, vault
 from credentials.clouds.aws import stacks
@@ -229,6 +229,14 @@ def _azure(access: "Access | AccessDraft") -> Setup:
     }
 
 
+def _doppler_token(access: "Access | AccessDraft") -> Setup:
+    return {**_common(access), "command": doppler.grant(access.configuration, doppler.READ)}
+
+
+def _doppler_oidc(access: "Access | AccessDraft") -> Setup:
+    return {**_common(access), "audience": doppler.AUDIENCE}
+
+
 _MAKERS: dict[tuple[str, str], Callable[["Access | AccessDraft"], Setup]] = {
     ("aws", "role"): _aws_role,
     ("aws", "federation"): _aws_role,
@@ -244,4 +252,6 @@ _MAKERS: dict[tuple[str, str], Callable[["Access | AccessDraft"], Setup]] = {
     ("azure", "ambient"): _azure,
     ("conjur", "api-key"): elsewhere.conjur_key,
     ("conjur", "jwt"): elsewhere.conjur_jwt,
+    ("doppler", "service-token"): _doppler_token,
+    ("doppler", "oidc"): _doppler_oidc,
 }
