@@ -1,6 +1,11 @@
 """The providers: one module each, one line in one tuple."""
 
-from accesses.providers import aws_parameter_store, aws_secrets_manager, gcp_secret_manager
+from accesses.providers import (
+    aws_parameter_store,
+    aws_secrets_manager,
+    delinea_secret_server,
+    gcp_secret_manager,
+)
 from accesses.providers.asking import Refusal
 from accesses.providers.base import (
     ConfigurationForm,
@@ -34,6 +39,7 @@ PROVIDERS: dict[str, Provider] = {
     for provider in (
         aws_secrets_manager.PROVIDER,
         aws_parameter_store.PROVIDER,
+        delinea_secret_server.PROVIDER,
         gcp_secret_manager.PROVIDER,
     )
 }
