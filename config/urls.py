@@ -27,6 +27,7 @@ organization_urls: list[URLPattern | URLResolver] = [
     path("go-to/", palette.go_to, name="palette"),
     path("", include("credentials.urls")),
     path("", include("clusters.urls")),
+    path("", include("built_in.urls")),
     path("", include("accesses.urls")),
 ]
 

@@ -9,7 +9,10 @@ from importlib import import_module
 from sandbox.vendors.base import Server, Vendor
 
 # One line each: the module in this package whose `VENDOR` it is.
-MODULES: tuple[str, ...] = ("delinea_secret_server",)
+MODULES: tuple[str, ...] = (
+    "conjur",
+    "delinea_secret_server",
+)
 
 
 def main() -> None:

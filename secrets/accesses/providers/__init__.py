@@ -3,6 +3,8 @@
 from accesses.providers import (
     aws_parameter_store,
     aws_secrets_manager,
+    azure_key_vault,
+    conjur,
     delinea_secret_server,
     gcp_secret_manager,
 )
@@ -39,6 +41,8 @@ PROVIDERS: dict[str, Provider] = {
     for provider in (
         aws_secrets_manager.PROVIDER,
         aws_parameter_store.PROVIDER,
+        azure_key_vault.PROVIDER,
+        conjur.PROVIDER,
         delinea_secret_server.PROVIDER,
         gcp_secret_manager.PROVIDER,
     )
