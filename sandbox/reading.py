@@ -17,6 +17,7 @@ type Manifest = dict[str, Any]
 # and, where the operator can, `find(cluster, manifest, wanted)`. They raise Failed and Missing.
 READERS: dict[str, str] = {
     "conjur": "sandbox.reading_conjur",
+    "delinea": "sandbox.reading_delinea_dsv",
     "secretserver": "sandbox.reading_delinea_secret_server",
 }
 # How long a cloud's answer about a store's identity is believed.

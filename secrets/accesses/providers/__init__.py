@@ -5,6 +5,7 @@ from accesses.providers import (
     aws_secrets_manager,
     azure_key_vault,
     conjur,
+    delinea_devops_secrets_vault,
     delinea_secret_server,
     gcp_secret_manager,
 )
@@ -43,6 +44,7 @@ PROVIDERS: dict[str, Provider] = {
         aws_parameter_store.PROVIDER,
         azure_key_vault.PROVIDER,
         conjur.PROVIDER,
+        delinea_devops_secrets_vault.PROVIDER,
         delinea_secret_server.PROVIDER,
         gcp_secret_manager.PROVIDER,
     )
