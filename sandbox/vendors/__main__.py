@@ -12,6 +12,8 @@ from sandbox.vendors.base import Server, Vendor
 MODULES: tuple[str, ...] = (
     "conjur",
     "doppler",
+    "delinea_dsv",
+    "delinea_secret_server",
 )
 
 

@@ -5,6 +5,8 @@ from accesses.providers import (
     aws_secrets_manager,
     azure_key_vault,
     conjur,
+    delinea_devops_secrets_vault,
+    delinea_secret_server,
     doppler,
     gcp_secret_manager,
     vault,
@@ -45,6 +47,8 @@ PROVIDERS: dict[str, Provider] = {
         azure_key_vault.PROVIDER,
         conjur.PROVIDER,
         doppler.PROVIDER,
+        delinea_devops_secrets_vault.PROVIDER,
+        delinea_secret_server.PROVIDER,
         gcp_secret_manager.PROVIDER,
         vault.PROVIDER,
     )

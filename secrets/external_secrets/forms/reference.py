@@ -144,7 +144,7 @@ class ReferenceForm(forms.Form):
 
     # -- what was typed ------------------------------------------------------------------------------------------
     def clean_takes(self) -> str:
-        return str(self.cleaned_data["takes"] or Takes.VALUE)
+        return self.cleaned_data["takes"] or str(Takes.VALUE)
 
     def clean_json_field(self) -> str:
         json_field: str = self.cleaned_data["json_field"]
@@ -157,6 +157,8 @@ class ReferenceForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         values = super().clean() or self.cleaned_data
         self._clean_overrides(values)
+        if "takes" in self.errors:
+            return values
         takes = values.get("takes", Takes.VALUE)
         self._refuse_aside(values, takes)
         for name, why in self.rules.impossible(takes, values):
