@@ -43,6 +43,7 @@ PROVIDER = Provider(
     store_provider=_store,
     connect=vault_client.Client,
     references=vault_references.VERSION_2,
+    references_by=vault_references.of,
     policy=vault_policies.text(),
     policy_note="For the root engine secret, version 2; put your own path in its place. Version 1 has no data/ and no "
     "metadata/ between the engine and the name. Folders that the identity may not list are left out.",

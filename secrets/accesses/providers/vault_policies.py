@@ -1,5 +1,6 @@
 """The least policies for Vault, as text to paste."""
 
+import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,7 +13,8 @@ LIST, TAG = ("read", "list"), ("create", "update", "read", "list")
 
 def _rule(path: str, *capabilities: str) -> str:
     listed = ", ".join(f'"{one}"' for one in capabilities)
-    return f'path "{path}" {{\n  capabilities = [{listed}]\n}}'
+    # HCL writes a text as JSON does.
+    return f"path {json.dumps(path, ensure_ascii=False)} {{\n  capabilities = [{listed}]\n}}"
 
 
 def _folder(prefix: str) -> str:

@@ -120,11 +120,13 @@ VERSION_2 = replace(
     overrides=lambda access: {name: _NOT[name] for name in OVERRIDES},
     several_note="Needs list and read on the engine's metadata beside reading the values.",
 )
+_NO_TAGS = "Version 1 of the engine has no custom metadata, and the operator finds nothing by it."
 # The engine's version 1 has no versions, no metadata and thereby no tags.
 VERSION_1 = replace(
     VERSION_2,
     versions={},
-    tags_help="Not possible here: version 1 of the engine has no custom metadata, and the operator finds nothing by it.",
+    tags_help=_NO_TAGS,
+    no_tags=_NO_TAGS,
     has_tags=lambda wanted, found: False,
     tags_listed=False,
 )
