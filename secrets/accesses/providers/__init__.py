@@ -1,6 +1,6 @@
 """The providers: one module each, one line in one tuple."""
 
-from accesses.providers import aws_parameter_store, aws_secrets_manager, gcp_secret_manager
+from accesses.providers import aws_parameter_store, aws_secrets_manager, built_in, gcp_secret_manager
 from accesses.providers.asking import Refusal
 from accesses.providers.base import (
     ConfigurationForm,
@@ -34,6 +34,7 @@ PROVIDERS: dict[str, Provider] = {
     for provider in (
         aws_secrets_manager.PROVIDER,
         aws_parameter_store.PROVIDER,
+        built_in.PROVIDER,
         gcp_secret_manager.PROVIDER,
     )
 }
