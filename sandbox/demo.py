@@ -24,7 +24,10 @@ from sandbox.oidc import Issuer
 from sandbox.processes import Died, Processes
 from sandbox.scaleway import IAM, READ, Scaleway
 from sandbox.scaleway_kapsule import MASTERS
+from sandbox.vendors import Vendors
 
+# Secret managers that have one address for everybody → the setting that leads elsewhere.
+FIXED = {"doppler": "DOPPLER_ENDPOINT_URL"}
 SEED = "from sandbox import seed; seed.seed({subject!r})"
 
 
@@ -87,6 +90,19 @@ def scaleway(folder: Path) -> Iterator[dict[str, str]]:
         yield {"SCALEWAY_ENDPOINT_URL": running.url}
 
 
+@contextmanager
+def secret_managers(folder: Path) -> Iterator[tuple[Path, dict[str, str]]]:
+    """Run the stand-ins of secret managers without a server to run; yield a file of their addresses and credentials, and
+    where the console and the operator find the ones whose address nobody types."""
+    with Vendors() as vendors:
+        path = folder / "secret-managers.json"
+        write(path, json.dumps(vendors.facts, indent=2))
+        yield (
+            path,
+            {name: vendors.facts[slug]["url"] for slug, name in FIXED.items() if slug in vendors.facts},
+        )
+
+
 def start_clusters(
     processes: Processes, folder: Path, endpoints: dict[str, str], principal: str, scaleway_url: str
 ) -> None:
@@ -136,6 +152,7 @@ def running(folder: Path, port: int) -> Iterator[tuple[Processes, dict[str, Any]
         google_demo.running(folder, f"http://localhost:{port}") as google,
         azure(folder) as (entra, azure_path),
         scaleway(folder) as scaleway_url,
+        secret_managers(folder) as (managers_path, managers),
         Issuer() as issuer,
     ):
         endpoints = {
@@ -144,7 +161,7 @@ def running(folder: Path, port: int) -> Iterator[tuple[Processes, dict[str, Any]
             "AZURE_ENDPOINT_URL": entra.url,
         }
         environment = environment_of(folder, found, port, endpoints)
-        environment |= own_identity(cloud) | scaleway_url
+        environment |= own_identity(cloud) | scaleway_url | managers
         subject = f"keyhaven-{uuid.uuid4().hex}"
         entra.federate("console", environment["BASE_URL"], subject)
         with Processes(folder / "logs", environment) as processes:
@@ -160,6 +177,7 @@ def running(folder: Path, port: int) -> Iterator[tuple[Processes, dict[str, Any]
             facts |= google | {"oidc": issuer.facts}
             facts |= {"azure_url": entra.url, "azure_credential": azure_path}
             facts |= {"scaleway_credential": str(folder / "scaleway-credential.json")}
+            facts |= {"secret_managers": str(managers_path)}
             facts |= {"subject": subject, "role": cloud.console_role("keyhaven-console", subject)}
             yield processes, facts
 
@@ -215,6 +233,7 @@ Other ways in:
   Azure             {os.path.relpath(facts["azure_credential"])}, by federation or with its secret; finds the AKS cluster prod
   Scaleway          {os.path.relpath(facts["scaleway_credential"])}; finds the Kapsule cluster shop, and staging, which is
                     being made
+  Secret managers   addresses and credentials of the others are in {os.path.relpath(facts["secret_managers"])}
   Single sign-on    issuer {facts["oidc"]["issuer"]}  client {facts["oidc"]["client_id"]}  secret {facts["oidc"]["client_secret"]}
                     people of acme.example; as owner@, in Settings, Signing in (docs/single-sign-on.md)
 

@@ -16,6 +16,7 @@ type Manifest = dict[str, Any]
 # Provider of a store → the module that reads it; it has `check(cluster, manifest)`, `value(cluster, manifest, reference)`
 # and, where the operator can, `find(cluster, manifest, wanted)`. They raise Failed and Missing.
 READERS: dict[str, str] = {
+    "conjur": "sandbox.reading_conjur",
     "webhook": "sandbox.reading_webhook",
 }
 # How long a cloud's answer about a store's identity is believed.

@@ -1,6 +1,13 @@
 """The providers: one module each, one line in one tuple."""
 
-from accesses.providers import aws_parameter_store, aws_secrets_manager, built_in, gcp_secret_manager
+from accesses.providers import (
+    aws_parameter_store,
+    aws_secrets_manager,
+    azure_key_vault,
+    built_in,
+    conjur,
+    gcp_secret_manager,
+)
 from accesses.providers.asking import Refusal
 from accesses.providers.base import (
     ConfigurationForm,
@@ -34,7 +41,9 @@ PROVIDERS: dict[str, Provider] = {
     for provider in (
         aws_secrets_manager.PROVIDER,
         aws_parameter_store.PROVIDER,
+        azure_key_vault.PROVIDER,
         built_in.PROVIDER,
+        conjur.PROVIDER,
         gcp_secret_manager.PROVIDER,
     )
 }

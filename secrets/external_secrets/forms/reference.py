@@ -11,7 +11,7 @@ from accesses.providers.references import OVERRIDES, Note, NotReadable, Referenc
 from credentials.clouds.aws import regions as aws_regions
 from credentials.clouds.google import regions as google_regions
 from credentials.fields import SuggestingInput
-from external_secrets import references
+from external_secrets import inside, references
 from external_secrets.forms import taking
 from external_secrets.limits import Limits
 from external_secrets.models import ExternalSecret
@@ -64,6 +64,8 @@ class ReferenceForm(forms.Form):
 
     # Those of the one who fills it in, where there are any.
     limits: Limits | None = None
+    # The link that is changed, where there is one.
+    editing: ExternalSecret | None = None
 
     def __init__(self, access: Access, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -171,6 +173,9 @@ class ReferenceForm(forms.Form):
         name = "below" if takes == Takes.PATH else "key"
         asked = {"takes": takes, "key": values.get(name, "")}
         wrong = self.limits.wrong(self.access.namespaces, asked) if self.limits else None
+        if wrong is None and (asked["key"] or takes == Takes.TAGS):
+            asked["tags"] = values.get("tags") or {}
+            wrong = inside.refuses(self.editing, self.access, asked)
         if wrong and wrong[0] not in self.errors:
             self.add_error(*wrong)
 
