@@ -22,6 +22,7 @@ READERS: dict[str, str] = {
     "doppler": "sandbox.reading_doppler",
     "delinea": "sandbox.reading_delinea_dsv",
     "secretserver": "sandbox.reading_delinea_secret_server",
+    "webhook": "sandbox.reading_webhook",
 }
 # How long a cloud's answer about a store's identity is believed.
 _REFUSED = 1.0

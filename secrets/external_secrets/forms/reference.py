@@ -144,7 +144,7 @@ class ReferenceForm(forms.Form):
 
     # -- what was typed ------------------------------------------------------------------------------------------
     def clean_takes(self) -> str:
-        return self.cleaned_data["takes"] or str(Takes.VALUE)
+        return str(self.cleaned_data["takes"] or Takes.VALUE)
 
     def clean_json_field(self) -> str:
         json_field: str = self.cleaned_data["json_field"]
