@@ -74,7 +74,9 @@ def azure(folder: Path) -> Iterator[tuple[Azure, str]]:
     """Run the Azure stand-in and yield it with the path of a credential."""
     with Azure() as running:
         path, app = folder / "azure-credential.json", running.apps["console"]
-        write(path, json.dumps(app, indent=2))
+        scope = f"/subscriptions/{app['subscription']}"
+        running.plant("assign", object=app["object"], role="Key Vault Secrets Officer", scope=scope)
+        write(path, json.dumps(app | {"vault": running.vault}, indent=2))
         yield running, str(path)
 
 
@@ -233,6 +235,7 @@ Other ways in:
                     provider {facts["google_provider"]}
                     or its key {keys[1]}; both find the GKE cluster. For an access: {keys[0]}
   Azure             {os.path.relpath(facts["azure_credential"])}, by federation or with its secret; finds the AKS cluster prod
+                    With its secret, as service principal, it reads and writes the key vault {world.KEY_VAULT}
   Scaleway          {os.path.relpath(facts["scaleway_credential"])}; finds the Kapsule cluster shop, and staging, which is
                     being made
 {openbao_demo.guide(facts["openbao"], os.path.relpath(facts["openbao"]["file"]))}

@@ -202,7 +202,7 @@ def sandbox_cluster(sandbox_cloud: Any) -> Any:
 def make_sandbox_cluster(sandbox_cloud: Any, request: pytest.FixtureRequest) -> Any:
     """Return a function that starts a sandbox cluster of a kind, whose issuer the clouds can reach.
 
-    The Google stand-in is there for tests that ask for it themselves.
+    The Google and Azure stand-ins are there for tests that ask for them themselves.
     """
     import contextlib
 
@@ -211,6 +211,7 @@ def make_sandbox_cluster(sandbox_cloud: Any, request: pytest.FixtureRequest) -> 
     from sandbox.reconciler import Reconciler
 
     google = request.getfixturevalue("sandbox_google") if "google_endpoint" in request.fixturenames else None
+    azure = request.getfixturevalue("sandbox_azure") if "azure_endpoint" in request.fixturenames else None
     with contextlib.ExitStack() as stack:
 
         def make(kind: str, issuer: str = "") -> Any:
@@ -220,6 +221,9 @@ def make_sandbox_cluster(sandbox_cloud: Any, request: pytest.FixtureRequest) -> 
             if google is not None:
                 gke = cluster.issuer if kind == "gke" else ""
                 google.trust(cluster.issuer, cluster.jwks(), gke)
+            if azure is not None:
+                azure.trust(cluster.issuer, cluster.jwks())
+                cluster.azure_url = azure.url
             reconciler = Reconciler(cluster, sandbox_cloud.url, google.url if google else "")
             reconciler.start()
             stack.callback(reconciler.stop)

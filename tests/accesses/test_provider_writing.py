@@ -42,8 +42,8 @@ def manager(case, found) -> Any:
 @pytest.fixture
 def name(found, manager, request) -> Any:
     """A name for this test; what it made of it is gone afterwards."""
-    # Names of letters, digits and hyphens are names everywhere.
-    made = f"{found.namespace}keyhaven-{abs(hash(request.node.nodeid)) % 10**9}"
+    # Names of letters, digits and hyphens are names nearly everywhere.
+    made = found.namespace + found.spell(f"keyhaven-{abs(hash(request.node.nodeid)) % 10**9}")
     yield made
     with contextlib.suppress(Exception if found.forget else providers.ProviderError):
         (found.forget or manager.delete)(made)

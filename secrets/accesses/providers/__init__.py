@@ -4,7 +4,11 @@ from accesses.providers import (
     aws_parameter_store,
     aws_secrets_manager,
     azure_key_vault,
+    built_in,
     conjur,
+    delinea_devops_secrets_vault,
+    delinea_secret_server,
+    doppler,
     gcp_secret_manager,
     vault,
 )
@@ -42,7 +46,11 @@ PROVIDERS: dict[str, Provider] = {
         aws_secrets_manager.PROVIDER,
         aws_parameter_store.PROVIDER,
         azure_key_vault.PROVIDER,
+        built_in.PROVIDER,
         conjur.PROVIDER,
+        doppler.PROVIDER,
+        delinea_devops_secrets_vault.PROVIDER,
+        delinea_secret_server.PROVIDER,
         gcp_secret_manager.PROVIDER,
         vault.PROVIDER,
     )

@@ -144,6 +144,8 @@ class Method:
     rehearse: Callable[["Access | AccessDraft"], list[tuple[str, str]]] | None = None
     # The form's fields that a refused `credential`, a missing `trust` and a wrong `place` are about.
     fields: Mapping[str, str] = field(default_factory=dict)
+    # What a reference can be where the operator reads otherwise by this method than by the provider's others
+    references: References | None = None
 
     def field_of(self, error: errors.ProviderError) -> str:
         """Return the form's field that an error is about, or an empty string."""
@@ -213,3 +215,8 @@ class Provider:
         if method is None:
             raise LookupError(f"{self.label} has no method {access.method}.")
         return method
+
+    def references_of(self, access: "Access | AccessDraft") -> References:
+        """Return what a reference through an access can be."""
+        method = self.method(access.method)
+        return (method and method.references) or self.references
