@@ -1,6 +1,7 @@
 """What can be written to Vault, and how a value becomes a secret's fields."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from accesses.models import Access
 
 FIELD = "value"
+# Of custom metadata, as Vault limits it.
+MOST_TAGS, LONGEST_TAG, LONGEST_VALUE = 64, 128, 512
 _AS_FIELDS = (
     "A value that is a JSON object becomes the secret's fields; any other text is kept in one field, value. To read that one, "
     "link it as NAME#value. "
@@ -31,11 +34,28 @@ def _name(access: "Access", name: str) -> str:
     return path
 
 
+def _check_tags(tags: Mapping[str, str]) -> None:
+    """Refuse what is no custom metadata.
+
+    :raises NotReadable: why
+    """
+    if len(tags) > MOST_TAGS:
+        raise NotReadable(f"Vault keeps {MOST_TAGS} tags of a secret at most; these are {len(tags)}.", "tags")
+    for name, value in tags.items():
+        if not 1 <= len(name.encode()) <= LONGEST_TAG or not 1 <= len(value.encode()) <= LONGEST_VALUE:
+            raise NotReadable(
+                f"The tag {name[:40]} is not one of Vault: its name has 1 to {LONGEST_TAG} bytes, its value 1 to "
+                f"{LONGEST_VALUE}.",
+                "tags",
+            )
+
+
 VERSION_2 = Writing(
     policy=vault_policies.text(writes=True),
     # Below what Vault takes with every storage.
     most_bytes=500_000,
     name=_name,
+    check_tags=_check_tags,
     note=_AS_FIELDS
     + "A deleted secret keeps its versions, and can be restored until somebody destroys them in Vault.",
 )

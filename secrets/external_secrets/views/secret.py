@@ -67,7 +67,7 @@ def secret(request: OrgRequest) -> HttpResponse:
         ),
         "here_named": urlencode({"access": str(access.pk), "name": name}),
         "can_write": writing.may_write(request, access, name),
-        "writing": PROVIDERS[access.provider].writing,
+        "writing": PROVIDERS[access.provider].writing_of(access),
         "written": request.GET.get("written", ""),
         "who_may_link": who_may(Permission.EXTERNAL_SECRET_MANAGE),
     }

@@ -71,7 +71,7 @@ def _context(access: Access, form: django_forms.Form | None, **more: Any) -> dic
     except access_writing.NotWritable as error:
         obstacle = f"{error} {error.remedy}".strip()
     return {
-        "access": access, "cluster": access.cluster, "provider": provider, "writing": provider.writing,
+        "access": access, "cluster": access.cluster, "provider": provider, "writing": provider.writing_of(access),
         "form": form, "obstacle": obstacle,
     } | more  # fmt: skip
 

@@ -242,6 +242,15 @@ class TestWriting:
         with pytest.raises(NotReadable):
             vault.PROVIDER.writing_of(access).name(access, name)
 
+    @pytest.mark.parametrize(
+        "tags", [{"n" * 129: "x"}, {"n": "v" * 513}, {"n": ""}, {f"n{i}": "x" for i in range(65)}]
+    )
+    def test_tags_that_vault_would_refuse_are_refused_before(self, openbao, writer, tags):
+        with pytest.raises(NotReadable):
+            vault_writing.VERSION_2.check_tags(tags)
+        with pytest.raises(errors.NotValid):
+            writer.create(f"written/odd-tags-{abs(hash(str(tags)))}", "x", tags)
+
 
 class TestPolicies:
     """The texts that the console hands out let in as far as they say, and no further."""
