@@ -138,6 +138,35 @@ def azure_endpoint(sandbox_azure: Any, settings: Any) -> Any:
 
 
 @pytest.fixture(scope="session")
+def sandbox_openbao() -> Any:
+    """A real OpenBao server, with some 200 names."""
+    from sandbox.openbao import OpenBao
+
+    with OpenBao() as openbao:
+        yield openbao
+
+
+@pytest.fixture
+def openbao(sandbox_openbao: Any) -> Any:
+    """The same, without rate limits before or after."""
+    sandbox_openbao.well()
+    yield sandbox_openbao
+    sandbox_openbao.well()
+
+
+@pytest.fixture(scope="session")
+def vault_cluster(sandbox_openbao: Any) -> Any:
+    """A cluster without an operator, whose ServiceAccounts OpenBao lets in by roles of its policies' names."""
+    from sandbox.kubernetes import Cluster
+
+    with Cluster() as cluster:
+        sandbox_openbao.trust(cluster.url, cluster.ca_pem, cluster.token())
+        for policy in sandbox_openbao.keys:
+            sandbox_openbao.bind(policy, policy=policy)
+        yield cluster
+
+
+@pytest.fixture(scope="session")
 def sandbox_vendors() -> Any:
     """The stand-ins of secret managers without a server to run, in one process."""
     from sandbox.vendors import Vendors

@@ -106,6 +106,8 @@ PARTS = [
     ("azure_workload_identity", "azure-key-vault", "workload-identity", 2),
     ("azure_service_principal", "azure-key-vault", "service-principal", 2),
     ("azure_ambient", "azure-key-vault", "ambient", 1),
+    ("conjur_api_key", "conjur", "api-key", 2),
+    ("conjur_jwt", "conjur", "jwt", 3),
 ]
 
 

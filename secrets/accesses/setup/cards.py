@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.urls import reverse
 
-from accesses.providers import PROVIDERS, tokens
+from accesses.providers import PROVIDERS, doppler, tokens
 from accesses.providers.azure import AUDIENCE
-from accesses.setup import azure_script, cloudformation, generator, google_script, policies
+from accesses.setup import azure_script, cloudformation, elsewhere, generator, google_script, policies, vault
 from credentials.clouds.aws import stacks
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ OPERATOR = "external-secrets"
 def context(access: "Access | AccessDraft") -> Setup:
     """Return what the cards of its method show; empty where a method needs no steps outside the console."""
     provider = PROVIDERS.get(access.provider)
-    make = _MAKERS.get((provider.cloud if provider else "", access.method))
+    by_cloud = (provider.cloud if provider else "", access.method)
+    make = _MAKERS.get((access.provider, access.method)) or _MAKERS.get(by_cloud)
     return make(access) if make else {}
 
 
@@ -228,6 +229,14 @@ def _azure(access: "Access | AccessDraft") -> Setup:
     }
 
 
+def _doppler_token(access: "Access | AccessDraft") -> Setup:
+    return {**_common(access), "command": doppler.grant(access.configuration, doppler.READ)}
+
+
+def _doppler_oidc(access: "Access | AccessDraft") -> Setup:
+    return {**_common(access), "audience": doppler.AUDIENCE}
+
+
 _MAKERS: dict[tuple[str, str], Callable[["Access | AccessDraft"], Setup]] = {
     ("aws", "role"): _aws_role,
     ("aws", "federation"): _aws_role,
@@ -237,7 +246,12 @@ _MAKERS: dict[tuple[str, str], Callable[["Access | AccessDraft"], Setup]] = {
     ("gcp", "federation"): _gcp_federation,
     ("gcp", "workload-identity"): _gcp_workload_identity,
     ("gcp", "ambient"): _gcp_ambient,
+    **{("vault", method): vault.context for method in ("approle", "kubernetes", "token", "userpass")},
     ("azure", "workload-identity"): _azure,
     ("azure", "service-principal"): _azure,
     ("azure", "ambient"): _azure,
+    ("conjur", "api-key"): elsewhere.conjur_key,
+    ("conjur", "jwt"): elsewhere.conjur_jwt,
+    ("doppler", "service-token"): _doppler_token,
+    ("doppler", "oidc"): _doppler_oidc,
 }
