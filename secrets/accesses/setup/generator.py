@@ -8,6 +8,7 @@ from django import forms
 from django.core.validators import RegexValidator
 from django.urls import reverse
 
+from accesses.providers import PROVIDERS, Provider
 from accesses.providers.aws_forms import clean_region
 from accesses.setup import google_script, policies
 from credentials.clouds import google
@@ -203,6 +204,11 @@ class GoogleForm(GeneratorForm):
         return Made(f"{text}\n", "keyhaven-grants.sh", "text/x-shellscript", lines, note)
 
 
+def offered() -> list[Provider]:
+    """Return the providers that it makes policies for: the others' are short, and stand on their own pages."""
+    return [one for one in PROVIDERS.values() if one.cloud in ("aws", "gcp")]
+
+
 def form(provider: str, cluster: "Cluster", asked: dict[str, str]) -> "AwsForm | GoogleForm":
     """Return the form of a provider; what the address does not say is the cluster's own."""
     own = cluster.cloud == ("gcp" if provider.startswith("gcp") else "aws")
@@ -213,7 +219,9 @@ def form(provider: str, cluster: "Cluster", asked: dict[str, str]) -> "AwsForm |
 
 
 def url(access: "Access | AccessDraft") -> str:
-    """Return the generator's page for what an access reads, as far as it is known by now."""
+    """Return the generator's page for what an access reads, as far as it is known by now; empty where there is none."""
+    if access.provider not in (one.slug for one in offered()):
+        return ""
     cluster, found = access.cluster, access.configuration
     kwargs = {"org": cluster.organization.slug, "cluster": cluster.name}
     known = {"provider": access.provider, "region": found.get("region", "")}

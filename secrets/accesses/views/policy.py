@@ -2,7 +2,6 @@
 
 from django.http import HttpResponse
 
-from accesses.providers import PROVIDERS
 from accesses.setup import generator
 from accounts.access import OrgRequest, org_view
 from accounts.roles import Permission
@@ -14,7 +13,8 @@ from config import pages
 def policy(request: OrgRequest, cluster: str) -> HttpResponse:
     """Show the policy for the prefixes and keys of the address, or answer it as a file with `?download=1`."""
     found = clusters.find(request, cluster)
-    provider = PROVIDERS.get(request.GET.get("provider", "")) or next(iter(PROVIDERS.values()))
+    offered = {one.slug: one for one in generator.offered()}
+    provider = offered.get(request.GET.get("provider", "")) or next(iter(offered.values()))
     asked = request.GET.dict()
     form = generator.form(provider.slug, found, asked)
     # Whoever comes without an identity has not been asked for it yet.
@@ -30,7 +30,7 @@ def policy(request: OrgRequest, cluster: str) -> HttpResponse:
         "cluster": found,
         "form": form,
         "provider": provider,
-        "providers": PROVIDERS.values(),
+        "providers": offered.values(),
         "made": made,
         "query": form.query() if made else "",
     }
