@@ -105,6 +105,8 @@ PARTS = [
     ("gcp_ambient", "gcp-secret-manager", "ambient", 1),
     ("conjur_api_key", "conjur", "api-key", 2),
     ("conjur_jwt", "conjur", "jwt", 3),
+    ("kubernetes_token", "kubernetes", "token", 2),
+    ("kubernetes_service_account", "kubernetes", "service-account", 1),
 ]
 
 

@@ -6,6 +6,7 @@ from accesses.providers import (
     azure_key_vault,
     conjur,
     gcp_secret_manager,
+    kubernetes,
 )
 from accesses.providers.asking import Refusal
 from accesses.providers.base import (
@@ -43,6 +44,7 @@ PROVIDERS: dict[str, Provider] = {
         azure_key_vault.PROVIDER,
         conjur.PROVIDER,
         gcp_secret_manager.PROVIDER,
+        kubernetes.PROVIDER,
     )
 }
 

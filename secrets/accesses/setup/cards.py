@@ -214,4 +214,6 @@ _MAKERS: dict[tuple[str, str], Callable[["Access | AccessDraft"], Setup]] = {
     ("gcp", "ambient"): _gcp_ambient,
     ("conjur", "api-key"): elsewhere.conjur_key,
     ("conjur", "jwt"): elsewhere.conjur_jwt,
+    ("kubernetes", "token"): elsewhere.kubernetes_token,
+    ("kubernetes", "service-account"): elsewhere.kubernetes_service_account,
 }
