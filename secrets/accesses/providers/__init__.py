@@ -4,9 +4,14 @@ from accesses.providers import (
     aws_parameter_store,
     aws_secrets_manager,
     azure_key_vault,
+    built_in,
     conjur,
+    delinea_devops_secrets_vault,
+    delinea_secret_server,
+    doppler,
     gcp_secret_manager,
     kubernetes,
+    vault,
 )
 from accesses.providers.asking import Refusal
 from accesses.providers.base import (
@@ -42,9 +47,14 @@ PROVIDERS: dict[str, Provider] = {
         aws_secrets_manager.PROVIDER,
         aws_parameter_store.PROVIDER,
         azure_key_vault.PROVIDER,
+        built_in.PROVIDER,
         conjur.PROVIDER,
+        doppler.PROVIDER,
+        delinea_devops_secrets_vault.PROVIDER,
+        delinea_secret_server.PROVIDER,
         gcp_secret_manager.PROVIDER,
         kubernetes.PROVIDER,
+        vault.PROVIDER,
     )
 }
 
