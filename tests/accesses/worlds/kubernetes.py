@@ -24,16 +24,13 @@ WRITES = READS | {"verbs": ["create", "patch", "delete"]}
 
 def seed(kube: Any) -> list[str]:
     """Put Secrets into the cluster, each with labels, and one each of the kinds that are left out; return the names."""
-    names = demo.google_names(COUNT)
+    names = demo.names(COUNT)
     kube.load([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SPACE}}])
-    kube.load(
-        [
-            secret(name, demo.value(name), {one["Key"]: one["Value"] for one in demo.tags(name)})
-            for name in names
-        ]
-    )
+    for name in names:
+        labels = {one["Key"]: one["Value"] for one in demo.tags(name)}
+        kube.load([secret(name.replace("/", "-"), demo.value(name), labels)])
     kube.load([secret("helm", "x", {}) | {"type": "helm.sh/release.v1"}])
-    return names
+    return sorted(name.replace("/", "-") for name in names)
 
 
 def secret(name: str, value: str, labels: dict[str, str]) -> dict[str, Any]:
