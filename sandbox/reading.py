@@ -18,6 +18,7 @@ type Manifest = dict[str, Any]
 READERS: dict[str, str] = {
     "azurekv": "sandbox.reading_azure",
     "conjur": "sandbox.reading_conjur",
+    "kubernetes": "sandbox.reading_kubernetes",
     "vault": "sandbox.reading_vault",
     "doppler": "sandbox.reading_doppler",
     "delinea": "sandbox.reading_delinea_dsv",

@@ -10,6 +10,7 @@ from accesses.providers import (
     delinea_secret_server,
     doppler,
     gcp_secret_manager,
+    kubernetes,
     vault,
 )
 from accesses.providers.asking import Refusal
@@ -52,6 +53,7 @@ PROVIDERS: dict[str, Provider] = {
         delinea_devops_secrets_vault.PROVIDER,
         delinea_secret_server.PROVIDER,
         gcp_secret_manager.PROVIDER,
+        kubernetes.PROVIDER,
         vault.PROVIDER,
     )
 }

@@ -252,6 +252,8 @@ _MAKERS: dict[tuple[str, str], Callable[["Access | AccessDraft"], Setup]] = {
     ("azure", "ambient"): _azure,
     ("conjur", "api-key"): elsewhere.conjur_key,
     ("conjur", "jwt"): elsewhere.conjur_jwt,
+    ("kubernetes", "token"): elsewhere.kubernetes_token,
+    ("kubernetes", "service-account"): elsewhere.kubernetes_service_account,
     ("doppler", "service-token"): _doppler_token,
     ("doppler", "oidc"): _doppler_oidc,
 }
