@@ -18,6 +18,8 @@ type Manifest = dict[str, Any]
 READERS: dict[str, str] = {
     "conjur": "sandbox.reading_conjur",
     "doppler": "sandbox.reading_doppler",
+    "onepassword": "sandbox.reading_onepassword",
+    "onepasswordSDK": "sandbox.reading_onepassword",
 }
 # How long a cloud's answer about a store's identity is believed.
 _REFUSED = 1.0
@@ -99,6 +101,9 @@ class Reader:
 
         :raises Failed: as `value`, or it is no object, or no keys
         """
+        module = _reader_of(manifest)
+        if hasattr(module, "keys"):
+            return reading_values.converted(module.keys(self.cluster, manifest, reference), "extract")
         found = reading_values.keys(self.value(manifest, reference), reference["key"])
         return reading_values.converted(found, "extract")
 

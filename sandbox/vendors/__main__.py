@@ -12,6 +12,7 @@ from sandbox.vendors.base import Server, Vendor
 MODULES: tuple[str, ...] = (
     "conjur",
     "doppler",
+    "onepassword",
 )
 
 

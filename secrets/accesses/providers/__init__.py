@@ -7,6 +7,7 @@ from accesses.providers import (
     conjur,
     doppler,
     gcp_secret_manager,
+    onepassword,
 )
 from accesses.providers.asking import Refusal
 from accesses.providers.base import (
@@ -45,6 +46,7 @@ PROVIDERS: dict[str, Provider] = {
         conjur.PROVIDER,
         doppler.PROVIDER,
         gcp_secret_manager.PROVIDER,
+        onepassword.PROVIDER,
     )
 }
 

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.urls import reverse
 
 from accesses import providers
-from accesses.providers import doppler
+from accesses.providers import doppler, onepassword_connect
 from accesses.setup import cloudformation, generator, google_script, policies
 from credentials.clouds.aws import stacks
 
@@ -214,6 +214,19 @@ def _doppler_oidc(access: "Access | AccessDraft") -> Setup:
     return {**_common(access), "audience": doppler.AUDIENCE}
 
 
+def _onepassword_connect(access: "Access | AccessDraft") -> Setup:
+    vault = str(access.configuration.get("vault", ""))
+    return {**_common(access), "command": onepassword_connect.grant(vault, onepassword_connect.READ)}
+
+
+def _onepassword_account(access: "Access | AccessDraft") -> Setup:
+    vault = access.configuration.get("vault") or "VAULT"
+    return {
+        **_common(access),
+        "command": f'op service-account create keyhaven --vault "{vault}:read_items"',
+    }
+
+
 _MAKERS: dict[tuple[str, str], Callable[["Access | AccessDraft"], Setup]] = {
     ("aws", "role"): _aws_role,
     ("aws", "federation"): _aws_role,
@@ -225,4 +238,6 @@ _MAKERS: dict[tuple[str, str], Callable[["Access | AccessDraft"], Setup]] = {
     ("gcp", "ambient"): _gcp_ambient,
     ("doppler", "service-token"): _doppler_token,
     ("doppler", "oidc"): _doppler_oidc,
+    ("onepassword", "connect"): _onepassword_connect,
+    ("onepassword", "service-account"): _onepassword_account,
 }
