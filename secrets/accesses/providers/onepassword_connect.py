@@ -1,6 +1,7 @@
 """A 1Password Connect server: it lists items without their fields, and is told what to change in them."""
 
 import datetime
+import shlex
 from collections import Counter
 from collections.abc import Mapping
 from functools import cached_property
@@ -38,10 +39,8 @@ def api(address: str, token: str) -> Api:
 
 def grant(vault: str, action: str) -> str:
     """Return what allows an action, as text to paste."""
-    letters = "r" if action == READ else "rw"
-    return (
-        f'# {action}\nop connect token create keyhaven --server SERVER --vault "{vault or "VAULT"},{letters}"'
-    )
+    asked = shlex.quote(f"{vault or 'VAULT'},{'r' if action == READ else 'rw'}")
+    return f"# {action}\nop connect token create keyhaven --server SERVER --vault {asked}"
 
 
 class Client:

@@ -1,5 +1,6 @@
 """What the numbered cards of templates/accesses/setup/ show for one access or draft: `{% include … with setup=setup only %}`."""
 
+import shlex
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -220,11 +221,8 @@ def _onepassword_connect(access: "Access | AccessDraft") -> Setup:
 
 
 def _onepassword_account(access: "Access | AccessDraft") -> Setup:
-    vault = access.configuration.get("vault") or "VAULT"
-    return {
-        **_common(access),
-        "command": f'op service-account create keyhaven --vault "{vault}:read_items"',
-    }
+    asked = shlex.quote(f"{access.configuration.get('vault') or 'VAULT'}:read_items")
+    return {**_common(access), "command": f"op service-account create keyhaven --vault {asked}"}
 
 
 _MAKERS: dict[tuple[str, str], Callable[["Access | AccessDraft"], Setup]] = {
