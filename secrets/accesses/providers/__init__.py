@@ -11,6 +11,7 @@ from accesses.providers import (
     doppler,
     gcp_secret_manager,
     kubernetes,
+    onepassword,
     vault,
 )
 from accesses.providers.asking import Refusal
@@ -55,6 +56,7 @@ PROVIDERS: dict[str, Provider] = {
         gcp_secret_manager.PROVIDER,
         kubernetes.PROVIDER,
         vault.PROVIDER,
+        onepassword.PROVIDER,
     )
 }
 

@@ -1,12 +1,13 @@
 """What the numbered cards of templates/accesses/setup/ show for one access or draft: `{% include … with setup=setup only %}`."""
 
+import shlex
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.urls import reverse
 
-from accesses.providers import PROVIDERS, doppler, tokens
+from accesses.providers import PROVIDERS, doppler, onepassword_connect, tokens
 from accesses.providers.azure import AUDIENCE
 from accesses.setup import azure_script, cloudformation, elsewhere, generator, google_script, policies, vault
 from credentials.clouds.aws import stacks
@@ -237,6 +238,16 @@ def _doppler_oidc(access: "Access | AccessDraft") -> Setup:
     return {**_common(access), "audience": doppler.AUDIENCE}
 
 
+def _onepassword_connect(access: "Access | AccessDraft") -> Setup:
+    vault = str(access.configuration.get("vault", ""))
+    return {**_common(access), "command": onepassword_connect.grant(vault, onepassword_connect.READ)}
+
+
+def _onepassword_account(access: "Access | AccessDraft") -> Setup:
+    asked = shlex.quote(f"{access.configuration.get('vault') or 'VAULT'}:read_items")
+    return {**_common(access), "command": f"op service-account create keyhaven --vault {asked}"}
+
+
 _MAKERS: dict[tuple[str, str], Callable[["Access | AccessDraft"], Setup]] = {
     ("aws", "role"): _aws_role,
     ("aws", "federation"): _aws_role,
@@ -256,4 +267,6 @@ _MAKERS: dict[tuple[str, str], Callable[["Access | AccessDraft"], Setup]] = {
     ("kubernetes", "service-account"): elsewhere.kubernetes_service_account,
     ("doppler", "service-token"): _doppler_token,
     ("doppler", "oidc"): _doppler_oidc,
+    ("onepassword", "connect"): _onepassword_connect,
+    ("onepassword", "service-account"): _onepassword_account,
 }
