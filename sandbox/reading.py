@@ -16,6 +16,7 @@ type Manifest = dict[str, Any]
 # Provider of a store → the module that reads it; it has `check(cluster, manifest)`, `value(cluster, manifest, reference)`
 # and, where the operator can, `find(cluster, manifest, wanted)`. They raise Failed and Missing.
 READERS: dict[str, str] = {
+    "beyondtrust": "sandbox.reading_beyondtrust",
     "conjur": "sandbox.reading_conjur",
     "delinea": "sandbox.reading_delinea_dsv",
     "secretserver": "sandbox.reading_delinea_secret_server",

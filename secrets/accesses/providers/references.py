@@ -118,7 +118,7 @@ class References:
     tags_listed: bool = True
     # What must be allowed beside reading one value, to take several
     several_note: str = ""
-    # What the operator cannot take from this manager (`keys`, `path` or `tags`), and why
+    # What the operator cannot take from this manager (`keys`, `path`, `tags` or `json_field`), and why
     refused: Mapping[str, str] = field(default_factory=dict)
 
     def version_of(self, values: Mapping[str, str]) -> str:

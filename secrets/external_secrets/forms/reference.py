@@ -148,6 +148,9 @@ class ReferenceForm(forms.Form):
 
     def clean_json_field(self) -> str:
         json_field: str = self.cleaned_data["json_field"]
+        why = self.rules.refused.get("json_field")
+        if json_field and why:
+            raise forms.ValidationError(why)
         try:
             check_field(json_field)
         except NotReadable as error:
