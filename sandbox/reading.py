@@ -16,10 +16,14 @@ type Manifest = dict[str, Any]
 # Provider of a store → the module that reads it; it has `check(cluster, manifest)`, `value(cluster, manifest, reference)`
 # and, where the operator can, `find(cluster, manifest, wanted)`. They raise Failed and Missing.
 READERS: dict[str, str] = {
+    "azurekv": "sandbox.reading_azure",
     "beyondtrust": "sandbox.reading_beyondtrust",
     "conjur": "sandbox.reading_conjur",
+    "vault": "sandbox.reading_vault",
+    "doppler": "sandbox.reading_doppler",
     "delinea": "sandbox.reading_delinea_dsv",
     "secretserver": "sandbox.reading_delinea_secret_server",
+    "webhook": "sandbox.reading_webhook",
 }
 # How long a cloud's answer about a store's identity is believed.
 _REFUSED = 1.0

@@ -12,6 +12,7 @@ from sandbox.vendors.base import Server, Vendor
 MODULES: tuple[str, ...] = (
     "beyondtrust",
     "conjur",
+    "doppler",
     "delinea_dsv",
     "delinea_secret_server",
 )

@@ -5,10 +5,13 @@ from accesses.providers import (
     aws_secrets_manager,
     azure_key_vault,
     beyondtrust,
+    built_in,
     conjur,
     delinea_devops_secrets_vault,
     delinea_secret_server,
+    doppler,
     gcp_secret_manager,
+    vault,
 )
 from accesses.providers.asking import Refusal
 from accesses.providers.base import (
@@ -45,10 +48,13 @@ PROVIDERS: dict[str, Provider] = {
         aws_parameter_store.PROVIDER,
         azure_key_vault.PROVIDER,
         beyondtrust.PROVIDER,
+        built_in.PROVIDER,
         conjur.PROVIDER,
+        doppler.PROVIDER,
         delinea_devops_secrets_vault.PROVIDER,
         delinea_secret_server.PROVIDER,
         gcp_secret_manager.PROVIDER,
+        vault.PROVIDER,
     )
 }
 

@@ -41,7 +41,7 @@ NO_FIELD = "The operator takes the whole value of a secret of Password Safe, and
 class _PlaceForm(ConfigurationForm):
     """Where the secrets are."""
 
-    WHERE = ("name", "address", "folder", "separator", "version")  # type: ignore[assignment]
+    WHERE = ("name", "address", "folder", "separator", "version")
     FOLDED = {"Separator and API version": ("separator", "version")}
 
     address = AddressField(
@@ -184,7 +184,7 @@ REFERENCES = replace(
     has_tags=lambda wanted, found: False,
     tags_listed=False,
     several_note=UNLISTED,
-    refused={"keys": NO_KEYS, "path": UNLISTED, "tags": UNLISTED, "json_field": NO_FIELD},
+    cannot={"keys": NO_KEYS, "path": UNLISTED, "tags": UNLISTED, "json_field": NO_FIELD},
 )
 
 _FIELDS = {"place": "address"}

@@ -26,7 +26,7 @@ UNLISTED = "The operator cannot look for secrets in DevOps Secrets Vault: name e
 class ClientForm(ConfigurationForm):
     """A client of a role."""
 
-    WHERE = ("name", "tenant", "tld", "address")  # type: ignore[assignment]
+    WHERE = ("name", "tenant", "tld", "address")
     FOLDED = {"Another address": ("address",)}
 
     tenant = forms.CharField(
@@ -111,7 +111,7 @@ REFERENCES = replace(
     below=Below("Names that begin with", UNLISTED, _no_beginning, lambda path: path),
     tags_help=UNLISTED,
     several_note=UNLISTED,
-    refused={"path": UNLISTED, "tags": UNLISTED},
+    cannot={"path": UNLISTED, "tags": UNLISTED},
 )
 
 

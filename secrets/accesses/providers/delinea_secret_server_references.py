@@ -95,7 +95,7 @@ REFERENCES = replace(
     has_tags=lambda wanted, found: False,
     tags_listed=False,
     several_note=UNLISTED,
-    refused={
+    cannot={
         "path": UNLISTED,
         "tags": "Secret Server has no tags, and the operator cannot look for secrets in it.",
     },

@@ -9,10 +9,10 @@ from accesses.providers import PROVIDERS
 from accounts.access import OrgRequest, org_view
 from accounts.roles import Permission, who_may
 from config import pages
-from external_secrets import browsing, inventory, usage_map
+from external_secrets import browsing, browsing_uses, inventory, usage_map
 from external_secrets.browsing_search import Tag
 from external_secrets.models import InventoryEntry, InventoryState
-from external_secrets.views import lookup
+from external_secrets.views import lookup, writing
 
 
 def _entry(access: Access, name: str) -> InventoryEntry | None:
@@ -42,8 +42,9 @@ def secret(request: OrgRequest) -> HttpResponse:
         raise Http404
     entry, state = _entry(access, name), browsing.state_of(access)
     found = usage_map.of(request.organization, access, name, entry, request.authority)
-    gone = is_gone(state, entry, name)
-    if gone and not (found.uses or found.unsure):
+    outside = entry is None and not browsing_uses.begins(name, access.prefix)
+    gone = not outside and is_gone(state, entry, name)
+    if (gone or outside) and not (found.uses or found.unsure):
         raise Http404
     tags = [(tag.label, "?" + urlencode({"tag": tag.parameter})) for tag in _tags(entry)]
     context = {
@@ -54,6 +55,7 @@ def secret(request: OrgRequest) -> HttpResponse:
         "entry": entry,
         "state": state,
         "gone": gone,
+        "outside": outside,
         "tags": tags,
         "map": found,
         "here": urlencode({"access": str(access.pk), "key": name}),
@@ -63,6 +65,10 @@ def secret(request: OrgRequest) -> HttpResponse:
         "can_link": request.allows(
             Permission.EXTERNAL_SECRET_MANAGE, cluster=access.cluster.name, secret=name
         ),
+        "here_named": urlencode({"access": str(access.pk), "name": name}),
+        "can_write": writing.may_write(request, access, name),
+        "writing": PROVIDERS[access.provider].writing,
+        "written": request.GET.get("written", ""),
         "who_may_link": who_may(Permission.EXTERNAL_SECRET_MANAGE),
     }
     return pages.render_page(request, "external_secrets/secret.html", context)

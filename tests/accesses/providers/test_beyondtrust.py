@@ -231,7 +231,7 @@ def test_what_the_operator_cannot_take_is_refused_with_the_reason(safe, takes):
 
     form = ReferenceForm(make(safe), {"takes": takes, "key": "a/b", "below": "a/", "tags": "a=b"})
 
-    assert form.errors == {"takes": [provider.REFERENCES.refused[takes]]}
+    assert form.errors == {"takes": [provider.REFERENCES.cannot[takes]]}
 
 
 def test_a_field_is_refused_with_the_reason(safe):

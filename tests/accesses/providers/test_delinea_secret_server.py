@@ -246,7 +246,7 @@ def test_what_the_operator_cannot_take_is_refused_with_the_reason(server, takes)
     form = ReferenceForm(make(server), {"takes": takes, "below": "/prod/", "tags": "a=b"})
 
     assert not form.is_valid()
-    assert form.errors["takes"] == [provider.REFERENCES.refused[takes]]
+    assert form.errors["takes"] == [provider.REFERENCES.cannot[takes]]
     assert set(form.errors) == {"takes"}
 
 
