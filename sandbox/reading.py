@@ -17,6 +17,7 @@ type Manifest = dict[str, Any]
 # and, where the operator can, `find(cluster, manifest, wanted)`. They raise Failed and Missing.
 READERS: dict[str, str] = {
     "azurekv": "sandbox.reading_azure",
+    "beyondtrust": "sandbox.reading_beyondtrust",
     "conjur": "sandbox.reading_conjur",
     "kubernetes": "sandbox.reading_kubernetes",
     "vault": "sandbox.reading_vault",

@@ -10,6 +10,7 @@ from sandbox.vendors.base import Server, Vendor
 
 # One line each: the module in this package whose `VENDOR` it is.
 MODULES: tuple[str, ...] = (
+    "beyondtrust",
     "conjur",
     "doppler",
     "delinea_dsv",
