@@ -9,7 +9,7 @@ from importlib import import_module
 from sandbox.vendors.base import Server, Vendor
 
 # One line each: the module in this package whose `VENDOR` it is.
-MODULES: tuple[str, ...] = ("conjur",)
+MODULES: tuple[str, ...] = ("conjur", "elasticsearch")
 
 
 def main() -> None:

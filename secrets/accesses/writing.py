@@ -67,7 +67,9 @@ def allow(*, access: Access, writes: bool, by: User) -> bool:
     if live.writes == writes:
         return False
     _save(live, writes=writes)
-    _record(live, "access.writing_allowed" if writes else "access.writing_ended", by, {"provider": live.provider})
+    _record(
+        live, "access.writing_allowed" if writes else "access.writing_ended", by, {"provider": live.provider}
+    )
     access.writes = writes
     return True
 
@@ -97,6 +99,4 @@ def _save(access: Access, **values: Any) -> None:
 
 def _record(access: Access, action: str, by: User, details: dict[str, Any]) -> None:
     told = {"cluster": access.cluster.name} | details
-    audit.record(
-        organization=access.cluster.organization, by=by, action=action, target=access, details=told
-    )
+    audit.record(organization=access.cluster.organization, by=by, action=action, target=access, details=told)

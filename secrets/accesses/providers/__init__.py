@@ -6,6 +6,7 @@ from accesses.providers import (
     azure_key_vault,
     built_in,
     conjur,
+    elasticsearch,
     gcp_secret_manager,
 )
 from accesses.providers.asking import Refusal
@@ -44,6 +45,7 @@ PROVIDERS: dict[str, Provider] = {
         azure_key_vault.PROVIDER,
         built_in.PROVIDER,
         conjur.PROVIDER,
+        elasticsearch.PROVIDER,
         gcp_secret_manager.PROVIDER,
     )
 }

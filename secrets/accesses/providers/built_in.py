@@ -51,7 +51,7 @@ class Client:
 
     def page(self, prefix: str = "", cursor: str = "") -> Page:
         """Return at most 100 entries by name; what is deleted says until when it is kept."""
-        if not set(prefix) <= _ALLOWED or "\x00" in cursor:
+        if not set(prefix) <= names.ALLOWED or "\x00" in cursor:
             return Page([])
         with _answering():
             rows = services.listing(
@@ -95,9 +95,6 @@ class Client:
     def restore(self, name: str) -> None:
         with _answering():
             services.restore(organization=self._organization, name=name, by=_who())
-
-
-_ALLOWED = {chr(code) for code in range(128) if names.NAME.fullmatch(f"a{chr(code)}")}
 
 
 def _who() -> str:
