@@ -113,28 +113,28 @@ class Client:
     """Lists and writes the organization's documents; a value it reads for the gateway alone."""
 
     def __init__(self, access: "Access | AccessDraft", authorization: str) -> None:
-        self._access, self._index = access, wire.Index(access, authorization)
+        self._access, self.index = access, wire.Index(access, authorization)
 
     def page(self, prefix: str = "", cursor: str = "") -> Page:
         """Return at most 100 entries by name; what is deleted says until when it is kept."""
         if not set(prefix) <= names.ALLOWED:
             return Page([])
-        found = self._index.listed(prefix, cursor, SHOWN)
+        found = self.index.listed(prefix, cursor, SHOWN)
         with understood(wire.VENDOR):
             more = str(found[-1]["name"]) if len(found) == SHOWN else ""
             return Page([_entry(one) for one in found], more)
 
     def whoami(self) -> str:
-        return self._index.whoami()
+        return self.index.whoami()
 
     def probe(self, entries: list[Entry]) -> list[Probe]:
         """Return whether the index may be read, by Elasticsearch's own test, and whether the cluster gets here."""
-        held = self._index.privileges(wire.READING)
+        held = self.index.privileges(wire.READING)
         told = [Probe(one, ok, "Tested" if ok else "Denied") for one, ok in held.items()]
         return [*told, *gateway.probe(self._access, entries)]
 
     def statement(self, actions: list[str]) -> str:
-        return wire.role(self._index.name, wire.READING)
+        return wire.role(self.index.name, wire.READING)
 
     @sensitive_variables()
     def read(self, name: str, number: int | None) -> Found:
@@ -143,12 +143,12 @@ class Client:
         :raises NotThere: it is gone, or deleted
         :raises Unreadable: the document is not what the console wrote
         """
-        document, _ = self._index.document(name)
+        document, _ = self.index.document(name)
         try:
             with understood(wire.VENDOR):
                 if document["deleted_at"]:
                     raise errors.NotThere(f"There is no secret named {name}.")
-                return documents.opened(document, self._index.owner, name, number)
+                return documents.opened(document, self.index.owner, name, number)
         except errors.NotReachable:
             # Somebody else has written it: asking again changes nothing.
             raise Unreadable("A document is not as the console writes it.") from None
@@ -160,7 +160,7 @@ class Client:
         names.check(name)
         names.check_size(value)
         try:
-            self._index.create(documents.new(self._index.owner, name, value, tags))
+            self.index.create(documents.new(self.index.owner, name, value, tags))
         except errors.Raced:
             raise errors.AlreadyThere(
                 f"There is a secret named {name}, or a deleted one that is still kept.",
@@ -172,20 +172,20 @@ class Client:
     def put(self, name: str, value: str) -> None:
         """Give a secret a new version."""
         names.check_size(value)
-        self._index.change(name, lambda found: documents.with_value(found, value))
+        self.index.change(name, lambda found: documents.with_value(found, value))
 
     def tag(self, name: str, tags: Mapping[str, str]) -> None:
-        self._index.change(name, lambda found: documents.with_tags(found, tags))
+        self.index.change(name, lambda found: documents.with_tags(found, tags))
 
     def delete(self, name: str) -> datetime.datetime | None:
         """Delete a secret; what was deleted long ago is erased by the way."""
-        self._index.change(name, documents.deleted)
+        self.index.change(name, documents.deleted)
         with contextlib.suppress(errors.ProviderError):
-            self._index.purge()
+            self.index.purge()
         return services.ends(timezone.now())
 
     def restore(self, name: str) -> None:
-        self._index.change(name, documents.restored, was_deleted=True)
+        self.index.change(name, documents.restored, was_deleted=True)
 
 
 def _entry(found: Document) -> Entry:

@@ -189,14 +189,16 @@ class Index:
                 )
 
     @sensitive_variables()
-    def change(self, name: str, act: Callable[[Document], Document], *, was_deleted: bool = False) -> None:
-        """Write a document anew as `act` returns it, unless somebody else was faster.
+    def change(
+        self, name: str, act: Callable[[Document], Document], *, was_deleted: bool | None = False
+    ) -> None:
+        """Write a document anew as `act` returns it, unless somebody else was faster; `was_deleted` None is either.
 
         :raises NotThere: there is none of that name, or (`was_deleted`) none that is deleted
         :raises Raced: somebody else was faster
         """
         found, seen = self.document(name)
-        if bool(found["deleted_at"]) != was_deleted:
+        if was_deleted is not None and bool(found["deleted_at"]) != was_deleted:
             raise errors.NotThere(
                 f"There is no {'deleted ' if was_deleted else ''}secret named {name}.", "Check the name."
             )

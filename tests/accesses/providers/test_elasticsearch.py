@@ -105,7 +105,7 @@ def test_another_organization_of_the_same_index_sees_and_reads_nothing(found, ac
 
 def test_of_two_who_write_at_once_one_is_told(vendor, access, manager):
     manager.create("prod/race", "first", {})
-    index = manager._index
+    index = manager.index
 
     def slow(document):
         trials.connect(access).put("prod/race", "faster")
@@ -162,7 +162,7 @@ def test_each_refusal_is_told_in_our_words(vendor, manager, refusal):
     vendor.plant("faults", status=refusal.status, body=body)
 
     with pytest.raises(refusal.error) as caught:
-        manager._index._ask("POST", "/keyhaven-secrets/_search", "read", {})
+        manager.index._ask("POST", "/keyhaven-secrets/_search", "read", {})
 
     assert caught.value.reason == refusal.reason.replace("{permission}", "read")
     assert CANARY not in caught.value.reason + caught.value.remedy
@@ -250,3 +250,63 @@ def test_nothing_tells_what_is_signed_in_with_or_written(found, access, manager,
 
 def test_the_world_is_of_one_index(vendor):
     assert vendor["index"] == elasticsearch.INDEX == world.configuration(vendor, "api-key")["index"]
+
+
+@pytest.fixture
+def new_key(settings, monkeypatch):
+    """Put a new encryption key before the one that is there, and return both names."""
+    from cryptography.fernet import Fernet, MultiFernet
+    from encrypted_model_fields import fields as package
+
+    from accounts.encryption import keys
+
+    before = settings.FIELD_ENCRYPTION_KEY
+    settings.FIELD_ENCRYPTION_KEY = [Fernet.generate_key().decode(), *before]
+    monkeypatch.setattr(
+        package, "CRYPTER", MultiFernet([Fernet(key) for key in settings.FIELD_ENCRYPTION_KEY])
+    )
+    keys._told.clear()
+    yield keys.newest(), keys.name(before[0])
+    keys._told.clear()
+
+
+def test_a_new_encryption_key_covers_the_documents(vendor, access, manager, new_key, settings):
+    from accounts.encryption import rotating
+
+    manager.create("prod/kept", CANARY, {})
+    manager.put("prod/kept", f"{CANARY}-2")
+    manager.delete("prod/kept")
+    newest, old = new_key
+    label = f"Elasticsearch of {access.cluster}/{access}"
+
+    before = rotating.run(write=False).found[label]
+    report = rotating.run(write=True)
+    after = rotating.run(write=False).found[label]
+
+    # The world's documents were written before.
+    assert (before[newest], before[old] >= 230) == (2, True)
+    assert report.unreached == report.unreadable == []
+    assert (after[newest], after[old]) == (before.total(), 0)
+    settings.FIELD_ENCRYPTION_KEY = settings.FIELD_ENCRYPTION_KEY[:1]
+    manager.restore("prod/kept")
+    assert sources.read(access, "prod/kept", 1).value == CANARY
+    assert sources.read(access, "prod/db-password", None).value == "value of prod/db-password"
+
+
+@pytest.mark.parametrize("how", ["no answer", "may only read"])
+def test_no_key_is_dropped_while_documents_cannot_be_seen_to(how, found, access, vendor, new_key, monkeypatch):
+    from accounts.encryption import keys, rotating
+    from accounts.models import EncryptionKey
+
+    _, old = new_key
+    access.credential = found.good
+    access.save()
+    EncryptionKey.objects.get_or_create(pk=old)
+    monkeypatch.setattr(keys, "TRUSTED", 0.0)
+    if how == "no answer":
+        vendor.plant("faults", status=503)
+    report = rotating.run(write=True)
+
+    assert report.unreached == [f"Elasticsearch of {access.cluster}/{access}"]
+    with pytest.raises(rotating.StillNeeded):
+        rotating.drop(old)
