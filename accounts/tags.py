@@ -66,5 +66,5 @@ def check(name: str, value: str) -> tuple[str, str]:
             f"“{shown}” is too long: a name has at most {LONGEST_NAME} characters, a value {LONGEST_VALUE}."
         )
     if not f"{name}{value}".isprintable():
-        raise forms.ValidationError(f"“{ascii(shown)}” has invisible characters.")
+        raise forms.ValidationError(f"“{shown!a}” has invisible characters.")
     return name, value

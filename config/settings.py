@@ -255,6 +255,7 @@ DEPLOY_DAYS = env.number("DEPLOY_DAYS", default=365, least=1, most=3650)
 # Instead of Google's own addresses; for the sandbox.
 GOOGLE_ENDPOINT_URL = env.url("GOOGLE_ENDPOINT_URL", ("http", "https"), "").rstrip("/")
 AZURE_ENDPOINT_URL = env.url("AZURE_ENDPOINT_URL", ("http", "https"), "").rstrip("/")
+DOPPLER_ENDPOINT_URL = env.url("DOPPLER_ENDPOINT_URL", ("http", "https"), "").rstrip("/")
 SCALEWAY_ENDPOINT_URL = env.url("SCALEWAY_ENDPOINT_URL", ("http", "https"), "").rstrip("/")
 # Who the console is at AWS, to assume the roles that organizations give it: an access key of its own, or whatever
 # identity its machine or pod has (`default`). With neither, roles cannot be chosen, and the page says so.

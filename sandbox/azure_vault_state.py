@@ -8,7 +8,7 @@ from typing import Any
 from sandbox import world
 from sandbox.azure_state import SUBSCRIPTION, TENANT, State
 
-VAULT = "acme"
+VAULT = world.KEY_VAULT
 COUNT = 120
 DAYS = 90
 _ACTIONS = "Microsoft.KeyVault/vaults/secrets"

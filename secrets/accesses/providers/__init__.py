@@ -6,8 +6,12 @@ from accesses.providers import (
     azure_key_vault,
     built_in,
     conjur,
+    delinea_devops_secrets_vault,
+    delinea_secret_server,
+    doppler,
     elasticsearch,
     gcp_secret_manager,
+    vault,
 )
 from accesses.providers.asking import Refusal
 from accesses.providers.base import (
@@ -45,8 +49,12 @@ PROVIDERS: dict[str, Provider] = {
         azure_key_vault.PROVIDER,
         built_in.PROVIDER,
         conjur.PROVIDER,
+        doppler.PROVIDER,
+        delinea_devops_secrets_vault.PROVIDER,
+        delinea_secret_server.PROVIDER,
         elasticsearch.PROVIDER,
         gcp_secret_manager.PROVIDER,
+        vault.PROVIDER,
     )
 }
 

@@ -99,7 +99,8 @@ class Client:
 
 def _who() -> str:
     """Return the name of the one who asks, to stand beside a version; the audit log has the whole of it."""
-    person = User.objects.filter(pk=origin.current().user_id).first() if origin.current().user_id else None
+    who = origin.current().user_id
+    person = User.objects.filter(pk=who).first() if who is not None else None
     return str(person or "")[:160]
 
 

@@ -44,6 +44,8 @@ class World:
     limited_configuration: dict[str, str] | None = None
     # Where who may write is named in the configuration, not in the credential alone.
     writer_configuration: dict[str, str] | None = None
+    # How names are written there, of letters, digits and hyphens
+    spell: Callable[[str], str] = str
 
 
 class Sandbox:
