@@ -16,6 +16,7 @@ MODULES: tuple[str, ...] = (
     "delinea_dsv",
     "delinea_secret_server",
     "onepassword",
+    "elasticsearch",
 )
 
 
