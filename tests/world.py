@@ -90,6 +90,7 @@ PAGES: dict[str, P] = {
     "clusters:cloud": P.CLUSTER_MANAGE,
     "clusters:sign_in": P.CLUSTER_MANAGE,
     "clusters:danger": P.CLUSTER_MANAGE,
+    "built_in:settings": P.ORGANIZATION_MANAGE,
     "accesses:add_ons": P.ACCESS_VIEW,
     "accesses:operator": P.ACCESS_VIEW,
     "accesses:upgrade_operator": P.ACCESS_MANAGE,

@@ -254,6 +254,17 @@ _WORK = (
         ),
     ),
     Group(
+        "built_in_store",
+        "Built-in store and gateway",
+        (
+            _done("built_in_store.enabled", "turned on the built-in store of {}"),
+            _done("built_in_store.disabled", "turned off the built-in store of {}"),
+            _done("built_in_store.purged", "erased the deleted secret {}"),
+            _done("gateway.read", "handed out a secret through {}"),
+            _refused("gateway.refused", "refused somebody at the gateway of {}"),
+        ),
+    ),
+    Group(
         "external_secret",
         "External secrets",
         (

@@ -6,7 +6,7 @@ from django.shortcuts import get_object_or_404
 from django.views.decorators.debug import sensitive_variables
 from ninja import Query
 
-from accesses import about, api_shapes, drafts, entering, forms, services, situations, trials
+from accesses import about, api_shapes, drafts, entering, forms, services, situations, tags, trials
 from accesses.api_shapes import AccessChange, AccessSent, AccessShown, ProvidersShown
 from accesses.models import Access, AccessDraft
 from accesses.providers import PROVIDERS, ConfigurationForm, Method
@@ -177,6 +177,8 @@ def _kept(access: Access, method: Method) -> dict[str, str]:
     named = access.cloud_credential.name if access.cloud_credential else ""
     ends = access.expires_at.strftime("%Y-%m-%dT%H:%M:%S") if access.expires_at else ""
     there = access.configuration | {"cloud_credential": named, "expires_at": ends}
+    there |= {name: getattr(access, name) for name in method.form.SEES}
+    there |= {"tags": tags.lines(access.tags), "refresh_seconds": access.refresh_seconds or ""}
     return {name: str(value) for name, value in there.items() if name in method.form.base_fields}
 
 

@@ -70,6 +70,10 @@ class AccessShown(Shown):
         description="When a temporary credential ends, where somebody said so."
     )
     namespaces: list[str]
+    prefix: str = Field(description="What the names begin with that it sees, links and writes; empty is all.")
+    tags: dict[str, str] = Field(description="Put on every secret that is made through it.")
+    only_tagged: bool = Field(description="It sees only secrets that have these tags.")
+    refresh_seconds: int = Field(description="What a new link begins with; 0 is the console's own, an hour.")
     store: str = Field(description="The name of its ClusterSecretStore.")
     service_account: str
     states: list[StateShown]
@@ -85,6 +89,7 @@ class AccessShown(Shown):
         known = about.who(access, provider.method(access.method), made)
         named = (
             "id", "name", "provider", "method", "credential_set_at", "credential_set_by", "expires_at", "namespaces",
+            "prefix", "tags", "only_tagged", "refresh_seconds",
             "service_account", "version", "created_at", "updated_at",
         )  # fmt: skip
         return cls(

@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 
-from accesses import situations
+from accesses import situations, tags
 from accesses.models import Access, AccessDraft
 from accesses.providers import PROVIDERS, ConfigurationForm, Method, Provider, Situation
 from accounts.naming import TypedNameForm, name_rule
@@ -118,6 +118,7 @@ def details_form(
     }
     situation = situations.of(draft.cluster, draft.provider, sees_credentials=sees_credentials)
     form = method.form(data, files, initial=initial, stored=draft.credential or (), situation=situation)
+    _keep_to_provider(form, draft.provider)
     form.add_fields(
         {"name": _name_field(draft.cluster)},
         {"namespaces": _namespaces_field(draft.cluster, draft.namespaces)},
@@ -128,7 +129,23 @@ def details_form(
 def _aside(row: Access | AccessDraft) -> dict[str, Any]:
     """Return what the row holds beside configuration and credential, as the form's fields take it."""
     named = row.cloud_credential.name if row.cloud_credential else ""
-    return {"cloud_credential": named, "expires_at": row.expires_at}
+    return {
+        "cloud_credential": named,
+        "expires_at": row.expires_at,
+        "prefix": row.prefix,
+        "tags": tags.lines(row.tags),
+        "only_tagged": row.only_tagged,
+        "refresh_seconds": row.refresh_seconds or "",
+    }
+
+
+def _keep_to_provider(form: ConfigurationForm, slug: str) -> None:
+    """Let nobody limit an access to tags that its secret manager does not list; what cannot be stays in sight."""
+    provider = PROVIDERS[slug]
+    if not provider.references.tags_listed:
+        only = form.fields["only_tagged"]
+        only.disabled = True
+        only.help_text = f"{provider.label} lists names without their tags."
 
 
 def edit_form(
@@ -139,6 +156,7 @@ def edit_form(
     stored = (access.credential or ()) if method.slug == access.method else ()
     situation = situations.of(access.cluster, access.provider, access, sees_credentials=sees_credentials)
     form = method.form(data, files, initial=initial, stored=stored, situation=situation)
+    _keep_to_provider(form, access.provider)
     form.add_fields({}, {"namespaces": _namespaces_field(access.cluster, access.namespaces)})
     return form
 

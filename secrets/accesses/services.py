@@ -11,7 +11,7 @@ from django.db.models import ProtectedError
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from accesses import identities, providers, signals, situations, trials, variants
+from accesses import identities, providers, signals, situations, tags, trials, variants
 from accesses.models import Access, AccessDraft
 from accounts.audit import services as audit
 from accounts.models import User
@@ -110,6 +110,10 @@ def create(*, draft: AccessDraft, by: User) -> Access:
         credential=draft.credential,
         cloud_credential=draft.cloud_credential,
         expires_at=draft.expires_at,
+        prefix=draft.prefix,
+        tags=draft.tags,
+        only_tagged=draft.only_tagged,
+        refresh_seconds=draft.refresh_seconds,
         credential_set_at=draft.credential_set_at,
         credential_set_by=str(by),
         namespaces=draft.namespaces,
@@ -149,15 +153,19 @@ class Values:
     namespaces: list[str]
     cloud_credential: CloudCredential | None = None
     expires_at: datetime.datetime | None = None
+    prefix: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
+    only_tagged: bool = False
+    refresh_seconds: int = 0
 
     def is_new_to(self, access: Access) -> bool:
-        """Tell whether another identity or place would be signed in to, which is to be tried first."""
-        tried = ("method", "configuration", "credential", "cloud_credential")
+        """Tell whether another identity or place would be signed in to, or other names seen, which is to be tried first."""
+        tried = ("method", "configuration", "credential", "cloud_credential", "prefix", "only_tagged")
         return any(getattr(self, name) != (getattr(access, name) or self._nothing(name)) for name in tried)
 
     @staticmethod
     def _nothing(name: str) -> Any:
-        return {} if name in ("configuration", "credential") else None
+        return {"configuration": {}, "credential": {}, "prefix": "", "only_tagged": False}.get(name)
 
     def put(self, access: Access) -> Access:
         """Write the values on a row, without saving it."""
@@ -168,7 +176,7 @@ class Values:
 
     def public(self) -> dict[str, Any]:
         named = self.cloud_credential.name if self.cloud_credential else ""
-        return _public(self.method, self.configuration, self.namespaces, named)
+        return _public(self.method, self.configuration, self.namespaces, named) | narrowed(self)
 
 
 @sensitive_variables()
@@ -232,9 +240,20 @@ def _public(
     return configuration | {"method": method, "namespaces": ", ".join(sorted(namespaces))} | named
 
 
+def narrowed(row: Access | Values) -> dict[str, str]:
+    """Return what narrows an access, or is put on what is made through it, in words; what is not set is left out."""
+    found = {
+        "prefix": row.prefix,
+        "default tags": ", ".join(tags.lines(row.tags).splitlines()),
+        "only tagged": "yes" if row.only_tagged else "",
+        "read again every": f"{row.refresh_seconds} seconds" if row.refresh_seconds else "",
+    }
+    return {name: text for name, text in found.items() if text}
+
+
 def _public_of(access: Access) -> dict[str, Any]:
     named = access.cloud_credential.name if access.cloud_credential else ""
-    return _public(access.method, access.configuration, access.namespaces, named)
+    return _public(access.method, access.configuration, access.namespaces, named) | narrowed(access)
 
 
 def check_version(access: Access, seen: int) -> None:

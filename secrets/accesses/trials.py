@@ -4,7 +4,7 @@ import contextlib
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from accesses import manifests, providers
+from accesses import manifests, providers, seeing
 from accesses.models import Access, AccessDraft
 from clusters import kubernetes
 
@@ -46,12 +46,13 @@ class Result:
 
 
 def connect(access: Access | AccessDraft) -> providers.SecretManager:
-    """Return the secret manager as the access signs in to it.
+    """Return the secret manager as the access signs in to it, and no more of it than the access sees.
 
     :raises ProviderError: signing in failed already
     """
     provider = providers.PROVIDERS[access.provider]
-    return provider.connect(access, provider.method_of(access).sign_in(access))
+    manager = provider.connect(access, provider.method_of(access).sign_in(access))
+    return seeing.around(manager, access)
 
 
 def has_keys(access: Access | AccessDraft) -> bool:
@@ -81,7 +82,7 @@ def try_access(access: Access | AccessDraft, *, made: bool = True) -> Result:
         return _failed(method, error)
     names = [entry.name for entry in page.entries]
     more = len(names) > SHOWN or bool(page.cursor)
-    text = "" if names or page.cursor else "There are no secrets there yet."
+    text = "" if names or page.cursor else _nothing(access)
     facts = [_signed_in(manager), Fact("List secrets", True, text), *_probes(manager, page)]
     missing = [fact for fact in facts if fact.ok is False]
     return Result(
@@ -92,6 +93,14 @@ def try_access(access: Access | AccessDraft, *, made: bool = True) -> Result:
         names=names[:SHOWN],
         more=more,
     )
+
+
+def _nothing(access: Access | AccessDraft) -> str:
+    """Say that nothing was listed, and of what."""
+    tagged = " with the default tags" if access.only_tagged else ""
+    if access.prefix:
+        return f"No secret{tagged} begins with {access.prefix} yet."
+    return f"There are no secrets{tagged} there yet."
 
 
 def _rehearsed(facts: list[tuple[str, str]]) -> Result:

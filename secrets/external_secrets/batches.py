@@ -10,7 +10,7 @@ from accounts.audit import services as audit
 from accounts.models import User
 from clusters import services as cluster_services
 from clusters.models import Cluster
-from external_secrets import clashes, placing, services, telling
+from external_secrets import clashes, inside, placing, services, telling
 from external_secrets.models import ExternalSecret
 from external_secrets.placing import Place
 
@@ -49,7 +49,8 @@ def link_many(*, access: Access, place: Place, by: User, lines: Sequence[dict[st
     # The cluster first, as everywhere, so that no two wait for each other; and what is checked now stays so.
     cluster_services.changed(place.cluster)
     services.allow(access, place)
-    errors = check(place, lines)
+    outside = {at: found[1] for at, line in enumerate(lines) if (found := inside.wrong(access, line))}
+    errors = check(place, lines) | outside
     if errors:
         raise Refused(errors)
     made = [ExternalSecret(**placing.columns(place), access=access, **values) for values in lines]

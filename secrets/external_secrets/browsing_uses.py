@@ -115,6 +115,12 @@ def candidate_names(key: str) -> tuple[str, ...]:
     return (name, key.partition(":secret:")[2])
 
 
+def begins(key: str, prefix: str) -> bool:
+    """Tell whether what a name or a reference names begins so."""
+    names = candidate_names(key) if is_reference(key) else (key,)
+    return any(name.startswith(prefix) for name in names)
+
+
 def references_of(entry: InventoryEntry) -> tuple[str, ...]:
     """Return what an entry's secret can be referred to as, besides its name."""
     if ":secretsmanager:" in entry.reference:
@@ -169,7 +175,13 @@ def gone(scope: Scope, search: Search) -> list[tuple[str, uuid.UUID]]:
     there = InventoryEntry.objects.filter(access=OuterRef("access"), name=OuterRef("key"))
     read = Q(access__inventory_state__read_at__isnull=False, access__inventory_state__truncated=False)
     links = owned(scope).filter(HOME, read, ~Exists(there), takes__in=_ONE)
-    missing = set(links.order_by().values_list("access_id", "key").distinct())
+    columns = ("access_id", "key", "access__prefix")
+    # Of what an access does not see nothing can be said.
+    missing = {
+        (access, key)
+        for access, key, prefix in links.order_by().values_list(*columns).distinct()
+        if begins(key, prefix)
+    }
     referred = {pair for pair in missing if is_reference(pair[1])}
     missing -= names_of(referred).keys()
     homes = _homes({access for access, _ in referred})

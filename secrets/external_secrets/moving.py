@@ -14,6 +14,7 @@ from accesses.providers import PROVIDERS
 from accounts.audit import services as audit
 from accounts.models import User
 from clusters import services as clusters
+from external_secrets import inside
 from external_secrets.models import ExternalSecret, ExternalSecretQuerySet, InventoryEntry, InventoryState
 
 # So many names stand in a sentence; the rest is counted.
@@ -67,7 +68,7 @@ def _judge(source: Access, others: list[Access], links: ExternalSecretQuerySet) 
         read = state if state is not None and state.read_at is not None else None
         unknown = sorted(keys - known.get(access.pk, set())) if read else []
         why = _shut(access, namespaces) or _foreign(source, access, read, unknown, pinned)
-        why = why or _not_elsewhere(access, elsewhere)
+        why = why or _not_elsewhere(access, elsewhere) or _outside(access, list(rows))
         obstacle, remedy = why or ("", "")
         found.append(Target(access, obstacle, remedy, unknown, read))
     return found
@@ -120,6 +121,15 @@ def _foreign(
             f"{words} of {PROVIDERS[source.provider].label}, which {label} does not know.",
             "Link it anew instead.",
         )
+    return None
+
+
+def _outside(access: Access, links: list[ExternalSecret]) -> tuple[str, str] | None:
+    """Say why an access that sees only some names is no way to others."""
+    for link in links:
+        found = inside.wrong(access, {"takes": link.takes, "key": link.key, "tags": link.tags})
+        if found:
+            return found[1], "Move only what it sees, or change what it sees."
     return None
 
 

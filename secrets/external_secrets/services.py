@@ -14,7 +14,7 @@ from accounts.audit import services as audit
 from accounts.models import User
 from clusters import services as cluster_services
 from clusters.models import Cluster
-from external_secrets import clashes, placing, tasks, telling
+from external_secrets import clashes, inside, placing, tasks, telling
 from external_secrets.models import ExternalSecret, InventoryState
 from external_secrets.placing import Place, why_not
 
@@ -70,6 +70,7 @@ def link(
     if original is not None:
         values = values | {name: getattr(original, name) for name in READ}
     else:
+        keep_inside(None, access, values)
         values = values | {"access": access, "variant": variant_of(access, overrides)}
     refuse(clashes.Around(place, takes_over=takes_over).find(values))
     made = ExternalSecret(**placing.columns(place), **values, alias_of=original)
@@ -109,6 +110,8 @@ def change(
     if place.cluster.pk != live.cluster_id:
         raise NotAllowed(f"{live.title} stays on {live.cluster}. Link the secret anew to have it elsewhere.")
     allow(access, place, live.alias_of)
+    if live.alias_of is None:
+        keep_inside(live, access, values)
     values = _of_its_own(live, access, values, overrides)
     _keep_aliases(live, place, values)
     before = telling.everything(live)
@@ -173,6 +176,15 @@ def allow(access: Access, place: Place, original: ExternalSecret | None = None) 
             f"An alias stays in the namespace {original.namespace}, where the Secret of {original.title} is. "
             "Link the secret anew to have it elsewhere."
         )
+
+
+def keep_inside(link: ExternalSecret | None, access: Access, values: dict[str, Any]) -> None:
+    """Refuse what would take more than the access sees; what a link takes already may stay.
+
+    :raises NotAllowed: with the reason
+    """
+    if found := inside.refuses(link, access, values):
+        raise NotAllowed(found[1])
 
 
 def refuse(found: list[clashes.Found]) -> None:

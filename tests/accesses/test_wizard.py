@@ -496,7 +496,7 @@ def test_fields_stand_in_groups_and_a_fold_with_an_error_is_open(browser, cluste
     folds = {row.summary: row.is_open for group in first.context["form"].groups() for row in group.rows}
     after = {row.summary: row.is_open for group in wrong.context["form"].groups() for row in group.rows}
     shown = [one.name for group in first.context["form"].groups() for row in group.rows for one in row.fields]
-    assert [group.slug for group in first.context["form"].groups()] == ["where", "identity", "users"]
+    assert [group.slug for group in first.context["form"].groups()] == ["where", "identity", "users", "sees"]
     assert sorted(shown) == sorted(first.context["form"].fields), "each field is somewhere, and once"
     assert folds["Temporary keys, with a session token"] is False
     assert after["Temporary keys, with a session token"] is True

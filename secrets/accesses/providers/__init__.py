@@ -1,6 +1,17 @@
 """The providers: one module each, one line in one tuple."""
 
-from accesses.providers import aws_parameter_store, aws_secrets_manager, gcp_secret_manager
+from accesses.providers import (
+    aws_parameter_store,
+    aws_secrets_manager,
+    azure_key_vault,
+    built_in,
+    conjur,
+    delinea_devops_secrets_vault,
+    delinea_secret_server,
+    doppler,
+    gcp_secret_manager,
+    vault,
+)
 from accesses.providers.asking import Refusal
 from accesses.providers.base import (
     ConfigurationForm,
@@ -34,7 +45,14 @@ PROVIDERS: dict[str, Provider] = {
     for provider in (
         aws_secrets_manager.PROVIDER,
         aws_parameter_store.PROVIDER,
+        azure_key_vault.PROVIDER,
+        built_in.PROVIDER,
+        conjur.PROVIDER,
+        doppler.PROVIDER,
+        delinea_devops_secrets_vault.PROVIDER,
+        delinea_secret_server.PROVIDER,
         gcp_secret_manager.PROVIDER,
+        vault.PROVIDER,
     )
 }
 

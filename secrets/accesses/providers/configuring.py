@@ -5,22 +5,62 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 
+from accesses.tags import TagsField
 from credentials.fields import Group, Row, SecretForm
 
 if TYPE_CHECKING:
     from accesses.providers.base import Situation
 
 
+_QUIET = {"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}
+_INTERVALS = (
+    ("", "1 hour, the console's own"),
+    (300, "5 minutes"),
+    (900, "15 minutes"),
+    (3600, "1 hour"),
+    (21600, "6 hours"),
+    (86400, "24 hours"),
+)
+
+
 class ConfigurationForm(SecretForm):
     """A provider's own fields for one method; `SecretField`s are credentials, all others are configuration.
 
-    Fields in `ASIDE` are neither: the access has a column for each.
+    Fields in `ASIDE` and `SEES` are neither: the access has a column for each. Every method asks for those of `SEES`.
     """
+
+    # The metaclass takes it away from the class, whose own `prefix` stays None.
+    prefix = forms.CharField(  # type: ignore[assignment]
+        label="Name prefix",
+        required=False,
+        max_length=200,
+        help_text="What the names begin with that this access sees, links and writes, for example prod/shop/. Empty is all.",
+        widget=forms.TextInput(attrs=_QUIET),
+    )
+    tags = TagsField(
+        label="Default tags",
+        required=False,
+        max_length=4000,
+        help_text="One a line, as name=value. Put on every secret that is made through this access.",
+    )
+    only_tagged = forms.BooleanField(
+        label="Only secrets with the default tags",
+        required=False,
+        help_text="All others are not seen, nor linked.",
+    )
+    refresh_seconds = forms.TypedChoiceField(
+        label="Read values again every",
+        choices=_INTERVALS,
+        coerce=int,
+        required=False,
+        help_text="What a new link begins with; each can have its own.",
+    )
+    SEES = ("prefix", "tags", "only_tagged", "refresh_seconds")
 
     ASIDE = ("cloud_credential", "expires_at")
     # How a page lays the fields out: under which heading, folded under which words, and hidden by which class of the
     # stylesheet while another field makes them pointless.
-    WHERE = ("name", "project", "region")
+    WHERE: Sequence[str] = ("name", "project", "region")
     HEADING = "Identity"
     FOLDED: Mapping[str, Sequence[str]] = {}
     ONLY: Mapping[str, str] = {}
@@ -50,12 +90,17 @@ class ConfigurationForm(SecretForm):
 
     def groups(self) -> list["Group"]:
         """Return the fields as a page lays them out: where, who signs in, who may use it."""
+        elsewhere = (*self.WHERE, *self.SEES, "namespaces")
         groups = {
             "where": ("Where the secrets are", [name for name in self.WHERE if name in self.fields]),
-            "identity": (self.HEADING, [n for n in self.fields if n not in (*self.WHERE, "namespaces")]),
+            "identity": (self.HEADING, [n for n in self.fields if n not in elsewhere]),
             "users": ("Who may use it", [name for name in ("namespaces",) if name in self.fields]),
         }
-        return [Group(slug, title, self._rows(names)) for slug, (title, names) in groups.items()]
+        found = [Group(slug, title, self._rows(names)) for slug, (title, names) in groups.items()]
+        folded = Row(
+            "Prefix, tags and refresh", "", [self[name] for name in self.SEES if name in self.fields]
+        )
+        return [*found, Group("sees", "What it sees", [folded])]
 
     def _rows(self, names: list[str]) -> list["Row"]:
         words = {name: summary for summary, inside in self.FOLDED.items() for name in inside}
@@ -71,7 +116,7 @@ class ConfigurationForm(SecretForm):
     @classmethod
     def public_fields(cls) -> dict[str, forms.Field]:
         """Return the fields of the configuration: what may be shown."""
-        aside = {*cls.secret_names(), *cls.ASIDE}
+        aside = {*cls.secret_names(), *cls.ASIDE, *cls.SEES}
         return {name: bound for name, bound in cls.base_fields.items() if name not in aside}
 
     @classmethod
@@ -101,4 +146,21 @@ class ConfigurationForm(SecretForm):
 
     def aside(self) -> dict[str, Any]:
         """Return the access's columns that the form fills; what it does not ask for is empty."""
-        return {name: self.cleaned_data.get(name) for name in self.ASIDE}
+        return {name: self.cleaned_data.get(name) for name in (*self.ASIDE, *self.SEES)}
+
+    def clean_prefix(self) -> str:
+        prefix: str = self.cleaned_data["prefix"]
+        if "*" in prefix:
+            raise forms.ValidationError("A prefix is the beginning of the names as it is; leave the * away.")
+        if not prefix.isprintable():
+            raise forms.ValidationError("No name has control characters.")
+        return prefix
+
+    def clean_refresh_seconds(self) -> int:
+        return int(self.cleaned_data["refresh_seconds"] or 0)
+
+    def clean_only_tagged(self) -> bool:
+        only: bool = self.cleaned_data["only_tagged"]
+        if only and not self.cleaned_data.get("tags") and "tags" not in self.errors:
+            raise forms.ValidationError("Enter the default tags that they have.")
+        return only

@@ -47,6 +47,7 @@ def facts(access: Access, made: Identity | None = None) -> dict[str, Any]:
         "method": method,
         "settings": settings,
         "where": " · ".join(value for _, value in settings if value),
+        "sees": services.narrowed(access),
         "place_label": place_label,
         "place": place,
         "who": about.who(access, method, made),

@@ -131,6 +131,7 @@ def _forget(draft: AccessDraft) -> None:
     draft.configuration, draft.credential, draft.credential_set_at = {}, None, None
     draft.result, draft.tested_at = {}, None
     draft.cloud_credential, draft.expires_at = None, None
+    draft.prefix, draft.tags, draft.only_tagged, draft.refresh_seconds = "", {}, False, 0
 
 
 def _provider(request: OrgRequest, draft: AccessDraft) -> HttpResponse:

@@ -48,7 +48,7 @@ def create_external_secrets(request: ApiRequest, cluster: str, sent: LinesSent) 
     data = {
         **shapes.placed(sent),
         "lines": "\n".join(sent.lines),
-        "refresh_seconds": sent.refresh_seconds,
+        "refresh_seconds": sent.refresh_seconds or "",
     }
     limits = lookup.limits(request, access.cluster)
     form = forms.BulkForm(access, lookup.around(request, access), data=data, limits=limits)

@@ -124,7 +124,9 @@ class LinkFields(PlaceSent):
     path: str = Field("", max_length=1024, description="Left out, it is made of the secret's name.")
     mount: Mount = "directory"
     file_mode: Mode = "0444"
-    refresh_seconds: int = Field(3600, ge=60, le=2_147_483_647)
+    refresh_seconds: int | None = Field(
+        None, ge=60, le=2_147_483_647, description="Left out, it is the access's own, else an hour."
+    )
     restart_on_change: bool = False
     when_gone: WhenGone = "Retain"
 
@@ -154,7 +156,9 @@ class LinesSent(PlaceSent):
         description="Each as in an environment file: `DB_PASSWORD=prod/db#password`, or a name alone.",
         examples=[["DB_PASSWORD=prod/db#password"]],
     )
-    refresh_seconds: int = Field(3600, ge=60, le=2_147_483_647)
+    refresh_seconds: int | None = Field(
+        None, ge=60, le=2_147_483_647, description="Left out, it is the access's own, else an hour."
+    )
 
 
 class RelocationSent(PlaceSent):
@@ -202,7 +206,7 @@ def filled_in(sent: LinkFields, rules: References) -> dict[str, Any]:
             "tags": "\n".join(f"{name}={value}" for name, value in sorted(sent.tags.items())),
             "variable": variable,
             "file_mode": int(sent.file_mode, 8),
-            "refresh_seconds": sent.refresh_seconds,
+            "refresh_seconds": sent.refresh_seconds or "",
             "restart_on_change": sent.restart_on_change,
         }
     )

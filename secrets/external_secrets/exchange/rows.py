@@ -8,7 +8,7 @@ from typing import Any
 
 from accesses.models import Access
 from clusters.models import Cluster, Service
-from external_secrets import services
+from external_secrets import inside, services
 from external_secrets.exchange.reading import Foreign, Reference
 from external_secrets.exchange.stores import Match, Store
 from external_secrets.exchange.uses import Use
@@ -107,6 +107,7 @@ class World:
         """Return why such a link may not be made, before anything is compared with what is there."""
         shut = services.why_not(access, place)
         wrong = self.limits.wrong([place.namespace], values) if self.limits else None
+        wrong = wrong or inside.wrong(access, values)
         return f"{shut}." if shut else wrong[1] if wrong else ""
 
     def link_at(self, place: services.Place, values: dict[str, Any]) -> ExternalSecret | None:

@@ -6,7 +6,7 @@ from django import forms
 
 from accesses.models import Access
 from clusters.models import Service
-from external_secrets import batches, listing
+from external_secrets import batches, inside, listing
 from external_secrets.forms.places import PlaceForm
 from external_secrets.forms.target import DEFAULT_REFRESH, REFRESH
 from external_secrets.limits import Limits
@@ -72,16 +72,19 @@ class BulkForm(PlaceForm):
 
     def _refuse_out_of_reach(self) -> None:
         """Say it before anything is looked up: whether such a name is there is nothing to be told."""
-        for line in self.listed.lines if self.limits else ():
+        for line in self.listed.lines:
             place = self.target_place
             there = [place.namespace] if place else self.access.namespaces
-            if self.limits and not line.error and (wrong := self.limits.wrong(there, line.values)):
+            if (self.limits and not line.error and (wrong := self.limits.wrong(there, line.values))) or (
+                not line.error and (wrong := inside.wrong(self.access, line.values))
+            ):
                 line.error = wrong[1]
 
     @property
     def usual(self) -> dict[str, Any]:
         """The columns that all links of the list have alike."""
-        return {"refresh_seconds": self.cleaned_data.get("refresh_seconds") or DEFAULT_REFRESH}
+        own = self.access.refresh_seconds or DEFAULT_REFRESH
+        return {"refresh_seconds": self.cleaned_data.get("refresh_seconds") or own}
 
     @property
     def line_values(self) -> list[dict[str, Any]]:

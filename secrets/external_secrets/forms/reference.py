@@ -11,7 +11,7 @@ from accesses.providers.references import OVERRIDES, Note, NotReadable, Referenc
 from credentials.clouds.aws import regions as aws_regions
 from credentials.clouds.google import regions as google_regions
 from credentials.fields import SuggestingInput
-from external_secrets import references
+from external_secrets import inside, references
 from external_secrets.forms import taking
 from external_secrets.limits import Limits
 from external_secrets.models import ExternalSecret
@@ -64,6 +64,8 @@ class ReferenceForm(forms.Form):
 
     # Those of the one who fills it in, where there are any.
     limits: Limits | None = None
+    # The link that is changed, where there is one.
+    editing: ExternalSecret | None = None
 
     def __init__(self, access: Access, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -104,7 +106,8 @@ class ReferenceForm(forms.Form):
         rules, fields = self.rules, self.fields
         fields["key"].help_text = rules.key_help
         fields["below"].label, fields["below"].help_text = rules.below.label, rules.below.help_text
-        fields["tags"].help_text = rules.tags_help
+        fields["tags"].help_text = rules.cannot.get(Takes.TAGS) or rules.tags_help
+        fields["json_field"].help_text = rules.cannot.get("json_field") or fields["json_field"].help_text
         suggested = google_regions.served if self.access.provider.startswith("gcp") else _aws_regions
         fields["region"].widget = SuggestingInput(suggested)
         for name, version in rules.versions.items():
@@ -154,14 +157,18 @@ class ReferenceForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         values = super().clean() or self.cleaned_data
         self._clean_overrides(values)
+        if "takes" in self.errors:
+            return values
         takes = values.get("takes", Takes.VALUE)
         self._refuse_aside(values, takes)
+        for name, why in self.rules.impossible(takes, values):
+            self.add_error(name, why)
         if takes in (Takes.VALUE, Takes.KEYS):
             self._clean_key(values, takes)
         elif takes == Takes.PATH:
             self._clean_below(values)
-        elif not values.get("tags") and "tags" not in self.errors:
-            self.add_error("tags", "Enter at least one tag, as name=value.")
+        elif self.rules.no_tags or (not values.get("tags") and "tags" not in self.errors):
+            self.add_error("tags", self.rules.no_tags or "Enter at least one tag, as name=value.")
         self._check_versions(values)
         self._refuse_out_of_reach(values, takes)
         return values
@@ -171,6 +178,9 @@ class ReferenceForm(forms.Form):
         name = "below" if takes == Takes.PATH else "key"
         asked = {"takes": takes, "key": values.get(name, "")}
         wrong = self.limits.wrong(self.access.namespaces, asked) if self.limits else None
+        if wrong is None and (asked["key"] or takes == Takes.TAGS):
+            asked["tags"] = values.get("tags") or {}
+            wrong = inside.refuses(self.editing, self.access, asked)
         if wrong and wrong[0] not in self.errors:
             self.add_error(*wrong)
 

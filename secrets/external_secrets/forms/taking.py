@@ -2,12 +2,11 @@
 
 from django import forms
 
+from accesses.tags import TagsField as TagsField
 from external_secrets.models import ExternalSecret
 
 Takes = ExternalSecret.Takes
 
-LONGEST_TAG = 256
-MOST_TAGS = 20
 # A file is in a directory that follows; a variable stands in the workload by its name.
 _NEW = "as files by themselves, as variables with the next deploy."
 
@@ -25,31 +24,3 @@ class TakesField(forms.ChoiceField):
 
     def __init__(self) -> None:
         super().__init__(label="What is taken", choices=Takes.choices, initial=Takes.VALUE, required=False)
-
-
-class TagsField(forms.CharField):
-    """Tags as lines such as `env=prod`; clean, they are a dict."""
-
-    widget = forms.Textarea(attrs={"rows": 2, "spellcheck": "false"})
-
-    def to_python(self, value: str | None) -> str:
-        return super().to_python(value) or ""
-
-    def clean(self, value: str | None) -> dict[str, str]:
-        found: dict[str, str] = {}
-        for line in filter(None, map(str.strip, super().clean(value).splitlines())):
-            name, text = _tag(line)
-            if found.setdefault(name, text) != text:
-                raise forms.ValidationError(f"{name} is there twice; a secret has each tag once.")
-        if len(found) > MOST_TAGS:
-            raise forms.ValidationError(f"These are {len(found)} tags; {MOST_TAGS} are enough for anybody.")
-        return found
-
-
-def _tag(line: str) -> tuple[str, str]:
-    name, equals, value = (part.strip() for part in line.partition("="))
-    if not (equals and name and value):
-        raise forms.ValidationError(f"“{line[:80]}” is no tag. Write one a line, as name=value.")
-    if max(len(name), len(value)) > LONGEST_TAG or not line.isprintable():
-        raise forms.ValidationError(f"“{line[:80]}” is longer than a tag can be, or has control characters.")
-    return name, value

@@ -196,6 +196,12 @@ class TargetForm(PlaceForm):
     around: clashes.Around | None = None
 
     @property
+    def usual_refresh(self) -> int:
+        """How often a value is read anew where nothing is said: as its access says, else the console's own."""
+        access: Access | None = getattr(self, "access", None)
+        return (access.refresh_seconds if access else 0) or DEFAULT_REFRESH
+
+    @property
     def target_values(self) -> dict[str, Any]:
         """The clean columns of a link that say as what it arrives and how fresh it is."""
         names = ("target", "variable", "path", "mount", "restart_on_change", "when_gone")
@@ -207,7 +213,7 @@ class TargetForm(PlaceForm):
         return values | {
             "restart_on_change": bool(values["restart_on_change"]),
             "file_mode": self.cleaned_data.get("file_mode") or 0o444,
-            "refresh_seconds": self.cleaned_data.get("refresh_seconds") or DEFAULT_REFRESH,
+            "refresh_seconds": self.cleaned_data.get("refresh_seconds") or self.usual_refresh,
         }
 
     @property

@@ -2,7 +2,7 @@
 
 from django import template
 
-from external_secrets import causes, syncing
+from external_secrets import causes, inside, syncing
 from external_secrets.models import ExternalSecret
 
 register = template.Library()
@@ -12,6 +12,12 @@ register = template.Library()
 def last_words(link: ExternalSecret) -> str:
     """Return what the operator says of a failed link, to stand beside our own words."""
     return causes.last_words(link)
+
+
+@register.filter
+def is_outside(link: ExternalSecret) -> bool:
+    """Tell whether a link takes what its access does not see any more."""
+    return inside.is_outside(link)
 
 
 @register.filter

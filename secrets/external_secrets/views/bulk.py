@@ -42,7 +42,7 @@ def _initial(request: OrgRequest, access: Access, service: Service | None) -> di
         "scope": "namespace" if namespace and not service else "service",
         "namespace": namespace,
         "place": places[0][0] if len(places) == 1 else "",
-        "refresh_seconds": forms.DEFAULT_REFRESH,
+        "refresh_seconds": access.refresh_seconds or forms.DEFAULT_REFRESH,
     }
 
 

@@ -55,7 +55,7 @@ def _initial(request: OrgRequest, access: Access, service: Service | None) -> di
     namespace = asked.get("namespace", "")
     name = entry.name if entry else key
     return (
-        _usual()
+        _usual(access)
         | read
         | {
             "variable": naming.derive_variable(name, json_field),
@@ -67,12 +67,12 @@ def _initial(request: OrgRequest, access: Access, service: Service | None) -> di
     )
 
 
-def _usual() -> dict[str, Any]:
+def _usual(access: Access) -> dict[str, Any]:
     return {
         "target": "variable",
         "mount": "directory",
         "file_mode": 0o444,
-        "refresh_seconds": forms.DEFAULT_REFRESH,
+        "refresh_seconds": access.refresh_seconds or forms.DEFAULT_REFRESH,
         "when_gone": "Retain",
     }
 
@@ -99,7 +99,11 @@ def _initial_of(link: ExternalSecret) -> dict[str, Any]:
 
 def _initial_of_alias(original: ExternalSecret) -> dict[str, Any]:
     found = _initial_of(original)
-    return found | _usual() | {"variable": "", "path": "", "refresh_seconds": original.refresh_seconds}
+    return (
+        found
+        | _usual(original.access)
+        | {"variable": "", "path": "", "refresh_seconds": original.refresh_seconds}
+    )
 
 
 def age(state: InventoryState) -> str:

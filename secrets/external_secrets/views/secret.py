@@ -9,7 +9,7 @@ from accesses.providers import PROVIDERS
 from accounts.access import OrgRequest, org_view
 from accounts.roles import Permission, who_may
 from config import pages
-from external_secrets import browsing, inventory, usage_map
+from external_secrets import browsing, browsing_uses, inventory, usage_map
 from external_secrets.browsing_search import Tag
 from external_secrets.models import InventoryEntry, InventoryState
 from external_secrets.views import lookup, writing
@@ -42,8 +42,9 @@ def secret(request: OrgRequest) -> HttpResponse:
         raise Http404
     entry, state = _entry(access, name), browsing.state_of(access)
     found = usage_map.of(request.organization, access, name, entry, request.authority)
-    gone = is_gone(state, entry, name)
-    if gone and not (found.uses or found.unsure):
+    outside = entry is None and not browsing_uses.begins(name, access.prefix)
+    gone = not outside and is_gone(state, entry, name)
+    if (gone or outside) and not (found.uses or found.unsure):
         raise Http404
     tags = [(tag.label, "?" + urlencode({"tag": tag.parameter})) for tag in _tags(entry)]
     context = {
@@ -54,6 +55,7 @@ def secret(request: OrgRequest) -> HttpResponse:
         "entry": entry,
         "state": state,
         "gone": gone,
+        "outside": outside,
         "tags": tags,
         "map": found,
         "here": urlencode({"access": str(access.pk), "key": name}),

@@ -42,6 +42,10 @@ class World:
     # What a method without a credential is wrong or limited by: fields of the configuration instead.
     wrong_configuration: dict[str, str] | None = None
     limited_configuration: dict[str, str] | None = None
+    # Where who may write is named in the configuration, not in the credential alone.
+    writer_configuration: dict[str, str] | None = None
+    # How names are written there, of letters, digits and hyphens
+    spell: Callable[[str], str] = str
 
 
 class Sandbox:
