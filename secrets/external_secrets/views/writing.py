@@ -35,6 +35,16 @@ def may_write(request: OrgRequest, access: Access, name: str) -> bool:
     return access_writing.is_possible(access) and name.startswith(reach(request, access))
 
 
+def on_page(request: OrgRequest, access: Access, name: str) -> dict[str, Any]:
+    """Return what the page of a secret says of writing it."""
+    return {
+        "here_named": _here(access, name),
+        "can_write": may_write(request, access, name),
+        "writing": PROVIDERS[access.provider].writing,
+        "written": request.GET.get("written", ""),
+    }
+
+
 def require(request: OrgRequest, access: Access, name: str) -> None:
     """Refuse who may not write a secret, and write that down.
 
