@@ -96,9 +96,16 @@ def _name_field(cluster: Cluster) -> forms.Field:
 def suggested_name(draft: AccessDraft) -> str:
     """Return a name that the cluster does not have yet, after the provider: `aws`, `aws-2`."""
     taken = set(draft.cluster.accesses.values_list("name", flat=True))
-    base = draft.provider.partition("-")[0]
+    base = _base_name(draft.provider)
     names = [base, *(f"{base}-{number}" for number in range(2, 100))]
     return next((name for name in names if name not in taken), "")
+
+
+def _base_name(provider: str) -> str:
+    """Return the first word of a provider's name, or all of it where another one has that word first."""
+    word = provider.partition("-")[0]
+    first = next((slug for slug in PROVIDERS if slug.partition("-")[0] == word), provider)
+    return word if first == provider and len(provider) > 10 else provider
 
 
 def details_form(

@@ -1,8 +1,11 @@
 """The providers: one module each, one line in one tuple."""
 
+from collections.abc import Iterable
+
 from accesses.providers import aws_parameter_store, aws_secrets_manager, gcp_secret_manager
 from accesses.providers.asking import Refusal
 from accesses.providers.base import (
+    GROUPS,
     ConfigurationForm,
     Entry,
     Method,
@@ -38,6 +41,14 @@ PROVIDERS: dict[str, Provider] = {
     )
 }
 
+
+def grouped(providers: Iterable[Provider]) -> list[tuple[str, list[Provider]]]:
+    """Return providers under the headings of their groups, in the order in which pages show them."""
+    found = list(providers)
+    groups = {group: [one for one in found if one.group == group] for group in GROUPS}
+    return [(group, ones) for group, ones in groups.items() if ones]
+
+
 __all__ = [
     "PROVIDERS",
     "AlreadyThere",
@@ -64,4 +75,5 @@ __all__ = [
     "TrustMissing",
     "Writes",
     "Writing",
+    "grouped",
 ]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 
 CLOUDS, VAULTS, ELSEWHERE = "Clouds", "Vaults and password managers", "This console and others"
+GROUPS = (CLOUDS, VAULTS, ELSEWHERE)
 
 
 @dataclass(frozen=True, slots=True)
