@@ -19,6 +19,7 @@ class Permission(StrEnum):
     ACCESS_VIEW = "access:view"
     ACCESS_MANAGE = "access:manage"
     SECRET_BROWSE = "secret:browse"
+    SECRET_WRITE = "secret:write"
     EXTERNAL_SECRET_VIEW = "external_secret:view"
     EXTERNAL_SECRET_MANAGE = "external_secret:manage"
     DEPLOY_VIEW = "deploy:view"
@@ -47,6 +48,7 @@ SENTENCES: dict[Permission, str] = {
     Permission.ACCESS_VIEW: "See secret manager accesses",
     Permission.ACCESS_MANAGE: "Add, change and remove secret manager accesses",
     Permission.SECRET_BROWSE: "Browse the names of secrets",
+    Permission.SECRET_WRITE: "Create, change, delete and restore secrets in secret managers",
     Permission.EXTERNAL_SECRET_VIEW: "See which secrets a service uses",
     Permission.EXTERNAL_SECRET_MANAGE: "Link secrets to services and remove links",
     Permission.DEPLOY_VIEW: "See deploys and their logs",
@@ -67,6 +69,7 @@ OF_A_CLUSTER = frozenset(
         Permission.ACCESS_VIEW,
         Permission.ACCESS_MANAGE,
         Permission.SECRET_BROWSE,
+        Permission.SECRET_WRITE,
         Permission.EXTERNAL_SECRET_VIEW,
         Permission.EXTERNAL_SECRET_MANAGE,
         Permission.DEPLOY_VIEW,
@@ -79,6 +82,7 @@ OF_A_NAMESPACE = frozenset(
     {
         Permission.CLUSTER_VIEW,
         Permission.SECRET_BROWSE,
+        Permission.SECRET_WRITE,
         Permission.EXTERNAL_SECRET_VIEW,
         Permission.EXTERNAL_SECRET_MANAGE,
     }
@@ -102,6 +106,7 @@ GROUPS: tuple[tuple[str, tuple[Permission, ...]], ...] = (
             Permission.ACCESS_VIEW,
             Permission.ACCESS_MANAGE,
             Permission.SECRET_BROWSE,
+            Permission.SECRET_WRITE,
             Permission.EXTERNAL_SECRET_VIEW,
             Permission.EXTERNAL_SECRET_MANAGE,
         ),
@@ -136,6 +141,7 @@ INCLUDES: dict[Permission, frozenset[Permission]] = {
     Permission.ACCESS_VIEW: frozenset({Permission.CLUSTER_VIEW}),
     Permission.ACCESS_MANAGE: frozenset({Permission.CLUSTER_VIEW, Permission.ACCESS_VIEW}),
     Permission.SECRET_BROWSE: frozenset({Permission.CLUSTER_VIEW}),
+    Permission.SECRET_WRITE: frozenset({Permission.CLUSTER_VIEW, Permission.SECRET_BROWSE}),
     Permission.EXTERNAL_SECRET_VIEW: frozenset({Permission.CLUSTER_VIEW}),
     Permission.EXTERNAL_SECRET_MANAGE: frozenset({Permission.CLUSTER_VIEW, Permission.EXTERNAL_SECRET_VIEW}),
     Permission.CREDENTIAL_MANAGE: frozenset({Permission.CREDENTIAL_VIEW}),
@@ -176,6 +182,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.CLUSTER_MANAGE,
         Permission.ACCESS_MANAGE,
         Permission.SECRET_BROWSE,
+        Permission.SECRET_WRITE,
         Permission.EXTERNAL_SECRET_MANAGE,
         Permission.DEPLOY_RUN,
     },

@@ -50,6 +50,7 @@ INSTALLED_APPS = [
     "accounts",
     "credentials",
     "clusters",
+    "built_in",
     "accesses",
     "external_secrets",
 ]
@@ -254,6 +255,7 @@ DEPLOY_DAYS = env.number("DEPLOY_DAYS", default=365, least=1, most=3650)
 # Instead of Google's own addresses; for the sandbox.
 GOOGLE_ENDPOINT_URL = env.url("GOOGLE_ENDPOINT_URL", ("http", "https"), "").rstrip("/")
 AZURE_ENDPOINT_URL = env.url("AZURE_ENDPOINT_URL", ("http", "https"), "").rstrip("/")
+DOPPLER_ENDPOINT_URL = env.url("DOPPLER_ENDPOINT_URL", ("http", "https"), "").rstrip("/")
 SCALEWAY_ENDPOINT_URL = env.url("SCALEWAY_ENDPOINT_URL", ("http", "https"), "").rstrip("/")
 # Who the console is at AWS, to assume the roles that organizations give it: an access key of its own, or whatever
 # identity its machine or pod has (`default`). With neither, roles cannot be chosen, and the page says so.
@@ -275,6 +277,11 @@ INVENTORY_REFRESH = env.number("INVENTORY_REFRESH", default=60, least=10, most=8
 INVENTORY_PAGES_PER_SECOND = env.number("INVENTORY_PAGES_PER_SECOND", default=20, least=1, most=10_000)
 # Where organizations may have their audit log written to; empty is nowhere.
 AUDIT_FILES_DIR = env.folder("AUDIT_FILES_DIR")
+# The built-in store and the gateway: docs/built-in-store.md. Days that a deleted secret is kept, requests a minute of
+# an access, and attempts a minute of an address that has no valid token.
+BUILT_IN_DELETED_DAYS = env.number("BUILT_IN_DELETED_DAYS", default=30, least=1, most=3650)
+GATEWAY_PER_ACCESS = env.number("GATEWAY_PER_ACCESS", default=600, least=1, most=1_000_000)
+GATEWAY_FAILURES = env.number("GATEWAY_FAILURES", default=30, least=1, most=1_000_000)
 LEASE_SECONDS = env.number("LEASE_SECONDS", default=30, least=5, most=600)
 
 # What the audit log's digests are signed with; by default a key that is made of SECRET_KEY.

@@ -27,6 +27,7 @@ organization_urls: list[URLPattern | URLResolver] = [
     path("go-to/", palette.go_to, name="palette"),
     path("", include("credentials.urls")),
     path("", include("clusters.urls")),
+    path("", include("built_in.urls")),
     path("", include("accesses.urls")),
 ]
 
@@ -50,6 +51,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("account/", include(profile.urlpatterns)),
     path("", include(single_sign_on.outside)),
     path("api/", include(api.urlpatterns)),
+    path("gateway/", include("accesses.gateway.urls")),
     *organization_pages.personal,
     *invitations.personal,
     path("o/<slug:org>/", include(organization_urls)),

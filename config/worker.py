@@ -19,6 +19,7 @@ def _sweeps() -> tuple[Callable[[], object], ...]:
     from accounts.audit import digests
     from accounts.audit import retention as audit_retention
     from accounts.outgoing import engine, turning
+    from built_in import purging
     from clusters import deploys, looks, retention
     from clusters.health import recording as health_history
     from clusters.health import schedule as cluster_health
@@ -46,6 +47,7 @@ def _sweeps() -> tuple[Callable[[], object], ...]:
         renewing.sweep,
         joining_telling.sweep,
         checks.sweep,
+        purging.sweep,
     )
 
 

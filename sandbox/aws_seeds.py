@@ -14,6 +14,13 @@ PARAMETERS = ("ssm:GetParameter", "ssm:GetParameters", "ssm:GetParametersByPath"
 # These two name every secret or parameter; AWS knows no resource for them.
 LISTING = ("secretsmanager:ListSecrets", "ssm:DescribeParameters")
 
+# What the providers say that writing needs besides: their own texts, checked by a test.
+WRITING = (
+    "secretsmanager:CreateSecret", "secretsmanager:PutSecretValue", "secretsmanager:TagResource",
+    "secretsmanager:DeleteSecret", "secretsmanager:RestoreSecret",
+    "ssm:PutParameter", "ssm:AddTagsToResource", "ssm:DeleteParameter", "ssm:DescribeParameters",
+)  # fmt: skip
+
 
 def allow(*actions: str, on: str = "*") -> dict[str, Any]:
     return {"Effect": "Allow", "Action": list(actions), "Resource": on}
@@ -24,6 +31,7 @@ def users(account: str) -> dict[str, list[dict[str, Any]]]:
     return {
         # With what the operator needs to find secrets by their beginning or their tags.
         "reader": [allow(*SECRETS, *PARAMETERS, *LISTING, "secretsmanager:BatchGetSecretValue")],
+        "writer": [allow(*SECRETS, *PARAMETERS, *LISTING), allow(*WRITING)],
         "limited": [allow(*SECRETS, *PARAMETERS)],
         "admin": [allow("secretsmanager:*", "ssm:*")],
         # What the console itself signs in with: what its page tells people to allow, and no more.

@@ -1,7 +1,7 @@
 """Azure, as far as the demo and the tests need it: HTTP on a loopback port, which refuses wrong secrets and tokens.
 
 `python -m sandbox.azure --port N` prints one line of JSON with the address and the applications, then serves. It is a
-stand-in of our own: Entra's token address and Azure Resource Manager with AKS, written from Microsoft's public
+stand-in of our own: Entra's token address, Azure Resource Manager with AKS, and key vaults, written from Microsoft's public
 reference. Its faults and what tests plant in it go through `POST /sandbox/…`.
 """
 
@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from sandbox import azure_arm, azure_state, azure_tokens
+from sandbox import azure_arm, azure_state, azure_tokens, azure_vault
+from sandbox import azure_vault_state as vaults
 from sandbox.azure_state import Assignment, Refused, SignInRefused, State
 from sandbox.kubernetes import Cluster, rbac
 from sandbox.kubernetes.identity import EVERYTHING, User
@@ -63,6 +64,8 @@ class _Handler(BaseHTTPRequestHandler):
         self, path: str, query: dict[str, str], sent: bytes, faults: dict[str, Any]
     ) -> dict[str, Any]:
         state = self.server.state
+        if path.startswith("/sandbox/vaults/"):
+            return vaults.planted(state, path.removeprefix("/sandbox/vaults/"), json.loads(sent))
         if path.startswith("/sandbox/"):
             return _planted(state, path, json.loads(sent) if sent else {})
         if path.endswith(_SIGN_IN) and self.command == "POST":
@@ -70,6 +73,10 @@ class _Handler(BaseHTTPRequestHandler):
             return azure_tokens.answer(state, path.removesuffix(_SIGN_IN).strip("/"), form)
         _strike(faults)
         token = self.headers.get("Authorization", "").removeprefix("Bearer ").strip()
+        if path.startswith("/vaults/"):
+            body = json.loads(sent) if sent else {}
+            asked = azure_vault.Request(state, token, self.command, path, query, body, self.server.url)
+            return azure_vault.answer(asked)
         app = state.bearer(token, azure_tokens.ARM)
         if app is None:
             raise Refused(401, "InvalidAuthenticationToken", "The access token is invalid.")
@@ -83,7 +90,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    do_GET = do_POST = _serve
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve
 
 
 def _strike(faults: dict[str, Any]) -> None:
@@ -145,6 +152,8 @@ def serve(port: int) -> None:
     server = _Server(("127.0.0.1", port), _Handler)
     server.state, server.lock = State(), threading.Lock()
     apps = server.state.people()
+    azure_state.ROLES.update(vaults.ROLES)
+    server.state.vaults[vaults.VAULT] = vaults.seeded()
     threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True).start()
     print(json.dumps({"url": server.url, "apps": apps}), flush=True)
     ended.wait()
@@ -154,20 +163,25 @@ def serve(port: int) -> None:
 class Azure(StandIn):
     """The Azure stand-in.
 
-    `apps` are by name: `console` (finds and connects clusters), `reader` (finds them), `limited` (nothing), and `other`,
-    of another tenant; each with `tenant`, `client`, `object`, `subscription` and a `client_secret`.
+    `apps` are by name: `console` (finds and connects clusters), `reader` (finds them), `limited` (nothing), `vault-reader`
+    and `vault-writer` (the secrets of the vault `vault`), and `other`, of another tenant; each with `tenant`, `client`, `object`, `subscription` and a `client_secret`.
     """
 
     module = "sandbox.azure"
     tenant, subscription = azure_state.TENANT, azure_state.SUBSCRIPTION
+    vault = vaults.VAULT
     other_tenant, other_subscription = azure_state.OTHER_TENANT, azure_state.OTHER_SUBSCRIPTION
 
     def hear(self, said: dict[str, Any]) -> None:
         self.apps: dict[str, dict[str, str]] = said["apps"]
 
     def plant(self, what: str, **body: Any) -> dict[str, Any]:
-        """Send something to `/sandbox/…`: faults, issuers, clusters, assign, secret, forget, federated, app."""
+        """Send something to `/sandbox/…`: faults, issuers, clusters, assign, vaults/…, secret, forget, federated, app."""
         return _post(f"{self.url}/sandbox/{what}", body)
+
+    def value(self, name: str, vault: str = vaults.VAULT) -> str:
+        """Return a secret's value, as its owner reads it."""
+        return str(self.plant("vaults/value", name=name, vault=vault)["value"])
 
     def trust(self, issuer: str, jwks: dict[str, Any]) -> None:
         """Let the stand-in reach an issuer."""
@@ -230,7 +244,7 @@ def authenticator(url: str, cluster: Cluster) -> Callable[[str], User | None]:
 def main(arguments: Iterable[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m sandbox.azure", description=__doc__)
     parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--count", type=int, default=0, help="not used: it has no secrets yet")
+    parser.add_argument("--count", type=int, default=0, help="not used: a vault has as many as it has")
     serve(parser.parse_args(list(arguments) if arguments is not None else None).port)
 
 

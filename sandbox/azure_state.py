@@ -99,16 +99,20 @@ class State:
         self.issuers: dict[str, dict[str, Any]] = {}
         # access token → (app, whom it is for, end)
         self.tokens: dict[str, tuple[App, str, float]] = {}
+        # By name: sandbox.azure_vault's.
+        self.vaults: dict[str, Any] = {}
         self.faults: dict[str, Any] = {}
         self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
     def people(self) -> dict[str, dict[str, str]]:
         """Make the sandbox's applications, and return how one signs in as each."""
         scope = f"/subscriptions/{SUBSCRIPTION}"
-        for name, role in (("console", "Keyhaven console"), ("reader", "Reader"), ("limited", "")):
+        for name, *roles in (
+            ("console", "Keyhaven console"), ("reader", "Reader"), ("limited",),
+            ("vault-reader", "Key Vault Secrets User"), ("vault-writer", "Key Vault Secrets Officer"),
+        ):  # fmt: skip
             app = self.add(App(name))
-            if role:
-                self.assignments.append(Assignment(app.object, role, scope))
+            self.assignments += [Assignment(app.object, role, scope) for role in roles]
         # Of another tenant, with a role in that one's subscription.
         other = self.add(App("other", OTHER_TENANT))
         self.assignments.append(Assignment(other.object, "Reader", f"/subscriptions/{OTHER_SUBSCRIPTION}"))

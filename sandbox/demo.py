@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sandbox import console, engines, google_demo, world
+from sandbox import console, engines, google_demo, openbao_demo, world
 from sandbox.aws import Cloud
 from sandbox.azure import Azure
 from sandbox.kubernetes.__main__ import write
@@ -24,7 +24,10 @@ from sandbox.oidc import Issuer
 from sandbox.processes import Died, Processes
 from sandbox.scaleway import IAM, READ, Scaleway
 from sandbox.scaleway_kapsule import MASTERS
+from sandbox.vendors import Vendors
 
+# Secret managers that have one address for everybody → the setting that leads elsewhere.
+FIXED = {"doppler": "DOPPLER_ENDPOINT_URL"}
 SEED = "from sandbox import seed; seed.seed({subject!r})"
 
 
@@ -71,7 +74,9 @@ def azure(folder: Path) -> Iterator[tuple[Azure, str]]:
     """Run the Azure stand-in and yield it with the path of a credential."""
     with Azure() as running:
         path, app = folder / "azure-credential.json", running.apps["console"]
-        write(path, json.dumps(app, indent=2))
+        scope = f"/subscriptions/{app['subscription']}"
+        running.plant("assign", object=app["object"], role="Key Vault Secrets Officer", scope=scope)
+        write(path, json.dumps(app | {"vault": running.vault}, indent=2))
         yield running, str(path)
 
 
@@ -85,6 +90,19 @@ def scaleway(folder: Path) -> Iterator[dict[str, str]]:
         write(folder / "scaleway-credential.json", json.dumps(key, indent=2))
         running.cluster("staging", status="creating")
         yield {"SCALEWAY_ENDPOINT_URL": running.url}
+
+
+@contextmanager
+def secret_managers(folder: Path) -> Iterator[tuple[Path, dict[str, str]]]:
+    """Run the stand-ins of secret managers without a server to run; yield a file of their addresses and credentials, and
+    where the console and the operator find the ones whose address nobody types."""
+    with Vendors() as vendors:
+        path = folder / "secret-managers.json"
+        write(path, json.dumps(vendors.facts, indent=2))
+        yield (
+            path,
+            {name: vendors.facts[slug]["url"] for slug, name in FIXED.items() if slug in vendors.facts},
+        )
 
 
 def start_clusters(
@@ -136,6 +154,8 @@ def running(folder: Path, port: int) -> Iterator[tuple[Processes, dict[str, Any]
         google_demo.running(folder, f"http://localhost:{port}") as google,
         azure(folder) as (entra, azure_path),
         scaleway(folder) as scaleway_url,
+        secret_managers(folder) as (managers_path, managers),
+        openbao_demo.running(folder) as (openbao, vault),
         Issuer() as issuer,
     ):
         endpoints = {
@@ -144,7 +164,7 @@ def running(folder: Path, port: int) -> Iterator[tuple[Processes, dict[str, Any]
             "AZURE_ENDPOINT_URL": entra.url,
         }
         environment = environment_of(folder, found, port, endpoints)
-        environment |= own_identity(cloud) | scaleway_url
+        environment |= own_identity(cloud) | scaleway_url | managers
         subject = f"keyhaven-{uuid.uuid4().hex}"
         entra.federate("console", environment["BASE_URL"], subject)
         with Processes(folder / "logs", environment) as processes:
@@ -160,6 +180,8 @@ def running(folder: Path, port: int) -> Iterator[tuple[Processes, dict[str, Any]
             facts |= google | {"oidc": issuer.facts}
             facts |= {"azure_url": entra.url, "azure_credential": azure_path}
             facts |= {"scaleway_credential": str(folder / "scaleway-credential.json")}
+            openbao_demo.trust(openbao, facts["kubeconfigs"])
+            facts |= {"secret_managers": str(managers_path), "openbao": vault}
             facts |= {"subject": subject, "role": cloud.console_role("keyhaven-console", subject)}
             yield processes, facts
 
@@ -213,12 +235,16 @@ Other ways in:
                     provider {facts["google_provider"]}
                     or its key {keys[1]}; both find the GKE cluster. For an access: {keys[0]}
   Azure             {os.path.relpath(facts["azure_credential"])}, by federation or with its secret; finds the AKS cluster prod
+                    With its secret, as service principal, it reads and writes the key vault {world.KEY_VAULT}
   Scaleway          {os.path.relpath(facts["scaleway_credential"])}; finds the Kapsule cluster shop, and staging, which is
                     being made
+{openbao_demo.guide(facts["openbao"], os.path.relpath(facts["openbao"]["file"]))}
+  Secret managers   addresses and credentials of the others are in {os.path.relpath(facts["secret_managers"])}
   Single sign-on    issuer {facts["oidc"]["issuer"]}  client {facts["oidc"]["client_id"]}  secret {facts["oidc"]["client_secret"]}
                     people of acme.example; as owner@, in Settings, Signing in (docs/single-sign-on.md)
 
-The clouds, the clusters and the operator are stand-ins in memory; PostgreSQL, Valkey, Celery, Helm and the console are real.
+The clouds, the clusters and the operator are stand-ins in memory; PostgreSQL, Valkey, OpenBao,
+Celery, Helm and the console are real.
 Logs are in {os.path.relpath(facts["logs"])}, mails in {os.path.relpath(facts["mail"])}. Ctrl-C ends everything.
 """
 

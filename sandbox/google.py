@@ -16,12 +16,12 @@ from collections.abc import Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from sandbox import google_api, google_gke, google_keys, google_tokens, world
+from sandbox import google_api, google_gke, google_keys, google_tokens, google_writing, world
 from sandbox.google_state import OAuthRefused, Refused, State
 from sandbox.standin import StandIn
 
 # Each of them adds its routes.
-PARTS = (google_api, google_gke, google_keys)
+PARTS = (google_api, google_gke, google_keys, google_writing)
 
 
 class _Server(ThreadingHTTPServer):
@@ -84,7 +84,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    do_GET = do_POST = do_DELETE = _serve
+    do_GET = do_POST = do_PATCH = do_DELETE = _serve
 
 
 def _planted(state: State, path: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -150,7 +150,7 @@ def serve(port: int, count: int) -> None:
 class Google(StandIn):
     """The Google stand-in.
 
-    `keys` are key.json texts: `reader` (reads and lists), `limited` (may not list), `admin`, `other`, which is of
+    `keys` are key.json texts: `reader` (reads and lists), `writer`, `limited` (may not list), `admin`, `other`, which is of
     another project, and `console`, which sees the GKE cluster and makes keys.
     """
 

@@ -52,7 +52,7 @@ def answer(request: Request, method: str, path: str) -> dict[str, Any]:
     raise not_found(f"{method} {path}")
 
 
-def _location(name: str) -> str:
+def place(name: str) -> str:
     if name and name not in LOCATIONS:
         raise Refused(404, "NOT_FOUND", f"Location '{name}' is not found or access is unauthorized.")
     return name
@@ -64,7 +64,7 @@ def _name(project: Project, location: str, secret: str) -> str:
     return f"projects/{project.number}{where}/secrets/{secret}"
 
 
-def _secret(project: Project, location: str, name: str, one: dict[str, Any]) -> dict[str, Any]:
+def described(project: Project, location: str, name: str, one: dict[str, Any]) -> dict[str, Any]:
     made = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(one["create"]))
     found = {"name": _name(project, location, name), "createTime": made, "labels": one["labels"]}
     return found if location else found | {"replication": {"automatic": {}}}
@@ -105,7 +105,7 @@ def _filter(text: str) -> Callable[[str, dict[str, Any]], bool]:
 @route("GET", "/v1/projects/{project}/secrets")
 @route("GET", "/v1/projects/{project}/locations/{location}/secrets")
 def list_secrets(request: Request) -> dict[str, Any]:
-    state, location = request.state, _location(request.names.get("location", ""))
+    state, location = request.state, place(request.names.get("location", ""))
     project = state.require(request.members, "secretmanager.secrets.list", request.names["project"])
     _faulty(state)
     passes = _filter(request.query.get("filter", ""))
@@ -113,12 +113,12 @@ def list_secrets(request: Request) -> dict[str, Any]:
     if state.faults.get("empty_pages") and not request.query.get("pageToken"):
         return {"nextPageToken": "MA==", "totalSize": len(found)}
     part, after = _page(request, found)
-    listed = [_secret(project, location, *one) for one in part]
+    listed = [described(project, location, *one) for one in part]
     return {"secrets": listed, "totalSize": len(found)} | ({"nextPageToken": after} if after else {})
 
 
-def _one(request: Request, permission: str) -> tuple[Project, str, str, dict[str, Any]]:
-    location, name = _location(request.names.get("location", "")), request.names["secret"]
+def one(request: Request, permission: str) -> tuple[Project, str, str, dict[str, Any]]:
+    location, name = place(request.names.get("location", "")), request.names["secret"]
     known = request.state.project(request.names["project"])
     full = _name(known, location, name) if known else ""
     project = request.state.require(request.members, permission, request.names["project"], full)
@@ -130,19 +130,19 @@ def _one(request: Request, permission: str) -> tuple[Project, str, str, dict[str
 @route("GET", "/v1/projects/{project}/secrets/{secret}")
 @route("GET", "/v1/projects/{project}/locations/{location}/secrets/{secret}")
 def get_secret(request: Request) -> dict[str, Any]:
-    return _secret(*_one(request, "secretmanager.secrets.get"))
+    return described(*one(request, "secretmanager.secrets.get"))
 
 
 @route("GET", "/v1/projects/{project}/secrets/{secret}/versions/{version}:access")
 @route("GET", "/v1/projects/{project}/locations/{location}/secrets/{secret}/versions/{version}:access")
 def access_version(request: Request) -> dict[str, Any]:
-    project, location, name, one = _one(request, "secretmanager.versions.access")
+    project, location, name, known = one(request, "secretmanager.versions.access")
     version = request.names["version"]
-    number = len(one["versions"]) if version == "latest" else int(version) if version.isdigit() else 0
-    number = number or one.get("aliases", {}).get(version, 0)
-    if not 0 < number <= len(one["versions"]):
+    number = len(known["versions"]) if version == "latest" else int(version) if version.isdigit() else 0
+    number = number or known.get("aliases", {}).get(version, 0)
+    if not 0 < number <= len(known["versions"]):
         raise not_found(f"Secret Version [{_name(project, location, name)}/versions/{version}]")
-    data = base64.b64encode(one["versions"][number - 1].encode()).decode()
+    data = base64.b64encode(known["versions"][number - 1].encode()).decode()
     return {"name": f"{_name(project, location, name)}/versions/{number}", "payload": {"data": data}}
 
 

@@ -19,6 +19,11 @@ _LISTING = ("secretmanager.secrets.list", "secretmanager.secrets.get", "secretma
 ROLES: dict[str, tuple[str, ...]] = {
     "roles/secretmanager.secretAccessor": ("secretmanager.versions.access", "resourcemanager.projects.get"),
     "roles/secretmanager.viewer": _LISTING,
+    # What docs/writing.md has people make.
+    f"projects/{world.GOOGLE_PROJECT}/roles/keyhavenSecretWriter": (
+        "secretmanager.secrets.create", "secretmanager.versions.add", "secretmanager.secrets.update",
+        "secretmanager.secrets.delete", "secretmanager.secrets.get",
+    ),
     "roles/iam.workloadIdentityUser": ("iam.serviceAccounts.getAccessToken",),
     "roles/iam.serviceAccountTokenCreator": ("iam.serviceAccounts.getAccessToken",),
     "roles/iam.serviceAccountKeyAdmin": (
@@ -229,6 +234,7 @@ class State:
         accessor, viewer = "roles/secretmanager.secretAccessor", "roles/secretmanager.viewer"
         wanted = {
             "reader": (main, (accessor, viewer)),
+            "writer": (main, (accessor, viewer, f"projects/{main}/roles/keyhavenSecretWriter")),
             "limited": (main, (accessor,)),
             "admin": (main, ("roles/owner",)),
             "other": (other, (accessor, viewer)),

@@ -15,7 +15,15 @@ type Manifest = dict[str, Any]
 
 # Provider of a store → the module that reads it; it has `check(cluster, manifest)`, `value(cluster, manifest, reference)`
 # and, where the operator can, `find(cluster, manifest, wanted)`. They raise Failed and Missing.
-READERS: dict[str, str] = {}
+READERS: dict[str, str] = {
+    "azurekv": "sandbox.reading_azure",
+    "conjur": "sandbox.reading_conjur",
+    "vault": "sandbox.reading_vault",
+    "doppler": "sandbox.reading_doppler",
+    "delinea": "sandbox.reading_delinea_dsv",
+    "secretserver": "sandbox.reading_delinea_secret_server",
+    "webhook": "sandbox.reading_webhook",
+}
 # How long a cloud's answer about a store's identity is believed.
 _REFUSED = 1.0
 GOOGLE_CHECK = 5.0
@@ -96,7 +104,13 @@ class Reader:
 
         :raises Failed: as `value`, or it is no object, or no keys
         """
-        found = reading_values.keys(self.value(manifest, reference), reference["key"])
+        module = _reader_of(manifest)
+        if hasattr(module, "whole"):
+            # What a value is as a whole is not what every key is taken of.
+            text = str(module.whole(self.cluster, manifest, reference))
+        else:
+            text = self.value(manifest, reference)
+        found = reading_values.keys(text, reference["key"])
         return reading_values.converted(found, "extract")
 
     def find(self, manifest: Manifest, wanted: Manifest) -> dict[str, str]:

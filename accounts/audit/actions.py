@@ -68,6 +68,7 @@ _PEOPLE = (
             _done("organization.renamed", "renamed the organization {}"),
             _done("organization.closed", "closed the organization {}"),
             _done("organization.transferred", "handed the organization over to {}"),
+            _done("organization.default_tags_changed", "changed the default tags of {}"),
         ),
     ),
     Group(
@@ -233,6 +234,34 @@ _WORK = (
             _done("access.recovered", "found that the access {} works again"),
             _done("access.expiring", "found that the credential of the access {} ends soon"),
             _failed("access.expired", "found that the credential of the access {} has ended"),
+            _done("access.writing_allowed", "allowed writing through the access {}"),
+            _done("access.writing_ended", "ended writing through the access {}"),
+            _done("access.tags_changed", "changed the default tags of the access {}"),
+        ),
+    ),
+    Group(
+        "secret",
+        "Secrets in secret managers",
+        (
+            _done("secret.write_begun", "began to write a secret through {}"),
+            _done("secret.created", "created a secret through {}"),
+            _done("secret.version_added", "gave a secret a new version through {}"),
+            _done("secret.tagged", "changed the tags of a secret through {}"),
+            _done("secret.deleted", "deleted a secret through {}"),
+            _done("secret.restored", "restored a secret through {}"),
+            _failed("secret.write_failed", "could not write a secret through {}"),
+            _failed("secret.write_unknown", "was not told whether a secret was written through {}"),
+        ),
+    ),
+    Group(
+        "built_in_store",
+        "Built-in store and gateway",
+        (
+            _done("built_in_store.enabled", "turned on the built-in store of {}"),
+            _done("built_in_store.disabled", "turned off the built-in store of {}"),
+            _done("built_in_store.purged", "erased the deleted secret {}"),
+            _done("gateway.read", "handed out a secret through {}"),
+            _refused("gateway.refused", "refused somebody at the gateway of {}"),
         ),
     ),
     Group(

@@ -36,6 +36,7 @@ WORDS = {
     "service": "service",
     "deploy": "deploy",
     "access": "access",
+    "storedsecret": "stored secret",
     "externalsecret": "external secret",
     "cloudcredential": "credential",
     "membership": "member",

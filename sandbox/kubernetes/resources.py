@@ -117,6 +117,7 @@ BUILT_IN: tuple[Resource, ...] = (
     ),
     _review("authorization.k8s.io/v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview"),
     _review("authentication.k8s.io/v1", "selfsubjectreviews", "SelfSubjectReview"),
+    _review("authentication.k8s.io/v1", "tokenreviews", "TokenReview"),
 )
 
 

@@ -9,7 +9,12 @@ from importlib import import_module
 from sandbox.vendors.base import Server, Vendor
 
 # One line each: the module in this package whose `VENDOR` it is.
-MODULES: tuple[str, ...] = ()
+MODULES: tuple[str, ...] = (
+    "conjur",
+    "doppler",
+    "delinea_dsv",
+    "delinea_secret_server",
+)
 
 
 def main() -> None:

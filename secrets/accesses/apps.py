@@ -10,6 +10,7 @@ class AccessesConfig(AppConfig):
         from accesses import health, steps, watching
         from accounts.audit import objects
         from accounts.roles import Permission
+        from built_in import switching
         from clusters import addons
         from clusters.health import examining
         from credentials import signals
@@ -28,6 +29,7 @@ class AccessesConfig(AppConfig):
             objects.Kind("accesses.Access", Permission.ACCESS_VIEW, ("cluster__name", "name"), _page)
         )
         stacks.found_by(_published)
+        switching.register(_reading_built_in)
         signals.credential_replaced.connect(_follow, dispatch_uid="accesses.follow")
 
 
@@ -40,6 +42,14 @@ def _published(digest: str, region: str) -> str:
     from accesses.setup import cloudformation
 
     return cloudformation.address(digest, region)
+
+
+def _reading_built_in(organization: Any) -> list[str]:
+    """Return the accesses that read an organization's built-in store, as `cluster/access`."""
+    from accesses.models import Access
+
+    found = Access.objects.owned_by(organization).filter(provider="built-in").select_related("cluster")
+    return [f"{one.cluster}/{one}" for one in found]
 
 
 def _follow(credential: Any, **_: Any) -> None:

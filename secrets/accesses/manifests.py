@@ -52,7 +52,7 @@ def _store(access: Access, name: str, spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def _varied(access: Access, variant: StoreVariant) -> Varied:
-    return providers.PROVIDERS[access.provider].references.vary(access, variant, _spec(access))
+    return providers.PROVIDERS[access.provider].references_of(access).vary(access, variant, _spec(access))
 
 
 def stores(access: Access) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from accesses.views import accesses, edit, operator, policy, wizard
+from accesses.views import accesses, edit, operator, policy, wizard, writing
 
 app_name = "accesses"
 urlpatterns = [
@@ -17,6 +17,7 @@ urlpatterns = [
     path("clusters/<slug:cluster>/secret-managers/policy/", policy.policy, name="policy"),
     path("clusters/<slug:cluster>/secret-managers/<slug:access>/", accesses.detail, name="detail"),
     path("clusters/<slug:cluster>/secret-managers/<slug:access>/edit/", edit.edit, name="edit"),
+    path("clusters/<slug:cluster>/secret-managers/<slug:access>/writing/", writing.show, name="writing"),
     path("clusters/<slug:cluster>/secret-managers/<slug:access>/test/", accesses.test, name="test"),
     path("clusters/<slug:cluster>/secret-managers/<slug:access>/delete/", accesses.delete, name="delete"),
 ]

@@ -26,7 +26,7 @@ def use(access: Access, *, region: str = "", role_arn: str = "", audience: str =
     :raises ValidationError: one is none
     """
     typed = {"region": region, "role_arn": role_arn, "audience": audience}
-    references = providers.PROVIDERS[access.provider].references
+    references = providers.PROVIDERS[access.provider].references_of(access)
     values = {name: references.clean_override(access, name, value) for name, value in typed.items()}
     if not any(values.values()):
         return None
@@ -43,7 +43,7 @@ def of(variant: StoreVariant | None) -> dict[str, str]:
 
 def why_not(access: Access, overrides: Mapping[str, str]) -> str:
     """Return why an access cannot be used with these overrides, or an empty string when it can."""
-    reasons = providers.PROVIDERS[access.provider].references.overrides(access)
+    reasons = providers.PROVIDERS[access.provider].references_of(access).overrides(access)
     return next((reasons[name] for name, value in overrides.items() if value and reasons[name]), "")
 
 

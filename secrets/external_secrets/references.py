@@ -24,7 +24,7 @@ _LEGAL = re.compile(r"[A-Za-z0-9._-]+\Z")
 
 def options(access: Access) -> References:
     """Return what a reference through an access can be."""
-    return providers.PROVIDERS[access.provider].references
+    return providers.PROVIDERS[access.provider].references_of(access)
 
 
 def parse(access: Access, text: str) -> Reference:

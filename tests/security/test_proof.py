@@ -15,7 +15,7 @@ SENSITIVE = {
     "accounts:role_new", "accounts:role", "accounts:role_delete", "accounts:change_sign_in_rules", "accounts:new_token",
     "accounts:rotate_token", "accounts:notification_new", "accounts:notification_secret", "credentials:new",
     "credentials:edit", "credentials:delete", "clusters:connect_kubeconfig", "clusters:settings", "clusters:sign_in", "clusters:danger", "accesses:edit",
-    "accesses:delete", "accesses:uninstall_operator",
+    "accesses:delete", "accesses:uninstall_operator", "built_in:settings",
 }  # fmt: skip
 DANGEROUS = [name for name in PAGES if getattr(VIEWS[name].callback, "dangerous", False)]
 

@@ -138,8 +138,11 @@ _making = threading.Lock()
 
 
 @sensitive_variables()
-def client(service: str, keys: Keys, region: str, *, hasty: bool = False) -> Any:
-    """Return a boto3 client that signs in with these keys and with no others; a hasty one gives up after 3 seconds."""
+def client(service: str, keys: Keys, region: str, *, hasty: bool = False, attempts: int = 2) -> Any:
+    """Return a boto3 client that signs in with these keys and with no others; a hasty one gives up after 3 seconds.
+
+    With one of `attempts` a request is sent once, whatever comes of it.
+    """
     with _making:
         return _session().client(
             service,
@@ -147,7 +150,7 @@ def client(service: str, keys: Keys, region: str, *, hasty: bool = False) -> Any
             aws_secret_access_key=keys.secret_access_key,
             aws_session_token=keys.session_token or None,
             region_name=region,
-            config=_config(read_timeout=3, attempts=1) if hasty else _config(),
+            config=_config(read_timeout=3, attempts=1) if hasty else _config(attempts=attempts),
         )
 
 

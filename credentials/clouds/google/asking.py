@@ -88,11 +88,15 @@ def by_token(
 
 
 class Api:
-    """Google's REST interfaces without a client library. Its method raises nothing but `ProviderError`."""
+    """Google's REST interfaces without a client library. Its method raises nothing but `ProviderError`.
 
-    def __init__(self, credentials: Any) -> None:
-        self._session = google_wire.authorized(credentials)
+    With `once` nothing is sent twice: for what is done again if it is asked for again.
+    """
 
+    def __init__(self, credentials: Any, *, once: bool = False) -> None:
+        self._session = google_wire.authorized(credentials, once=once)
+
+    @sensitive_variables()
     def call(
         self,
         method: str,

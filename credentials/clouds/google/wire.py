@@ -25,7 +25,11 @@ def _left() -> float:
 
 
 class _Limited(answers.Bounded):
-    """Sends within the budget, and once more with backoff where Google asks to slow down."""
+    """Sends within the budget, and once more with backoff where Google asks to slow down; `once` says never again."""
+
+    def __init__(self, *, once: bool = False) -> None:
+        self._once = once
+        super().__init__()
 
     def send(self, request: Any, **options: Any) -> Any:  # type: ignore[override]
         left = _left()
@@ -34,7 +38,7 @@ class _Limited(answers.Bounded):
         options["timeout"] = (min(CONNECT, left), min(READ, left))
         answer = super().send(request, **options)
         pause = random.uniform(0.3, 0.9)  # noqa: S311  jitter
-        if answer.status_code not in _AGAIN or _left() <= pause:
+        if self._once or answer.status_code not in _AGAIN or _left() <= pause:
             return answer
         answer.close()
         time.sleep(pause)
@@ -57,13 +61,13 @@ def _google_only(answer: requests.Response, **_: Any) -> None:
         raise not_google()
 
 
-def _harden(session: requests.Session) -> None:
+def _harden(session: requests.Session, *, once: bool = False) -> None:
     session.max_redirects = 0
     # Otherwise a netrc file would replace the Authorization header.
     session.auth = lambda request: request
     session.hooks["response"] = [_google_only]
     for scheme in ("https://", "http://"):
-        session.mount(scheme, _Limited())
+        session.mount(scheme, _Limited(once=once))
 
 
 def transport() -> Any:
@@ -77,17 +81,17 @@ def transport() -> Any:
     return Request(session)
 
 
-def authorized(credentials: Any) -> Any:
-    """Return a session that signs its requests as these credentials."""
+def authorized(credentials: Any, *, once: bool = False) -> Any:
+    """Return a session that signs its requests as these credentials; `once` sends nothing twice, but for tokens."""
     from google.auth.transport.requests import AuthorizedSession
 
     made: Any = AuthorizedSession
-    return limited(made(credentials))
+    return limited(made(credentials), once=once)
 
 
-def limited(session: Any) -> Any:
+def limited(session: Any, *, once: bool = False) -> Any:
     """Return an authorized session that somebody else made, within our limits."""
     session._auth_request = transport()
-    session._max_refresh_attempts = 1
-    _harden(session)
+    session._max_refresh_attempts = 0 if once else 1
+    _harden(session, once=once)
     return session

@@ -2,7 +2,18 @@
 
 from collections.abc import Iterable
 
-from accesses.providers import aws_parameter_store, aws_secrets_manager, gcp_secret_manager
+from accesses.providers import (
+    aws_parameter_store,
+    aws_secrets_manager,
+    azure_key_vault,
+    built_in,
+    conjur,
+    delinea_devops_secrets_vault,
+    delinea_secret_server,
+    doppler,
+    gcp_secret_manager,
+    vault,
+)
 from accesses.providers.asking import Refusal
 from accesses.providers.base import (
     GROUPS,
@@ -37,7 +48,14 @@ PROVIDERS: dict[str, Provider] = {
     for provider in (
         aws_secrets_manager.PROVIDER,
         aws_parameter_store.PROVIDER,
+        azure_key_vault.PROVIDER,
+        built_in.PROVIDER,
+        conjur.PROVIDER,
+        doppler.PROVIDER,
+        delinea_devops_secrets_vault.PROVIDER,
+        delinea_secret_server.PROVIDER,
         gcp_secret_manager.PROVIDER,
+        vault.PROVIDER,
     )
 }
 

@@ -3,7 +3,7 @@
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from accesses.providers import aws_preflight
+from accesses.providers import aws_preflight, aws_writing
 from accesses.providers.base import Entry, Probe
 from credentials.clouds import aws
 
@@ -23,6 +23,12 @@ class Client:
     @cached_property
     def _names(self) -> Any:
         return aws.client(self.service, self._keys, self._region)
+
+    @cached_property
+    def _once(self) -> Any:
+        """A client for writing: it sends once, since AWS may have done what it did not answer."""
+        aws_writing.quiet()
+        return aws.client(self.service, self._keys, self._region, attempts=1)
 
     def whoami(self) -> str:
         """Return the ARN that signs the requests."""

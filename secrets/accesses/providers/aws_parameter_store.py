@@ -4,17 +4,30 @@ import contextlib
 import datetime
 import json
 import re
+from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from accesses.providers import aws, aws_client, aws_references
+from django.views.decorators.debug import sensitive_variables
+
+from accesses.providers import aws, aws_client, aws_references, aws_writing
 from accesses.providers.base import Entry, Page, Provider
+from accesses.providers.references import NotReadable
+from accesses.providers.writing import Writing
 from accesses.setup import policies
 from credentials.clouds import aws as cloud
+from credentials.clouds import errors
+
+if TYPE_CHECKING:
+    from accesses.models import Access
 
 SLUG = "aws-parameter-store"
 DESCRIBE = "ssm:DescribeParameters"
 DESCRIBING_POLICY = cloud.policy({"Effect": "Allow", "Action": [DESCRIBE], "Resource": "*"})
+
+PUT, TAG, DELETE = "ssm:PutParameter", "ssm:AddTagsToResource", "ssm:DeleteParameter"
+WRITING_POLICY = cloud.policy({"Effect": "Allow", "Action": [PUT, TAG, DELETE, DESCRIBE], "Resource": "*"})
+LONGEST_NAME, DEEPEST = 1011, 15
 
 NAME = re.compile(r"[\w./-]*", re.ASCII)
 # AWS answers with fewer, even with none, and more to come.
@@ -38,6 +51,78 @@ class Client(aws_client.Client):
                 if not cursor or len(entries) > PAGE:
                     break
         return Page([entry for entry in entries if entry.name.startswith(prefix)], cursor)
+
+    @sensitive_variables()
+    def create(self, name: str, value: str, tags: Mapping[str, str]) -> str:
+        # Without tags the request has none: an empty list would need the permission to tag.
+        tagged = {"Tags": aws_writing.as_tags(tags)} if tags else {}
+        with self._writing(PUT, making=True):
+            self._once.put_parameter(Name=name, Value=value, Type="SecureString", Overwrite=False, **tagged)
+        return self._reference(name)
+
+    @sensitive_variables()
+    def put(self, name: str, value: str) -> None:
+        # Overwriting makes one that is not there: somebody would have a secret that nobody asked for.
+        kind = self._described(name).get("Type", "SecureString")
+        with self._writing(PUT):
+            self._once.put_parameter(Name=name, Value=value, Type=kind, Overwrite=True)
+
+    def tag(self, name: str, tags: Mapping[str, str]) -> None:
+        with self._writing(TAG):
+            self._once.add_tags_to_resource(
+                ResourceType="Parameter", ResourceId=name, Tags=aws_writing.as_tags(tags)
+            )
+
+    def delete(self, name: str) -> datetime.datetime | None:
+        with self._writing(DELETE):
+            self._once.delete_parameter(Name=name)
+        return None
+
+    def restore(self, name: str) -> None:
+        raise errors.NotThere("Parameter Store keeps nothing of what was deleted.", "Make it anew.")
+
+    def _described(self, name: str) -> dict[str, Any]:
+        """Return what AWS tells of a parameter.
+
+        :raises NotThere: there is none of that name
+        """
+        with cloud.translated(DESCRIBE, self._region, DESCRIBING_POLICY):
+            wanted = [{"Key": "Name", "Option": "Equals", "Values": [name]}]
+            cursor = ""
+            for _ in range(ASKED):
+                more = {"NextToken": cursor} if cursor else {}
+                answer = self._names.describe_parameters(ParameterFilters=wanted, MaxResults=PAGE, **more)
+                for found in answer["Parameters"]:
+                    return dict(found)
+                cursor = answer.get("NextToken", "")
+                if not cursor:
+                    break
+        raise errors.NotThere("AWS has no parameter of that name.")
+
+    def _reference(self, name: str) -> str:
+        """Return its ARN, or the name where AWS does not tell: it is made, whatever becomes of this question."""
+        with contextlib.suppress(errors.ProviderError):
+            return str(self._described(name).get("ARN") or name)
+        return name
+
+    def _writing(self, permission: str, *, making: bool = False) -> Any:
+        return aws_writing.once(permission, self._region, WRITING_POLICY, making=making)
+
+
+def writable_name(access: "Access", name: str) -> str:
+    """Return the name, if AWS takes it for a new parameter.
+
+    :raises NotReadable: it does not
+    """
+    if not name or not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
+        raise NotReadable(f"Use 1 to {LONGEST_NAME} letters, digits and . _ - /.")
+    if "/" in name and not name.startswith("/"):
+        raise NotReadable("A parameter's name with a / in it begins with one.")
+    if name.count("/") > DEEPEST:
+        raise NotReadable(f"A parameter's name has at most {DEEPEST} parts.")
+    if name.strip("/").lower().startswith(("aws", "ssm")):
+        raise NotReadable("Names that begin with aws or ssm are AWS's own.")
+    return name
 
 
 def _wanted(prefix: str, cursor: str) -> dict[str, Any]:
@@ -82,4 +167,15 @@ PROVIDER = Provider(
     policy_note="Secure strings under a KMS key of your own also need kms:Decrypt on that key. "
     + policies.note(SLUG),
     cloud="aws",
+    writing=Writing(
+        policy=WRITING_POLICY,
+        restores=False,
+        # DescribeParameters leaves them out; asking for those of each would be a request a name.
+        lists_tags=False,
+        name=writable_name,
+        check_tags=aws_writing.check_tags,
+        most_bytes=4096,
+        note="Values are written as secure strings of the standard tier. What is deleted is gone at once. Under a KMS "
+        "key of your own the identity also needs kms:Encrypt on that key.",
+    ),
 )

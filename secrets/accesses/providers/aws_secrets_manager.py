@@ -2,17 +2,36 @@
 
 import datetime
 import re
+import uuid
+from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from accesses.providers import aws, aws_client, aws_references
+from django.views.decorators.debug import sensitive_variables
+
+from accesses.providers import aws, aws_client, aws_references, aws_writing
 from accesses.providers.base import Entry, Page, Provider
+from accesses.providers.references import NotReadable
+from accesses.providers.writing import Writing
 from accesses.setup import policies
 from credentials.clouds import aws as cloud
+
+if TYPE_CHECKING:
+    from accesses.models import Access
 
 SLUG = "aws-secrets-manager"
 LIST = "secretsmanager:ListSecrets"
 LISTING_POLICY = cloud.policy({"Effect": "Allow", "Action": [LIST], "Resource": "*"})
+
+CREATE, PUT = "secretsmanager:CreateSecret", "secretsmanager:PutSecretValue"
+TAG, DELETE = "secretsmanager:TagResource", "secretsmanager:DeleteSecret"
+RESTORE = "secretsmanager:RestoreSecret"
+WRITING_POLICY = cloud.policy(
+    {"Effect": "Allow", "Action": [CREATE, PUT, TAG, DELETE, RESTORE], "Resource": "*"}
+)
+# The longest time that AWS keeps what was deleted.
+DAYS = 30
+LONGEST_NAME = 512
 
 # What a name can hold; AWS refuses a filter with anything else.
 NAME = re.compile(r"(?!!)[\w/+=.@!-]*", re.ASCII)
@@ -47,6 +66,53 @@ class Client(aws_client.Client):
             # Always there, also when it is empty; a proxy's page would be taken for “no secrets” else.
             return [_entry(found) for found in answer["SecretList"]], answer.get("NextToken", "")
 
+    @sensitive_variables()
+    def create(self, name: str, value: str, tags: Mapping[str, str]) -> str:
+        with self._writing(CREATE, making=True):
+            answer = self._once.create_secret(
+                Name=name,
+                SecretString=value,
+                Tags=aws_writing.as_tags(tags),
+                ClientRequestToken=str(uuid.uuid4()),
+            )
+            return str(answer["ARN"])
+
+    @sensitive_variables()
+    def put(self, name: str, value: str) -> None:
+        with self._writing(PUT):
+            self._once.put_secret_value(
+                SecretId=name, SecretString=value, ClientRequestToken=str(uuid.uuid4())
+            )
+
+    def tag(self, name: str, tags: Mapping[str, str]) -> None:
+        with self._writing(TAG):
+            self._once.tag_resource(SecretId=name, Tags=aws_writing.as_tags(tags))
+
+    def delete(self, name: str) -> datetime.datetime | None:
+        with self._writing(DELETE):
+            answer = self._once.delete_secret(SecretId=name, RecoveryWindowInDays=DAYS)
+            until: datetime.datetime = answer["DeletionDate"]
+            return until
+
+    def restore(self, name: str) -> None:
+        with self._writing(RESTORE):
+            self._once.restore_secret(SecretId=name)
+
+    def _writing(self, permission: str, *, making: bool = False) -> Any:
+        return aws_writing.once(permission, self._region, WRITING_POLICY, making=making)
+
+
+def writable_name(access: "Access", name: str) -> str:
+    """Return the name, if AWS takes it for a new secret.
+
+    :raises NotReadable: it does not
+    """
+    if not name or not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
+        raise NotReadable(
+            f"Use 1 to {LONGEST_NAME} letters, digits and / _ + = . @ ! -, and begin with another than an exclamation mark."
+        )
+    return name
+
 
 def _entry(found: dict[str, Any]) -> Entry:
     return Entry(
@@ -73,4 +139,12 @@ PROVIDER = Provider(
     + policies.note(SLUG),
     cloud="aws",
     tells_changes=True,
+    writing=Writing(
+        policy=WRITING_POLICY,
+        name=writable_name,
+        check_tags=aws_writing.check_tags,
+        most_bytes=65_536,
+        note=f"A deleted secret can be restored for {DAYS} days; until then its name is taken. Under a KMS key of your "
+        "own the identity also needs kms:GenerateDataKey and kms:Decrypt on that key.",
+    ),
 )

@@ -145,6 +145,8 @@ class Method:
     rehearse: Callable[["Access | AccessDraft"], list[tuple[str, str]]] | None = None
     # The form's fields that a refused `credential`, a missing `trust` and a wrong `place` are about.
     fields: Mapping[str, str] = field(default_factory=dict)
+    # What a reference can be where the operator reads otherwise by this method than by the provider's others
+    references: References | None = None
 
     def field_of(self, error: errors.ProviderError) -> str:
         """Return the form's field that an error is about, or an empty string."""
@@ -175,12 +177,16 @@ class Provider:
     cloud: str = ""
     # What a reference to one of its secrets can be
     references: References = references.PLAIN
+    # Where that depends on the access: what holds for one
+    references_by: Callable[["Access"], References] | None = None
     # Its client has `changes`: see TellsChanges.
     tells_changes: bool = False
     # Under which heading the wizard offers it
     group: str = CLOUDS
     # How its client is written to: see `writing.Writes`; None where it cannot be.
     writing: Writing | None = None
+    # Where that depends on the access: what holds for one
+    writing_by: Callable[["Access"], Writing] | None = None
     # What its refusals mean, as docs/providers tells them
     refusals: tuple[Refusal, ...] = ()
     # How many requests the vendor allows, and what the console and the operator make of it
@@ -189,6 +195,14 @@ class Provider:
     unlisted: str = ""
     # Labels that its credential's Secret needs
     secret_labels: Mapping[str, str] = field(default_factory=dict)
+
+    def references_of(self, access: "Access") -> References:
+        """Return what a reference through an access can be."""
+        return self.references_by(access) if self.references_by else self.references
+
+    def writing_of(self, access: "Access") -> Writing | None:
+        """Return how an access of this provider is written to; None where it cannot be."""
+        return self.writing_by(access) if self.writing_by else self.writing
 
     def method(self, slug: str) -> Method | None:
         return next((method for method in self.methods if method.slug == slug), None)
@@ -202,3 +216,8 @@ class Provider:
         if method is None:
             raise LookupError(f"{self.label} has no method {access.method}.")
         return method
+
+    def references_of(self, access: "Access | AccessDraft") -> References:
+        """Return what a reference through an access can be."""
+        method = self.method(access.method)
+        return (method and method.references) or self.references

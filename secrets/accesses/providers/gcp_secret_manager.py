@@ -5,7 +5,7 @@ import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from accesses.providers import google, google_references
+from accesses.providers import google, google_references, google_writing
 from accesses.providers.base import Entry, Page, Probe, Provider
 from credentials.clouds import errors
 from credentials.clouds import google as cloud
@@ -26,8 +26,8 @@ ASKED, SHOWN = 1000, 100
 REQUESTS = 5
 
 
-class Client:
-    """Lists names with the access's own identity; never asks for a value."""
+class Client(google_writing.Writes):
+    """Lists names with the access's own identity, and writes for people; never asks for a value."""
 
     def __init__(self, access: "Access | AccessDraft", signed_in: Any) -> None:
         self._access, self._signed_in = access, signed_in
@@ -165,4 +165,5 @@ PROVIDER = Provider(
     "secretAccessor may be granted on some secrets alone, viewer only on the whole project.",
     cloud="gcp",
     tells_changes=True,
+    writing=google_writing.WRITING,
 )

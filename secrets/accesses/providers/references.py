@@ -116,8 +116,12 @@ class References:
     )
     # The manager lists names without their tags: what has them is not known here
     tags_listed: bool = True
+    # Why several cannot be taken by tags; empty where they can
+    no_tags: str = ""
     # What must be allowed beside reading one value, to take several
     several_note: str = ""
+    # What the operator cannot take of this manager, and why: `json_field`, or several by `keys`, `path` or `tags`
+    cannot: Mapping[str, str] = field(default_factory=dict)
 
     def version_of(self, values: Mapping[str, str]) -> str:
         """Return the version as the operator takes it, of what the version fields hold."""
@@ -130,6 +134,12 @@ class References:
         found = [(given[0], both)] if len(given) > 1 else []
         odd = [name for name in given if not self.versions[name].rule.fullmatch(values[name])]
         return found + [(name, self.versions[name].wrong) for name in odd]
+
+    def impossible(self, takes: str, values: Mapping[str, str]) -> list[tuple[str, str]]:
+        """Return what the operator cannot do with this secret manager, as (field, why)."""
+        found = [("takes", self.cannot[takes])] if takes in self.cannot else []
+        asked = values.get("json_field") and "json_field" in self.cannot
+        return found + ([("json_field", self.cannot["json_field"])] if asked else [])
 
     def fields_of(self, version: str) -> dict[str, str]:
         """Return what the version fields hold for a version as the operator takes it."""

@@ -51,6 +51,10 @@ def any_name(access: "Access", name: str) -> str:
     return name
 
 
+def any_tags(tags: Mapping[str, str]) -> None:
+    """Take them all."""
+
+
 @dataclass(frozen=True, slots=True)
 class Writing:
     """How a provider is written to.
@@ -66,8 +70,12 @@ class Writing:
     restores: bool = True
     # Secrets have tags, labels or annotations.
     tags: bool = True
+    # The manager tells them with its list of names; else they are seen there alone.
+    lists_tags: bool = True
     # The largest value, in bytes as UTF-8.
     most_bytes: int = 65_536
     name: Callable[["Access", str], str] = any_name
+    # Raises `references.NotReadable` with the reason where the manager does not take these tags.
+    check_tags: Callable[[Mapping[str, str]], None] = any_tags
     # What a person should know before writing: how a value is kept there, and for how long a deleted one.
     note: str = ""

@@ -8,8 +8,9 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.urls import reverse
 
-from accesses.providers import PROVIDERS, Provider
-from accesses.setup import cloudformation, generator, google_script, policies
+from accesses.providers import PROVIDERS, Provider, doppler, tokens
+from accesses.providers.azure import AUDIENCE
+from accesses.setup import azure_script, cloudformation, elsewhere, generator, google_script, policies, vault
 from credentials.clouds.aws import stacks
 
 if TYPE_CHECKING:
@@ -23,8 +24,10 @@ OPERATOR = "external-secrets"
 
 def context(access: "Access | AccessDraft") -> Setup:
     """Return what the cards of its method show; empty where a method needs no steps outside the console."""
-    provider = PROVIDERS[access.provider]
-    make = _MAKERS.get((provider.cloud, access.method))
+    provider = PROVIDERS.get(access.provider)
+    if provider is None:
+        return {}
+    make = _MAKERS.get((access.provider, access.method)) or _MAKERS.get((provider.cloud, access.method))
     if make:
         return make(access)
     method = provider.method(access.method)
@@ -231,6 +234,37 @@ def _gcp_ambient(access: "Access | AccessDraft") -> Setup:
     }
 
 
+def _azure(access: "Access | AccessDraft") -> Setup:
+    """Return the lines of each of Azure's ways; the vault's name is in them as soon as it was entered."""
+    cluster, vault = access.cluster, access.configuration.get("vault", "")
+    subject, name = tokens.subject(access), f"keyhaven-{cluster.name}-{access.pk.hex[:8]}"
+    listings = {
+        "workload-identity": lambda: azure_script.workload_identity_listing(
+            vault, name, cluster.issuer, subject
+        ),
+        "service-principal": lambda: azure_script.principal_listing(vault, name),
+        "ambient": lambda: azure_script.managed_listing(vault, cluster.cloud_name),
+    }
+    return {
+        "issuer": cluster.issuer,
+        "subject": subject,
+        "audience": AUDIENCE,
+        "vault": vault,
+        "namespace": cluster.operator_namespace,
+        "service_account": access.service_account,
+        "shell_url": "https://shell.azure.com",
+        "listing": listings[access.method](),
+    }
+
+
+def _doppler_token(access: "Access | AccessDraft") -> Setup:
+    return {**_common(access), "command": doppler.grant(access.configuration, doppler.READ)}
+
+
+def _doppler_oidc(access: "Access | AccessDraft") -> Setup:
+    return {**_common(access), "audience": doppler.AUDIENCE}
+
+
 _MAKERS: dict[tuple[str, str], Callable[["Access | AccessDraft"], Setup]] = {
     ("aws", "role"): _aws_role,
     ("aws", "federation"): _aws_role,
@@ -240,4 +274,12 @@ _MAKERS: dict[tuple[str, str], Callable[["Access | AccessDraft"], Setup]] = {
     ("gcp", "federation"): _gcp_federation,
     ("gcp", "workload-identity"): _gcp_workload_identity,
     ("gcp", "ambient"): _gcp_ambient,
+    **{("vault", method): vault.context for method in ("approle", "kubernetes", "token", "userpass")},
+    ("azure", "workload-identity"): _azure,
+    ("azure", "service-principal"): _azure,
+    ("azure", "ambient"): _azure,
+    ("conjur", "api-key"): elsewhere.conjur_key,
+    ("conjur", "jwt"): elsewhere.conjur_jwt,
+    ("doppler", "service-token"): _doppler_token,
+    ("doppler", "oidc"): _doppler_oidc,
 }

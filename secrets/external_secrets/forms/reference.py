@@ -106,7 +106,8 @@ class ReferenceForm(forms.Form):
         rules, fields = self.rules, self.fields
         fields["key"].help_text = rules.key_help
         fields["below"].label, fields["below"].help_text = rules.below.label, rules.below.help_text
-        fields["tags"].help_text = rules.tags_help
+        fields["tags"].help_text = rules.cannot.get(Takes.TAGS) or rules.tags_help
+        fields["json_field"].help_text = rules.cannot.get("json_field") or fields["json_field"].help_text
         suggested = google_regions.served if self.access.provider.startswith("gcp") else _aws_regions
         fields["region"].widget = SuggestingInput(suggested)
         for name, version in rules.versions.items():
@@ -156,14 +157,18 @@ class ReferenceForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         values = super().clean() or self.cleaned_data
         self._clean_overrides(values)
+        if "takes" in self.errors:
+            return values
         takes = values.get("takes", Takes.VALUE)
         self._refuse_aside(values, takes)
+        for name, why in self.rules.impossible(takes, values):
+            self.add_error(name, why)
         if takes in (Takes.VALUE, Takes.KEYS):
             self._clean_key(values, takes)
         elif takes == Takes.PATH:
             self._clean_below(values)
-        elif not values.get("tags") and "tags" not in self.errors:
-            self.add_error("tags", "Enter at least one tag, as name=value.")
+        elif self.rules.no_tags or (not values.get("tags") and "tags" not in self.errors):
+            self.add_error("tags", self.rules.no_tags or "Enter at least one tag, as name=value.")
         self._check_versions(values)
         self._refuse_out_of_reach(values, takes)
         return values

@@ -36,10 +36,16 @@ class World:
     over: Callable[[], None] | None = None
     writer: dict[str, str] | None = None
     namespace: str = ""
+    # Takes away for good what a test made, also where a deleted one is kept; without it the writer deletes.
+    forget: Callable[[str], None] | None = None
     prepare: Callable[[Any], None] = lambda access: None
     # What a method without a credential is wrong or limited by: fields of the configuration instead.
     wrong_configuration: dict[str, str] | None = None
     limited_configuration: dict[str, str] | None = None
+    # Where who may write is named in the configuration, not in the credential alone.
+    writer_configuration: dict[str, str] | None = None
+    # How names are written there, of letters, digits and hyphens
+    spell: Callable[[str], str] = str
 
 
 class Sandbox:

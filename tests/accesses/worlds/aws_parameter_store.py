@@ -15,4 +15,6 @@ def world(sandbox: Sandbox, method: str) -> World:
         permission="ssm:DescribeParameters",
         names=[f"/{name}" for name in names],
         value=sandbox.aws.parameter_value,
+        namespace="/written/",
+        forget=lambda name: sandbox.aws.client("ssm").delete_parameter(Name=name),
     )

@@ -29,4 +29,7 @@ def world(sandbox: Sandbox, method: str) -> World:
         names=demo.names(COUNT),
         nowhere=nowhere,
         value=cloud.value,
+        writer=keys(cloud.keys["writer"]),
+        namespace="written/",
+        forget=cloud.delete,
     )

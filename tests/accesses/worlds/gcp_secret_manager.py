@@ -34,4 +34,7 @@ def world(sandbox: Sandbox, method: str) -> World:
         names=demo.google_names(COUNT),
         nowhere=_nowhere,
         value=google.value,
+        writer=_key(google.keys["writer"]),
+        namespace="written-",
+        forget=google.delete,
     )

@@ -1,0 +1,5 @@
+from django.apps import AppConfig
+
+
+class BuiltInConfig(AppConfig):
+    name = "built_in"
