@@ -196,10 +196,6 @@ class Provider:
     # Labels that its credential's Secret needs
     secret_labels: Mapping[str, str] = field(default_factory=dict)
 
-    def references_of(self, access: "Access") -> References:
-        """Return what a reference through an access can be."""
-        return self.references_by(access) if self.references_by else self.references
-
     def writing_of(self, access: "Access") -> Writing | None:
         """Return how an access of this provider is written to; None where it cannot be."""
         return self.writing_by(access) if self.writing_by else self.writing
@@ -217,7 +213,9 @@ class Provider:
             raise LookupError(f"{self.label} has no method {access.method}.")
         return method
 
-    def references_of(self, access: "Access | AccessDraft") -> References:
+    def references_of(self, access: "Access") -> References:
         """Return what a reference through an access can be."""
+        if self.references_by is not None:
+            return self.references_by(access)
         method = self.method(access.method)
         return (method and method.references) or self.references
