@@ -7,6 +7,7 @@ from django import forms
 from accesses import situations, tags
 from accesses.models import Access, AccessDraft
 from accesses.providers import PROVIDERS, ConfigurationForm, Method, Provider, Situation
+from accesses.providers.addresses import AddressField
 from accounts.naming import TypedNameForm, name_rule
 from clusters.models import Cluster
 
@@ -166,6 +167,17 @@ def edit_form(
     _keep_to_provider(form, access.provider)
     form.add_fields({}, {"namespaces": _namespaces_field(access.cluster, access.namespaces)})
     return form
+
+
+class EndpointForm(forms.Form):
+    """What answers in place of AWS for all AWS accesses of a cluster."""
+
+    endpoint = AddressField(
+        label="AWS-compatible endpoint",
+        example="https://secrets.example.com",
+        required=False,
+        help_text="Answers for Secrets Manager, Parameter Store and STS. Empty is AWS itself.",
+    )
 
 
 class DeleteForm(TypedNameForm):
