@@ -120,6 +120,7 @@ _WORK = (
             _done("operator.upgrade_requested", "decided to upgrade the operator of {}"),
             _done("operator.upgrade_withdrawn", "withdrew the upgrade of the operator of {}"),
             _done("operator.proof_requested", "asked to prove the operator of {} again"),
+            _done("operator.endpoint_changed", "changed the AWS endpoint of {}"),
             _done("operator.uninstall_requested", "asked to uninstall the operator by {}"),
         ),
     ),

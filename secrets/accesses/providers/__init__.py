@@ -1,5 +1,7 @@
 """The providers: one module each, one line in one tuple."""
 
+from collections.abc import Iterable
+
 from accesses.providers import (
     aws_parameter_store,
     aws_secrets_manager,
@@ -18,6 +20,7 @@ from accesses.providers import (
 )
 from accesses.providers.asking import Refusal
 from accesses.providers.base import (
+    GROUPS,
     ConfigurationForm,
     Entry,
     Method,
@@ -64,6 +67,14 @@ PROVIDERS: dict[str, Provider] = {
     )
 }
 
+
+def grouped(providers: Iterable[Provider]) -> list[tuple[str, list[Provider]]]:
+    """Return providers under the headings of their groups, in the order in which pages show them."""
+    found = list(providers)
+    groups = {group: [one for one in found if one.group == group] for group in GROUPS}
+    return [(group, ones) for group, ones in groups.items() if ones]
+
+
 __all__ = [
     "PROVIDERS",
     "AlreadyThere",
@@ -90,4 +101,5 @@ __all__ = [
     "TrustMissing",
     "Writes",
     "Writing",
+    "grouped",
 ]
