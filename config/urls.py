@@ -51,6 +51,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("account/", include(profile.urlpatterns)),
     path("", include(single_sign_on.outside)),
     path("api/", include(api.urlpatterns)),
+    path("gateway/", include("accesses.gateway.urls")),
     *organization_pages.personal,
     *invitations.personal,
     path("o/<slug:org>/", include(organization_urls)),

@@ -8,7 +8,7 @@ from typing import Any
 from sandbox import world
 from sandbox.azure_state import SUBSCRIPTION, TENANT, State
 
-VAULT = "acme"
+VAULT = world.KEY_VAULT
 COUNT = 120
 DAYS = 90
 _ACTIONS = "Microsoft.KeyVault/vaults/secrets"
@@ -101,4 +101,7 @@ def planted(state: State, what: str, body: dict[str, Any]) -> dict[str, Any]:
             return {"version": made.id}
         case "expire":
             state.tokens.clear()
+        case "unassign":
+            kept = [one for one in state.assignments if one.object != body["object"]]
+            state.assignments = kept
     return {}

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sandbox import console, engines, google_demo, world
+from sandbox import console, engines, google_demo, openbao_demo, world
 from sandbox.aws import Cloud
 from sandbox.azure import Azure
 from sandbox.kubernetes.__main__ import write
@@ -74,7 +74,9 @@ def azure(folder: Path) -> Iterator[tuple[Azure, str]]:
     """Run the Azure stand-in and yield it with the path of a credential."""
     with Azure() as running:
         path, app = folder / "azure-credential.json", running.apps["console"]
-        write(path, json.dumps(app, indent=2))
+        scope = f"/subscriptions/{app['subscription']}"
+        running.plant("assign", object=app["object"], role="Key Vault Secrets Officer", scope=scope)
+        write(path, json.dumps(app | {"vault": running.vault}, indent=2))
         yield running, str(path)
 
 
@@ -153,6 +155,7 @@ def running(folder: Path, port: int) -> Iterator[tuple[Processes, dict[str, Any]
         azure(folder) as (entra, azure_path),
         scaleway(folder) as scaleway_url,
         secret_managers(folder) as (managers_path, managers),
+        openbao_demo.running(folder) as (openbao, vault),
         Issuer() as issuer,
     ):
         endpoints = {
@@ -177,7 +180,8 @@ def running(folder: Path, port: int) -> Iterator[tuple[Processes, dict[str, Any]
             facts |= google | {"oidc": issuer.facts}
             facts |= {"azure_url": entra.url, "azure_credential": azure_path}
             facts |= {"scaleway_credential": str(folder / "scaleway-credential.json")}
-            facts |= {"secret_managers": str(managers_path)}
+            openbao_demo.trust(openbao, facts["kubeconfigs"])
+            facts |= {"secret_managers": str(managers_path), "openbao": vault}
             facts |= {"subject": subject, "role": cloud.console_role("keyhaven-console", subject)}
             yield processes, facts
 
@@ -231,13 +235,16 @@ Other ways in:
                     provider {facts["google_provider"]}
                     or its key {keys[1]}; both find the GKE cluster. For an access: {keys[0]}
   Azure             {os.path.relpath(facts["azure_credential"])}, by federation or with its secret; finds the AKS cluster prod
+                    With its secret, as service principal, it reads and writes the key vault {world.KEY_VAULT}
   Scaleway          {os.path.relpath(facts["scaleway_credential"])}; finds the Kapsule cluster shop, and staging, which is
                     being made
+{openbao_demo.guide(facts["openbao"], os.path.relpath(facts["openbao"]["file"]))}
   Secret managers   addresses and credentials of the others are in {os.path.relpath(facts["secret_managers"])}
   Single sign-on    issuer {facts["oidc"]["issuer"]}  client {facts["oidc"]["client_id"]}  secret {facts["oidc"]["client_secret"]}
                     people of acme.example; as owner@, in Settings, Signing in (docs/single-sign-on.md)
 
-The clouds, the clusters and the operator are stand-ins in memory; PostgreSQL, Valkey, Celery, Helm and the console are real.
+The clouds, the clusters and the operator are stand-ins in memory; PostgreSQL, Valkey, OpenBao,
+Celery, Helm and the console are real.
 Logs are in {os.path.relpath(facts["logs"])}, mails in {os.path.relpath(facts["mail"])}. Ctrl-C ends everything.
 """
 

@@ -16,8 +16,15 @@ type Manifest = dict[str, Any]
 # Provider of a store → the module that reads it; it has `check(cluster, manifest)`, `value(cluster, manifest, reference)`
 # and, where the operator can, `find(cluster, manifest, wanted)`. They raise Failed and Missing.
 READERS: dict[str, str] = {
+    "azurekv": "sandbox.reading_azure",
+    "beyondtrust": "sandbox.reading_beyondtrust",
     "conjur": "sandbox.reading_conjur",
+    "kubernetes": "sandbox.reading_kubernetes",
+    "vault": "sandbox.reading_vault",
     "doppler": "sandbox.reading_doppler",
+    "delinea": "sandbox.reading_delinea_dsv",
+    "secretserver": "sandbox.reading_delinea_secret_server",
+    "webhook": "sandbox.reading_webhook",
     "onepassword": "sandbox.reading_onepassword",
     "onepasswordSDK": "sandbox.reading_onepassword",
 }
@@ -102,6 +109,12 @@ class Reader:
         :raises Failed: as `value`, or it is no object, or no keys
         """
         module = _reader_of(manifest)
+        if hasattr(module, "whole"):
+            # What a value is as a whole is not what every key is taken of.
+            text = str(module.whole(self.cluster, manifest, reference))
+        else:
+            text = self.value(manifest, reference)
+        found = reading_values.keys(text, reference["key"])
         if hasattr(module, "keys"):
             return reading_values.converted(module.keys(self.cluster, manifest, reference), "extract")
         found = reading_values.keys(self.value(manifest, reference), reference["key"])

@@ -17,6 +17,7 @@ REGIONS = ("eu-west-3", "us-east-1")
 PARAMETERS = 300
 GOOGLE_PROJECT, GOOGLE_NUMBER = "acme-secrets", "123456789012"
 GOOGLE_OTHER, GOOGLE_OTHER_NUMBER = "acme-other", "210987654321"
+KEY_VAULT = "acme"
 # Of the GKE cluster that the sandbox plays.
 GOOGLE_CLUSTERS, GOOGLE_CLUSTERS_NUMBER = flavours.GOOGLE_PROJECT, "345678901234"
 # The service account that the console signs in as; 6 letters are the fewest.

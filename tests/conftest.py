@@ -138,6 +138,35 @@ def azure_endpoint(sandbox_azure: Any, settings: Any) -> Any:
 
 
 @pytest.fixture(scope="session")
+def sandbox_openbao() -> Any:
+    """A real OpenBao server, with some 200 names."""
+    from sandbox.openbao import OpenBao
+
+    with OpenBao() as openbao:
+        yield openbao
+
+
+@pytest.fixture
+def openbao(sandbox_openbao: Any) -> Any:
+    """The same, without rate limits before or after."""
+    sandbox_openbao.well()
+    yield sandbox_openbao
+    sandbox_openbao.well()
+
+
+@pytest.fixture(scope="session")
+def vault_cluster(sandbox_openbao: Any) -> Any:
+    """A cluster without an operator, whose ServiceAccounts OpenBao lets in by roles of its policies' names."""
+    from sandbox.kubernetes import Cluster
+
+    with Cluster() as cluster:
+        sandbox_openbao.trust(cluster.url, cluster.ca_pem, cluster.token())
+        for policy in sandbox_openbao.keys:
+            sandbox_openbao.bind(policy, policy=policy)
+        yield cluster
+
+
+@pytest.fixture(scope="session")
 def sandbox_vendors() -> Any:
     """The stand-ins of secret managers without a server to run, in one process."""
     from sandbox.vendors import Vendors
@@ -173,7 +202,7 @@ def sandbox_cluster(sandbox_cloud: Any) -> Any:
 def make_sandbox_cluster(sandbox_cloud: Any, request: pytest.FixtureRequest) -> Any:
     """Return a function that starts a sandbox cluster of a kind, whose issuer the clouds can reach.
 
-    The Google stand-in is there for tests that ask for it themselves.
+    The Google and Azure stand-ins are there for tests that ask for them themselves.
     """
     import contextlib
 
@@ -182,6 +211,7 @@ def make_sandbox_cluster(sandbox_cloud: Any, request: pytest.FixtureRequest) -> 
     from sandbox.reconciler import Reconciler
 
     google = request.getfixturevalue("sandbox_google") if "google_endpoint" in request.fixturenames else None
+    azure = request.getfixturevalue("sandbox_azure") if "azure_endpoint" in request.fixturenames else None
     with contextlib.ExitStack() as stack:
 
         def make(kind: str, issuer: str = "") -> Any:
@@ -191,6 +221,9 @@ def make_sandbox_cluster(sandbox_cloud: Any, request: pytest.FixtureRequest) -> 
             if google is not None:
                 gke = cluster.issuer if kind == "gke" else ""
                 google.trust(cluster.issuer, cluster.jwks(), gke)
+            if azure is not None:
+                azure.trust(cluster.issuer, cluster.jwks())
+                cluster.azure_url = azure.url
             reconciler = Reconciler(cluster, sandbox_cloud.url, google.url if google else "")
             reconciler.start()
             stack.callback(reconciler.stop)

@@ -72,6 +72,7 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     with Cluster(arguments.port, arguments.kind, arguments.issuer) as cluster:
+        cluster.azure_url = arguments.azure_url
         if arguments.aws_url:
             from sandbox.reconciler import Reconciler
 

@@ -156,9 +156,13 @@ class Cluster:
         self.url = f"https://127.0.0.1:{self.port}"
         self.api.issuer = issuer or flavours.issuer_of(kind, self.url)
         self.api.version = flavours.KINDS[kind].version
-        # What the operator's own Pod finds as its identity: an AWS key ID with its secret, a Google key.json.
+        # What the operator's own Pod finds as its identity: an AWS key ID with its secret, a Google key.json, an
+        # application of Azure.
         self.ambient_aws: tuple[str, str] | None = None
         self.ambient_google: dict[str, Any] | None = None
+        self.ambient_azure: dict[str, str] | None = None
+        # Where its operator finds what plays Azure.
+        self.azure_url = ""
         self._controllers = Controllers(self.store)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), daemon=True)
         for name in ("default", "kube-system"):

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import yaml
 
-from sandbox.kubernetes import answers, discovery, protobuf, rbac, selectors, tables
+from sandbox.kubernetes import answers, discovery, protobuf, rbac, reviews, selectors, tables
 from sandbox.kubernetes.identity import Identities, User
 from sandbox.kubernetes.operations import Operations, Options
 from sandbox.kubernetes.resources import Resource
@@ -96,6 +96,10 @@ class Api:
             rbac.require_more(self.store, self.identities, call, user)
         status, answer = self._do(call, user)
         metadata_only = "as=PartialObjectMetadata" in call.accept and isinstance(answer, dict)
+        if metadata_only and ("items" in answer) != ("as=PartialObjectMetadataList" in call.accept):
+            raise answers.Refused(
+                406, "NotAcceptable", "you requested PartialObjectMetadata of something else"
+            )
         return status, tables.metadata_only(answer) if metadata_only else answer
 
     def _user(self, authorization: str) -> User:
@@ -153,8 +157,8 @@ class Api:
 
     # -- what is asked for ---------------------------------------------------------------------------
     def _do(self, call: Call, user: User) -> tuple[int, Any]:
-        if call.resource.kind.startswith("SelfSubject"):
-            return 201, self._review(call, user)
+        if call.resource.kind.endswith("Review"):
+            return 201, reviews.answer(self, call.resource.kind, call.body or {}, user)
         if call.sub == "token":
             spec = (call.body or {}).get("spec") or {}
             status = self.token(call.namespace, call.name, spec)
@@ -258,24 +262,6 @@ class Api:
             tables.table(call.resource, [shown], self.store.revision) if "as=Table" in call.accept else shown
         )
         return {"type": event, "object": shaped}
-
-    def _review(self, call: Call, user: User) -> dict[str, Any]:
-        body = call.body or {}
-        if call.resource.kind == "SelfSubjectReview":
-            return body | {"status": {"userInfo": {"username": user.name, "groups": list(user.groups)}}}
-        return body | {"status": {"allowed": _allowed(user, body.get("spec") or {})}}
-
-
-def _allowed(user: User, spec: dict[str, Any]) -> bool:
-    """Tell whether a user may do what a SelfSubjectAccessReview asks about."""
-    address = spec.get("nonResourceAttributes")
-    if address:
-        return user.may_ask(address.get("path", ""), address.get("verb", "get"))
-    wanted = spec.get("resourceAttributes") or {}
-    sub = wanted.get("subresource")
-    plural = f"{wanted.get('resource', '')}/{sub}" if sub else wanted.get("resource", "")
-    where = (wanted.get("namespace", ""), wanted.get("name", ""))
-    return user.may(wanted.get("verb", ""), wanted.get("group", ""), plural, *where)
 
 
 def _parse(content: str, body: bytes) -> Any:

@@ -269,6 +269,11 @@ def _bring_in(known: InventoryState, found: dict[str, providers.Entry], began: d
     return True
 
 
+def bring_in_one(state: InventoryState, entry: providers.Entry) -> None:
+    """Write one name that was just made; the caller holds the state's lock, and saves its count."""
+    _write(state, {entry.name: entry})
+
+
 def _write(state: InventoryState, found: dict[str, providers.Entry]) -> None:
     """Write what differs; of new names as many as there is room for."""
     rows = InventoryEntry.objects.filter(access=state.access, name__in=found)

@@ -181,7 +181,7 @@ def _known(access: Access, keys: set[str]) -> set[str] | None:
         return None
     entries = InventoryEntry.objects.filter(access=access)
     found = set(entries.filter(name__in=keys).values_list("name", flat=True))
-    arns = {key for key in keys if ":" in key}
+    arns = {key for key in keys if ":" in key or key.isdecimal()}
     return (
         found | set(entries.filter(reference__in=arns).values_list("reference", flat=True)) if arns else found
     )

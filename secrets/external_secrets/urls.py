@@ -12,12 +12,19 @@ from external_secrets.views import (
     service,
     sync,
     usage,
+    writing,
 )
 
 app_name = "external_secrets"
 urlpatterns = [
     path("secrets/", browse.browse, name="browse"),
     path("secrets/show/", secret.secret, name="secret"),
+    path("secrets/new/", writing.new, name="new"),
+    path("secrets/show/read-again/", sync.read_again, name="read_again"),
+    path("secrets/show/version/", writing.version, name="version"),
+    path("secrets/show/tags/", writing.tag, name="tags"),
+    path("secrets/show/delete/", writing.delete, name="delete"),
+    path("secrets/show/restore/", writing.restore, name="restore"),
     path("secrets/inventories/<uuid:access>/refresh/", browse.refresh, name="refresh"),
     path("secrets/link/", linking.link, name="link"),
     path("secrets/bulk/", bulk.bulk, name="bulk"),

@@ -27,6 +27,7 @@ from external_secrets import inventory
 from external_secrets.models import InventoryEntry
 from sandbox import world
 from tests import factories
+from tests.accesses.worlds import azure_key_vault as azure_world
 from tests.runs import make_run
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.django_db]
@@ -39,8 +40,9 @@ NAMES = {
     "aws-secrets-manager": world.names(300),
     "aws-parameter-store": sorted(f"/{name}" for name in world.names(300)[: world.PARAMETERS]),
     "gcp-secret-manager": sorted(world.google_names(300)),
+    "azure-key-vault": azure_world.names(),
 }
-KINDS = {"eks": "", "gke": "", "plain": "https://oidc.acme.example"}
+KINDS = {"eks": "", "gke": "", "aks": "", "plain": "https://oidc.acme.example"}
 # (cluster, cloud) → method → why it is not possible there; an empty text says that it is.
 MATRIX: dict[tuple[str, str], dict[str, str]] = {
     ("eks", "aws"): {"automatic": "", "role": "", "static": "", "ambient": "", "federation": "is an AWS cluster"},
@@ -62,6 +64,16 @@ MATRIX: dict[tuple[str, str], dict[str, str]] = {
     ("plain", "gcp"): {
         "automatic": "is not a GKE cluster", "workload-identity": "is not a GKE cluster", "key": "",
         "ambient": "is not a GKE cluster", "federation": "",
+    },
+    ("aks", "azure"): {"workload-identity": "", "service-principal": "", "ambient": ""},
+    ("eks", "azure"): {
+        "workload-identity": "", "service-principal": "", "ambient": "is not an AKS cluster",
+    },
+    ("gke", "azure"): {
+        "workload-identity": "", "service-principal": "", "ambient": "is not an AKS cluster",
+    },
+    ("plain", "azure"): {
+        "workload-identity": "", "service-principal": "", "ambient": "is not an AKS cluster",
     },
 }  # fmt: skip
 
@@ -89,6 +101,7 @@ class Place:
     cluster: Cluster
     aws: Any
     google: Any
+    azure: Any
     browser: Any
 
     @property
@@ -107,7 +120,7 @@ class Place:
 
 @pytest.fixture
 def place(organization, devops, sign_in, sandbox_cloud, aws_endpoint, sandbox_google, google_endpoint,
-          make_sandbox_cluster, settings, project, monkeypatch) -> Callable[[str], Place]:  # fmt: skip
+          sandbox_azure, azure_endpoint, make_sandbox_cluster, settings, project, monkeypatch) -> Callable[[str], Place]:  # fmt: skip
     monkeypatch.setattr(waiting, "LONGEST", 0.1)
     settings.OPERATOR_CHART = str(project / "sandbox" / "chart" / "external-secrets")
 
@@ -120,6 +133,7 @@ def place(organization, devops, sign_in, sandbox_cloud, aws_endpoint, sandbox_go
             "gke": {"credential": factories.make_cloud_credential(
                 organization=organization, cloud="gcp", method="key", secret={"key": sandbox_google.keys["admin"]},
                 facts={"email": "admin@acme-secrets.iam.gserviceaccount.com", "project": "acme-secrets"})},
+            "aks": {},
             "plain": {},
         }[kind]  # fmt: skip
         cluster = factories.make_cluster(
@@ -127,7 +141,8 @@ def place(organization, devops, sign_in, sandbox_cloud, aws_endpoint, sandbox_go
         )
         clusters.check(cluster)
         clusters.refresh_services(cluster)
-        return Place(kube, cluster, sandbox_cloud, sandbox_google, sign_in(devops))
+        sandbox_azure.plant("vaults/vault")
+        return Place(kube, cluster, sandbox_cloud, sandbox_google, sandbox_azure, sign_in(devops))
 
     return make
 
@@ -138,8 +153,11 @@ def prepare(place: Place, provider: str, method: str, draft: AccessDraft) -> dic
     if method == "ambient":
         place.kube.ambient_aws = place.aws.keys["reader"]
         place.kube.ambient_google = place.google.keys["reader"]
+        place.kube.ambient_azure = place.azure.apps["vault-reader"]
     if provider.startswith("aws"):
         return {"region": "eu-west-3"} | _aws(place, provider, method, draft, who)
+    if provider.startswith("azure"):
+        return {"vault": place.azure.vault, "environment": "AzureCloud"} | _azure(place, method, who)
     return {"project": "acme-secrets", "region": ""} | _google(place, method, who)
 
 
@@ -171,6 +189,17 @@ def _google(place: Place, method: str, who: str) -> dict[str, Any]:
     return {}
 
 
+def _azure(place: Place, method: str, who: str) -> dict[str, Any]:
+    found = place.azure.apps["vault-reader"]
+    ids = {"tenant": found["tenant"], "client": found["client"]}
+    if method == "service-principal":
+        return ids | {"client_secret": found["client_secret"]}
+    if method == "workload-identity":
+        place.azure.federate("vault-reader", place.kube.issuer, who)
+        return ids
+    return {"identity": ""}
+
+
 def walk(place: Place, provider: str, method: str) -> Access:
     """Walk the wizard to its end and return the access."""
     draft = place.begin(provider)
@@ -196,7 +225,7 @@ def value(here: Place, provider: str, key: str) -> str:
     """Return a secret's value, as its owner reads it."""
     read = {
         "aws-secrets-manager": here.aws.value, "aws-parameter-store": here.aws.parameter_value,
-        "gcp-secret-manager": here.google.value,
+        "gcp-secret-manager": here.google.value, "azure-key-vault": here.azure.value,
     }[provider]  # fmt: skip
     return str(read(key))
 

@@ -103,6 +103,13 @@ PARTS = [
     ("gcp_federation", "gcp-secret-manager", "federation", 2),
     ("gcp_workload_identity", "gcp-secret-manager", "workload-identity", 2),
     ("gcp_ambient", "gcp-secret-manager", "ambient", 1),
+    ("azure_workload_identity", "azure-key-vault", "workload-identity", 2),
+    ("azure_service_principal", "azure-key-vault", "service-principal", 2),
+    ("azure_ambient", "azure-key-vault", "ambient", 1),
+    ("conjur_api_key", "conjur", "api-key", 2),
+    ("conjur_jwt", "conjur", "jwt", 3),
+    ("kubernetes_token", "kubernetes", "token", 2),
+    ("kubernetes_service_account", "kubernetes", "service-account", 1),
 ]
 
 
@@ -132,7 +139,7 @@ def test_before_anything_is_known_the_cards_still_show(
 
     html = show(template, draft)
 
-    if method in ("role", "federation"):
+    if method in ("role", "federation") or template == "azure_workload_identity":
         assert "no OIDC issuer" in html
     else:
         assert Reader(html).cards == steps

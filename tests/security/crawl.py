@@ -24,7 +24,8 @@ OUTSIDE = (
     "/accounts/password/reset/done/", "/accounts/password/reset/key/1-abc/", "/accounts/password/reset/key/done/", "/accounts/first/", "/accounts/first/abc/",
     "/invitation/", "/invitation/accept/", "/invitation/register/", "/invitation/claim/", "/invitation/decline/",
     "/join/abc/", "/organizations/new/", "/sso/", "/sso/acme/", "/sso/acme/callback/", "/sso/acme/needed/",
-    "/sso/acme/again/", "/signed-in-elsewhere/", "/theme/", "/.well-known/openid-configuration", "/.well-known/jwks.json", "/api/v1/openapi.json", "/nowhere/",
+    "/sso/acme/again/", "/signed-in-elsewhere/", "/theme/", "/.well-known/openid-configuration", "/.well-known/jwks.json", "/api/v1/openapi.json",
+    "/gateway/00000000-0000-4000-8000-000000000000/secret", "/nowhere/",
 )  # fmt: skip
 LEAVING = {"/accounts/logout/", "/sso/acme/", "/sso/acme/callback/"}
 

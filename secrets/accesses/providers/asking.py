@@ -69,6 +69,17 @@ class Api:
     ) -> None:
         self.vendor, self.address = vendor, address.rstrip("/")
         self._refusals, self._headers, self._code_of, self._ca = refusals, headers, code_of, ca
+        self._kept: Any = None
+
+    @contextlib.contextmanager
+    def kept(self) -> Iterator[None]:
+        """Keep one connection for all requests inside: for many small ones, one after the other."""
+        with egress.session(LARGEST, self._ca) as session:
+            self._kept = session
+            try:
+                yield
+            finally:
+                self._kept = None
 
     @sensitive_variables()
     def ask(
@@ -91,7 +102,7 @@ class Api:
         :raises ProviderError: it was refused, or there is no answer
         """
         all_headers = {**self._headers(), **(headers or {})}
-        with self._reached(), egress.session(LARGEST, self._ca) as session:
+        with self._reached(), self._session() as session:
             got = session.request(
                 method, f"{self.address}{path}", params=query, json=json, data=data, headers=all_headers
             )
@@ -125,6 +136,9 @@ class Api:
             return self._code_of(body) or ""
         except (AttributeError, LookupError, TypeError, ValueError):
             return ""
+
+    def _session(self) -> AbstractContextManager[Any]:
+        return contextlib.nullcontext(self._kept) if self._kept else egress.session(LARGEST, self._ca)
 
     def _reached(self) -> AbstractContextManager[None]:
         return reached(self.vendor)

@@ -101,7 +101,7 @@ def _managed(access: "Access | AccessDraft") -> azure.Identity:
 # -- what stands in the way ------------------------------------------------------------------------------
 def _token_obstacle(situation: Situation) -> Obstacle | None:
     cluster = situation.cluster
-    if cluster.cloud == "azure" and not cluster.issuer:
+    if cluster.home == "azure" and not cluster.issuer:
         return Obstacle(
             f"The OIDC issuer of {cluster} is not known.",
             "Switch it on: az aks update --resource-group GROUP --name NAME --enable-oidc-issuer; then test the "
@@ -111,7 +111,7 @@ def _token_obstacle(situation: Situation) -> Obstacle | None:
 
 
 def _managed_obstacle(situation: Situation) -> Obstacle | None:
-    if situation.cluster.cloud == "azure":
+    if situation.cluster.home == "azure":
         return None
     return Obstacle(
         f"{situation.cluster} is not an AKS cluster: its nodes have no identity at Azure.",

@@ -93,8 +93,16 @@ class VaultForm(ConfigurationForm):
         return cleaned
 
 
+class _IdField(GuidField):
+    """An ID of Azure, which may be left out where it is not required."""
+
+    def clean(self, value: Any) -> str:
+        given = str(value or "").strip()
+        return super().clean(given) if given or self.required else ""
+
+
 def _tenant(**more: Any) -> GuidField:
-    return GuidField(
+    return _IdField(
         "tenant",
         label="Tenant ID",
         help_text="The Directory (tenant) ID on the overview of the app registration or managed identity.",
@@ -103,7 +111,7 @@ def _tenant(**more: Any) -> GuidField:
 
 
 def _client(**more: Any) -> GuidField:
-    return GuidField(
+    return _IdField(
         "client",
         label="Client ID",
         help_text="The Application (client) ID on the overview of the app registration or managed identity.",
@@ -181,7 +189,7 @@ class WorkloadIdentityForm(VaultForm):
 class ManagedIdentityForm(VaultForm):
     """Whatever identity the operator's own pods have from their nodes."""
 
-    identity = GuidField(
+    identity = _IdField(
         "client",
         label="Client ID of the managed identity",
         required=False,

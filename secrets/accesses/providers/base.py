@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 
 CLOUDS, VAULTS, ELSEWHERE = "Clouds", "Vaults and password managers", "This console and others"
+GROUPS = (CLOUDS, VAULTS, ELSEWHERE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,12 +177,16 @@ class Provider:
     cloud: str = ""
     # What a reference to one of its secrets can be
     references: References = references.PLAIN
+    # Where that depends on the access: what holds for one
+    references_by: Callable[["Access | AccessDraft"], References] | None = None
     # Its client has `changes`: see TellsChanges.
     tells_changes: bool = False
     # Under which heading the wizard offers it
     group: str = CLOUDS
     # How its client is written to: see `writing.Writes`; None where it cannot be.
     writing: Writing | None = None
+    # Where that depends on the access: what holds for one
+    writing_by: Callable[["Access"], Writing] | None = None
     # What its refusals mean, as docs/providers tells them
     refusals: tuple[Refusal, ...] = ()
     # How many requests the vendor allows, and what the console and the operator make of it
@@ -190,6 +195,10 @@ class Provider:
     unlisted: str = ""
     # Labels that its credential's Secret needs
     secret_labels: Mapping[str, str] = field(default_factory=dict)
+
+    def writing_of(self, access: "Access") -> Writing | None:
+        """Return how an access of this provider is written to; None where it cannot be."""
+        return self.writing_by(access) if self.writing_by else self.writing
 
     def method(self, slug: str) -> Method | None:
         return next((method for method in self.methods if method.slug == slug), None)
@@ -204,7 +213,11 @@ class Provider:
             raise LookupError(f"{self.label} has no method {access.method}.")
         return method
 
-    def references_of(self, access: "Access | AccessDraft") -> References:
+    def references_of(self, access: "Access") -> References:
         """Return what a reference through an access can be."""
+        if self.references_by is not None:
+            return self.references_by(access)
         method = self.method(access.method)
-        return (method and method.references) or self.references
+        if method and method.references:
+            return method.references
+        return self.references_by(access) if self.references_by else self.references

@@ -60,7 +60,7 @@ class ConfigurationForm(SecretForm):
     ASIDE = ("cloud_credential", "expires_at")
     # How a page lays the fields out: under which heading, folded under which words, and hidden by which class of the
     # stylesheet while another field makes them pointless.
-    WHERE = ("name", "project", "region")
+    WHERE: Sequence[str] = ("name", "project", "region")
     HEADING = "Identity"
     FOLDED: Mapping[str, Sequence[str]] = {}
     ONLY: Mapping[str, str] = {}

@@ -60,16 +60,16 @@ class Client:
         place = session.place
         self._account, self._branch = quote(place.account, safe=""), access.configuration.get("branch", "")
         self._prefix = f"{place.account}:variable:"
-        self._role = role_of(access)
+        self._role, self._most = role_of(access), ASKED
         self._api = Api(VENDOR, place.address, REFUSALS, headers=session.headers, ca=place.ca)
 
     # -- reading -----------------------------------------------------------------------------------------
     def page(self, prefix: str = "", cursor: str = "") -> Page:
         """Return at most 100 entries, ordered by their IDs as Conjur's database does it."""
         start = int(cursor) if cursor.isdecimal() else 0
-        size, entries = ASKED if prefix else SHOWN, []
+        entries: list[Entry] = []
         for _ in range(REQUESTS if prefix else 1):
-            found = self._listed(start, size)
+            found, size = self._listed(start, self._most if prefix else SHOWN)
             for at, entry in enumerate(found):
                 if entry.name.startswith(prefix):
                     entries.append(entry)
@@ -81,16 +81,21 @@ class Client:
                 return Page(entries)
         return Page(entries, str(start))
 
-    def _listed(self, offset: int, limit: int) -> list[Entry]:
+    def _listed(self, offset: int, limit: int) -> tuple[list[Entry], int]:
+        """Return names from there on, and how many were asked for: fewer where an administrator limits that."""
         answer = self._api.ask(
             "GET",
             f"/resources/{self._account}/variable",
             permission=READ,
             policy=self.statement([READ]),
             query={"limit": limit, "offset": offset},
+            quiet=(422,) if limit > SHOWN else (),
         )
+        if answer.status == 422:
+            self._most = SHOWN
+            return self._listed(offset, SHOWN)
         with understood(VENDOR):
-            return [self._entry(one) for one in answer.body]
+            return [self._entry(one) for one in answer.body], limit
 
     def _entry(self, found: dict[str, Any]) -> Entry:
         reference = str(found["id"])

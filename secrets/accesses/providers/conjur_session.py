@@ -148,8 +148,9 @@ def key_of(place: Place, user: str, password: str) -> str:
     """
     api = Api(VENDOR, place.address, PASSWORD_REFUSALS, ca=place.ca)
     url = f"{api.address}/authn/{quote(place.account, safe='')}/login"
+    signed = base64.b64encode(f"{user}:{password}".encode()).decode()
     with reached(VENDOR), egress.session(ca=place.ca) as session:
-        got = session.request("GET", url, auth=(user.encode(), password.encode()))
+        got = session.request("GET", url, headers={"Authorization": f"Basic {signed}"})
     if got.status_code != 200:
         raise api.refused(got.status_code, None)
     key = str(got.text).strip()

@@ -116,6 +116,8 @@ class References:
     )
     # The manager lists names without their tags: what has them is not known here
     tags_listed: bool = True
+    # Why several cannot be taken by tags; empty where they can
+    no_tags: str = ""
     # What must be allowed beside reading one value, to take several
     several_note: str = ""
     # What the operator cannot take of this manager, and why: `json_field`, or several by `keys`, `path` or `tags`

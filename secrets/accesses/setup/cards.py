@@ -1,15 +1,17 @@
 """What the numbered cards of templates/accesses/setup/ show for one access or draft: `{% include … with setup=setup only %}`."""
 
+import contextlib
 import shlex
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.urls import reverse
 
-from accesses import providers
-from accesses.providers import doppler, onepassword_connect
-from accesses.setup import cloudformation, generator, google_script, policies
+from accesses.providers import PROVIDERS, Provider, doppler, onepassword_connect, tokens
+from accesses.providers.azure import AUDIENCE
+from accesses.setup import azure_script, cloudformation, elsewhere, generator, google_script, policies, vault
 from credentials.clouds.aws import stacks
 
 if TYPE_CHECKING:
@@ -23,10 +25,14 @@ OPERATOR = "external-secrets"
 
 def context(access: "Access | AccessDraft") -> Setup:
     """Return what the cards of its method show; empty where a method needs no steps outside the console."""
-    known = providers.PROVIDERS.get(access.provider)
-    # What clouds' methods show is alike for all of a cloud's secret managers.
-    make = _MAKERS.get(((known and known.cloud) or access.provider, access.method))
-    return make(access) if make else {}
+    provider = PROVIDERS.get(access.provider)
+    if provider is None:
+        return {}
+    make = _MAKERS.get((access.provider, access.method)) or _MAKERS.get((provider.cloud, access.method))
+    if make:
+        return make(access)
+    method = provider.method(access.method)
+    return _plain(access, provider) if method and method.setup else {}
 
 
 def _common(access: "Access | AccessDraft") -> Setup:
@@ -42,13 +48,35 @@ def _common(access: "Access | AccessDraft") -> Setup:
     }
 
 
+def _plain(access: "Access | AccessDraft", provider: Provider) -> Setup:
+    """Return what holds for every provider: who asks, and what it has to be allowed."""
+    return {
+        **_common(access),
+        "policy": provider.policy,
+        "policy_note": provider.policy_note,
+        **access.configuration,
+    }
+
+
 def _region(access: "Access | AccessDraft") -> str:
     return str(access.configuration.get("region") or access.cluster.region or "us-east-1")
 
 
+def _document(access: "Access | AccessDraft") -> policies.Document:
+    """Return the policy for what the access sees, as narrow as it can be: a prefix needs the account to be named."""
+    account, region = policies.account_of(access), access.configuration.get("region", "")
+    if access.prefix and account and region:
+        # What IAM cannot say of a name stays as wide as the identity.
+        with contextlib.suppress(ValidationError, policies.TooLarge):
+            return policies.document(
+                access.provider, place=policies.Place(account, region), prefixes=[access.prefix]
+            )
+    return policies.document(access.provider)
+
+
 def _policy(access: "Access | AccessDraft") -> Setup:
-    """Return the policy for everything, and why each action is in it."""
-    found = policies.document(access.provider)
+    """Return the policy for what it sees, and why each action is in it."""
+    found = _document(access)
     return {
         "policy": policies.text(found),
         "policy_size": policies.size(found),
@@ -207,6 +235,29 @@ def _gcp_ambient(access: "Access | AccessDraft") -> Setup:
     }
 
 
+def _azure(access: "Access | AccessDraft") -> Setup:
+    """Return the lines of each of Azure's ways; the vault's name is in them as soon as it was entered."""
+    cluster, vault = access.cluster, access.configuration.get("vault", "")
+    subject, name = tokens.subject(access), f"keyhaven-{cluster.name}-{access.pk.hex[:8]}"
+    listings = {
+        "workload-identity": lambda: azure_script.workload_identity_listing(
+            vault, name, cluster.issuer, subject
+        ),
+        "service-principal": lambda: azure_script.principal_listing(vault, name),
+        "ambient": lambda: azure_script.managed_listing(vault, cluster.cloud_name),
+    }
+    return {
+        "issuer": cluster.issuer,
+        "subject": subject,
+        "audience": AUDIENCE,
+        "vault": vault,
+        "namespace": cluster.operator_namespace,
+        "service_account": access.service_account,
+        "shell_url": "https://shell.azure.com",
+        "listing": listings[access.method](),
+    }
+
+
 def _doppler_token(access: "Access | AccessDraft") -> Setup:
     return {**_common(access), "command": doppler.grant(access.configuration, doppler.READ)}
 
@@ -234,6 +285,14 @@ _MAKERS: dict[tuple[str, str], Callable[["Access | AccessDraft"], Setup]] = {
     ("gcp", "federation"): _gcp_federation,
     ("gcp", "workload-identity"): _gcp_workload_identity,
     ("gcp", "ambient"): _gcp_ambient,
+    **{("vault", method): vault.context for method in ("approle", "kubernetes", "token", "userpass")},
+    ("azure", "workload-identity"): _azure,
+    ("azure", "service-principal"): _azure,
+    ("azure", "ambient"): _azure,
+    ("conjur", "api-key"): elsewhere.conjur_key,
+    ("conjur", "jwt"): elsewhere.conjur_jwt,
+    ("kubernetes", "token"): elsewhere.kubernetes_token,
+    ("kubernetes", "service-account"): elsewhere.kubernetes_service_account,
     ("doppler", "service-token"): _doppler_token,
     ("doppler", "oidc"): _doppler_oidc,
     ("onepassword", "connect"): _onepassword_connect,

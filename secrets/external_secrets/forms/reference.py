@@ -159,6 +159,8 @@ class ReferenceForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         values = super().clean() or self.cleaned_data
         self._clean_overrides(values)
+        if "takes" in self.errors:
+            return values
         takes = values.get("takes", Takes.VALUE)
         self._refuse_aside(values, takes)
         for name, why in self.rules.impossible(takes, values):
@@ -167,8 +169,8 @@ class ReferenceForm(forms.Form):
             self._clean_key(values, takes)
         elif takes == Takes.PATH:
             self._clean_below(values)
-        elif not values.get("tags") and "tags" not in self.errors:
-            self.add_error("tags", "Enter at least one tag, as name=value.")
+        elif self.rules.no_tags or (not values.get("tags") and "tags" not in self.errors):
+            self.add_error("tags", self.rules.no_tags or "Enter at least one tag, as name=value.")
         self._check_versions(values)
         self._refuse_out_of_reach(values, takes)
         return values

@@ -12,7 +12,7 @@ from config import pages
 from external_secrets import browsing, browsing_uses, inventory, usage_map
 from external_secrets.browsing_search import Tag
 from external_secrets.models import InventoryEntry, InventoryState
-from external_secrets.views import lookup
+from external_secrets.views import lookup, writing
 
 
 def _entry(access: Access, name: str) -> InventoryEntry | None:
@@ -65,6 +65,7 @@ def secret(request: OrgRequest) -> HttpResponse:
         "can_link": request.allows(
             Permission.EXTERNAL_SECRET_MANAGE, cluster=access.cluster.name, secret=name
         ),
+        **writing.on_page(request, access, name),
         "who_may_link": who_may(Permission.EXTERNAL_SECRET_MANAGE),
     }
     return pages.render_page(request, "external_secrets/secret.html", context)

@@ -4,14 +4,15 @@ from typing import Any
 
 from django.http import HttpResponse, QueryDict
 from django.urls import reverse
+from django.utils.http import urlencode
 
 from accounts.access import OrgRequest, org_view
 from accounts.roles import Permission
 from clusters.models import Look
 from clusters.views import clusters
 from config import pages
-from external_secrets import placing, syncing
-from external_secrets.models import ExternalSecret
+from external_secrets import placing, syncing, usage_map
+from external_secrets.models import ExternalSecret, InventoryEntry
 from external_secrets.views import lookup
 
 # After so many answers of “not yet” a page stops asking: no worker is there.
@@ -73,6 +74,38 @@ def sync(request: OrgRequest, link: Any) -> HttpResponse:
         return _cell(request, lookup.link(request, str(link), Permission.EXTERNAL_SECRET_MANAGE), refusal)
     pages.toast(request, f"{refusal} {refusal.remedy}" if refusal else f"{found.title} is being read again.")
     return pages.go_to(request, _home(request, found))
+
+
+@org_view(Permission.EXTERNAL_SECRET_MANAGE, methods=("POST",))
+def read_again(request: OrgRequest) -> HttpResponse:
+    """Have the operators read again what leads to one secret, for example after it got a new version."""
+    name = request.GET.get("name", "").replace("\x00", "")
+    if not name:
+        kwargs = {"org": request.organization.slug}
+        return pages.go_to(request, reverse("external_secrets:linked", kwargs=kwargs))
+    access = lookup.access(request, request.GET.get("access", ""), Permission.EXTERNAL_SECRET_MANAGE)
+    entry = InventoryEntry.objects.filter(access=access, name=name).first()
+    used = usage_map.of(request.organization, access, name, entry, request.authority)
+    mine = ExternalSecret.objects.within(
+        request.organization, request.authority, Permission.EXTERNAL_SECRET_MANAGE
+    )
+    links = mine.filter(pk__in=[use.link.pk for use in used.uses]).select_related(*lookup.RELATED)
+    by_cluster: dict[Any, list[ExternalSecret]] = {}
+    for link in links:
+        by_cluster.setdefault(link.cluster_id, []).append(link)
+    said = [_asked(request, group) for group in by_cluster.values()]
+    pages.toast(request, " ".join(said) or "There is nothing to read again.")
+    page = reverse("external_secrets:secret", kwargs={"org": request.organization.slug})
+    return pages.go_to(request, f"{page}?{urlencode({'access': str(access.pk), 'name': name})}")
+
+
+def _asked(request: OrgRequest, links: list[ExternalSecret]) -> str:
+    """Ask for the links of one cluster, and say what came of it."""
+    try:
+        count = syncing.sync_now(links=links, by=request.user)
+    except syncing.NotPossible as error:
+        return f"{error} {error.remedy}"
+    return f"{count} link{' is' if count == 1 else 's are'} being read again on {links[0].cluster}."
 
 
 @org_view(Permission.EXTERNAL_SECRET_MANAGE, methods=("POST",))

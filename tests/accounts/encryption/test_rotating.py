@@ -210,6 +210,7 @@ class TestEveryColumn:
             ("credentials_cloudcredential", "secret"), ("credentials_signingkey", "private"),
             ("accesses_access", "credential"), ("accesses_accessdraft", "credential"), ("mfa_authenticator", "data"),
             ("accounts_destination", "secret"), ("accounts_destination", "address"), ("accounts_identityprovider", "client_secret"),
+            ("built_in_storedversion", "value"),
         } <= known  # fmt: skip
 
     def test_what_no_key_opens_is_named_and_the_rest_is_done(self, organization, given):

@@ -1,0 +1,109 @@
+"""A whole deploy from secret managers that are no cloud: from a link to the value in the cluster's Secret."""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from clusters import deploys, kubeconfig, runner
+from clusters import services as cluster_services
+from config.paths import BASE_DIR
+from external_secrets import services
+from tests import factories
+from tests.accesses.worlds import conjur as conjur_world
+from tests.accesses.worlds import kubernetes as kubernetes_world
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sandbox]
+
+
+@pytest.fixture
+def kube(sandbox_cluster) -> Any:
+    container = {"name": "web", "image": "shop/ring:1", "env": []}
+    template = {"metadata": {"labels": {"app": "ring"}}, "spec": {"containers": [container]}}
+    found = {
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "ring", "namespace": "ring"},
+        "spec": {"selector": {"matchLabels": {"app": "ring"}}, "template": template},
+    }  # fmt: skip
+    sandbox_cluster.load([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "ring"}}, found])
+    return sandbox_cluster
+
+
+@pytest.fixture
+def cluster(organization, kube, settings) -> Any:
+    settings.OPERATOR_CHART = str(BASE_DIR / "sandbox" / "chart" / "external-secrets")
+    text = kubeconfig.reduce(kube.kubeconfig())
+    return factories.make_cluster(organization=organization, name="prod", kubeconfig=text)
+
+
+@pytest.fixture
+def bring(cluster, devops, kube, monkeypatch) -> Any:
+    """Return a function that links and deploys, and returns what the Secret then holds."""
+    monkeypatch.setattr(deploys.tasks.run_deploys, "delay", lambda: None)
+    cluster_services.refresh_services(cluster=cluster)
+    place = services.Place.of(cluster.services.get(name="ring"), "web")
+
+    def act(access: Any, **values: Any) -> dict[str, str]:
+        link = services.link(access=access, place=place, by=devops, values=values)
+        asked = deploys.request(cluster=cluster, by=devops)
+        runner.run(str(asked.pk))
+        asked.refresh_from_db()
+        assert (asked.status, asked.error) == ("succeeded", "")
+        data = kube.get("Secret", link.object_name, "ring")["data"]
+        found = {key: base64.b64decode(text).decode() for key, text in data.items()}
+        assert not any(asked.lines.filter(message__contains=text).exists() for text in found.values())
+        return found
+
+    return act
+
+
+@pytest.mark.parametrize("method", ["api-key", "jwt"])
+def test_from_conjur(vendors, kube, cluster, bring, method):
+    conjur = vendors["conjur"]
+    conjur.plant("reset")
+    conjur.plant("issuers", issuer=kube.issuer, jwks=kube.jwks())
+    access = factories.make_access(
+        cluster=cluster, name="conjur", namespaces=["ring"], provider="conjur", method=method,
+        configuration=conjur_world.configuration(conjur, method),
+        credential=conjur_world.key(conjur, "reader") if method == "api-key" else None,
+    )  # fmt: skip
+
+    one = bring(access, key="prod/shop/database", variable="DB_USER", json_field="username")
+    several = bring(access, takes="path", key="prod/shop/", target="file", path="/etc/shop")
+
+    wanted = [name for name in conjur["names"] if name.startswith("prod/shop/")]
+    assert one == {"DB_USER": "shop"}
+    assert sorted(several) == [name.replace("/", "_") for name in wanted]
+
+
+@pytest.fixture
+def elsewhere() -> Any:
+    """Another cluster, with Secrets in a namespace of their own."""
+    from sandbox.kubernetes import Cluster
+
+    with Cluster() as other:
+        kubernetes_world.seed(other)
+        yield other
+
+
+@pytest.mark.parametrize("method", ["token", "service-account"])
+def test_from_secrets_of_kubernetes(kube, elsewhere, cluster, bring, method):
+    by_token = method == "token"
+    there = elsewhere if by_token else kube
+    if not by_token:
+        kubernetes_world.seed(there)
+    token = there.add_user("vault-reader", [kubernetes_world.READS]).token
+    access = factories.make_access(
+        cluster=cluster, name="vault", namespaces=["ring"], provider="kubernetes", method=method,
+        configuration=kubernetes_world.configuration(there) if by_token else {"namespace": "vault"},
+        credential={"token": token} if by_token else None,
+    )  # fmt: skip
+    if not by_token:
+        kubernetes_world.bound(there, access, kubernetes_world.READS)
+
+    one = bring(access, key="prod-shop-database", variable="DB", json_field="value")
+    several = bring(access, takes="tags", tags={"stage": "prod", "team": "shop"}, target="file", path="/etc/shop")
+
+    assert one == {"DB": kubernetes_world.value_of(there, "prod-shop-database")}
+    assert all(json.loads(text).keys() == {"value"} for text in several.values())
+    assert len(several) > 3
