@@ -102,7 +102,9 @@ def test_from_secrets_of_kubernetes(kube, elsewhere, cluster, bring, method):
         kubernetes_world.bound(there, access, kubernetes_world.READS)
 
     one = bring(access, key="prod-shop-database", variable="DB", json_field="value")
-    several = bring(access, takes="tags", tags={"stage": "prod", "team": "shop"}, target="file", path="/etc/shop")
+    several = bring(
+        access, takes="tags", tags={"stage": "prod", "team": "shop"}, target="file", path="/etc/shop"
+    )
 
     assert one == {"DB": kubernetes_world.value_of(there, "prod-shop-database")}
     assert all(json.loads(text).keys() == {"value"} for text in several.values())

@@ -435,8 +435,15 @@ class TestWriting:
 class TestDeploy:
     pytestmark = asks
 
+    @pytest.fixture
+    def document(self, stand_in, manager):
+        """The ID of an item with a file."""
+        file = {"id": "f1", "name": "ca.pem", "content": "-----BEGIN"}
+        yield stand_in.plant("item", title="with file", facts={"files": [file]})["id"]
+        manager.delete("with file")
+
     def test_fields_files_and_items_by_their_id_arrive(
-        self, make_sandbox_cluster, settings, project, monkeypatch, organization, stand_in, found
+        self, make_sandbox_cluster, settings, project, monkeypatch, organization, document, found
     ):
         monkeypatch.setattr(waiting, "LONGEST", 0.1)
         settings.OPERATOR_CHART = str(project / "sandbox" / "chart" / "external-secrets")
@@ -446,11 +453,9 @@ class TestDeploy:
             cluster=cluster, provider=SLUG, method="connect", name="op", credential=found.good,
             configuration=found.configuration,
         )  # fmt: skip
-        file = {"id": "f1", "name": "ca.pem", "content": "-----BEGIN"}
-        own = stand_in.plant("item", title="with file", facts={"files": [file]})["id"]
         password = deploying.link(access, "prod/db-password", "DB_PASSWORD")
         user = deploying.link(access, "prod/db-password", "DB_USER", json_field="username")
-        by_id = deploying.link(access, own, "CA", json_field="file/ca.pem")
+        by_id = deploying.link(access, document, "CA", json_field="file/ca.pem")
         every = deploying.link(access, "staging/db-password", "", takes="keys")
 
         deploying.deploy(cluster)
