@@ -15,6 +15,8 @@ MODULES: tuple[str, ...] = (
     "doppler",
     "delinea_dsv",
     "delinea_secret_server",
+    "onepassword",
+    "elasticsearch",
 )
 
 

@@ -12,6 +12,7 @@ from config.paths import BASE_DIR
 from external_secrets import services
 from tests import factories
 from tests.accesses.worlds import conjur as conjur_world
+from tests.accesses.worlds import kubernetes as kubernetes_world
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sandbox]
 
@@ -133,3 +134,38 @@ def test_from_password_safe(vendors, cluster, bring, method):
     assert password == {"DB_PASSWORD": safe.plant("read", name="prod/shop/db-password")["value"]}
     assert text == {"DATABASE": safe.plant("read", name="prod/shop/database")["value"]}
     assert safe.plant("sessions")["open"] == before
+
+
+@pytest.fixture
+def elsewhere() -> Any:
+    """Another cluster, with Secrets in a namespace of their own."""
+    from sandbox.kubernetes import Cluster
+
+    with Cluster() as other:
+        kubernetes_world.seed(other)
+        yield other
+
+
+@pytest.mark.parametrize("method", ["token", "service-account"])
+def test_from_secrets_of_kubernetes(kube, elsewhere, cluster, bring, method):
+    by_token = method == "token"
+    there = elsewhere if by_token else kube
+    if not by_token:
+        kubernetes_world.seed(there)
+    token = there.add_user("vault-reader", [kubernetes_world.READS]).token
+    access = factories.make_access(
+        cluster=cluster, name="vault", namespaces=["ring"], provider="kubernetes", method=method,
+        configuration=kubernetes_world.configuration(there) if by_token else {"namespace": "vault"},
+        credential={"token": token} if by_token else None,
+    )  # fmt: skip
+    if not by_token:
+        kubernetes_world.bound(there, access, kubernetes_world.READS)
+
+    one = bring(access, key="prod-shop-database", variable="DB", json_field="value")
+    several = bring(
+        access, takes="tags", tags={"stage": "prod", "team": "shop"}, target="file", path="/etc/shop"
+    )
+
+    assert one == {"DB": kubernetes_world.value_of(there, "prod-shop-database")}
+    assert all(json.loads(text).keys() == {"value"} for text in several.values())
+    assert len(several) > 3

@@ -1,5 +1,7 @@
 """The providers: one module each, one line in one tuple."""
 
+from collections.abc import Iterable
+
 from accesses.providers import (
     aws_parameter_store,
     aws_secrets_manager,
@@ -10,11 +12,15 @@ from accesses.providers import (
     delinea_devops_secrets_vault,
     delinea_secret_server,
     doppler,
+    elasticsearch,
     gcp_secret_manager,
+    kubernetes,
+    onepassword,
     vault,
 )
 from accesses.providers.asking import Refusal
 from accesses.providers.base import (
+    GROUPS,
     ConfigurationForm,
     Entry,
     Method,
@@ -53,10 +59,21 @@ PROVIDERS: dict[str, Provider] = {
         doppler.PROVIDER,
         delinea_devops_secrets_vault.PROVIDER,
         delinea_secret_server.PROVIDER,
+        elasticsearch.PROVIDER,
         gcp_secret_manager.PROVIDER,
+        kubernetes.PROVIDER,
         vault.PROVIDER,
+        onepassword.PROVIDER,
     )
 }
+
+
+def grouped(providers: Iterable[Provider]) -> list[tuple[str, list[Provider]]]:
+    """Return providers under the headings of their groups, in the order in which pages show them."""
+    found = list(providers)
+    groups = {group: [one for one in found if one.group == group] for group in GROUPS}
+    return [(group, ones) for group, ones in groups.items() if ones]
+
 
 __all__ = [
     "PROVIDERS",
@@ -84,4 +101,5 @@ __all__ = [
     "TrustMissing",
     "Writes",
     "Writing",
+    "grouped",
 ]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 
 CLOUDS, VAULTS, ELSEWHERE = "Clouds", "Vaults and password managers", "This console and others"
+GROUPS = (CLOUDS, VAULTS, ELSEWHERE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,9 +213,11 @@ class Provider:
             raise LookupError(f"{self.label} has no method {access.method}.")
         return method
 
-    def references_of(self, access: "Access | AccessDraft") -> References:
+    def references_of(self, access: "Access") -> References:
         """Return what a reference through an access can be."""
-        if self.references_by:
+        if self.references_by is not None:
             return self.references_by(access)
         method = self.method(access.method)
-        return (method and method.references) or self.references
+        if method and method.references:
+            return method.references
+        return self.references_by(access) if self.references_by else self.references
