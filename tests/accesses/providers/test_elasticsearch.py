@@ -294,7 +294,9 @@ def test_a_new_encryption_key_covers_the_documents(vendor, access, manager, new_
 
 
 @pytest.mark.parametrize("how", ["no answer", "may only read"])
-def test_no_key_is_dropped_while_documents_cannot_be_seen_to(how, found, access, vendor, new_key, monkeypatch):
+def test_no_key_is_dropped_while_documents_cannot_be_seen_to(
+    how, found, access, vendor, new_key, monkeypatch
+):
     from accounts.encryption import keys, rotating
     from accounts.models import EncryptionKey
 
