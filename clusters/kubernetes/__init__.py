@@ -2,10 +2,12 @@
 
 from clusters.kubernetes.door import Door, connect, connect_text
 from clusters.kubernetes.errors import (
+    Busy,
     Changed,
     ClusterError,
     Conflict,
     Forbidden,
+    Gone,
     Invalid,
     KindMissing,
     NotFound,
@@ -17,11 +19,13 @@ from clusters.kubernetes.errors import (
 from clusters.kubernetes.workloads import Workload
 
 __all__ = [
+    "Busy",
     "Changed",
     "ClusterError",
     "Conflict",
     "Door",
     "Forbidden",
+    "Gone",
     "Invalid",
     "KindMissing",
     "NotFound",

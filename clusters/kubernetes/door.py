@@ -81,9 +81,11 @@ class Door(Wire):
     def token(self, namespace: str, name: str, audience: str) -> str:
         """Return a token of a ServiceAccount for one audience, good for ten minutes; it is never stored.
 
+        Without an audience it is for the API server itself.
+
         :raises NotFound: there is no such ServiceAccount
         """
-        wanted = {"audiences": [audience], "expirationSeconds": 600}
+        wanted = {"audiences": [audience] if audience else [], "expirationSeconds": 600}
         body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": wanted}
         answer = self.request("POST", f"{kinds.path('v1', 'ServiceAccount', namespace, name)}/token", body)
         try:

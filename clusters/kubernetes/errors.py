@@ -46,6 +46,10 @@ class Unreachable(ClusterError):
     retryable = True
 
 
+class Busy(Unreachable):
+    """Too many requests."""
+
+
 class Untrusted(Unreachable):
     """It may not be called, or is not who it should be. Trying again does not help."""
 
@@ -74,6 +78,12 @@ class KindMissing(NotFound):
     """The cluster does not know this kind: its CRD is not installed."""
 
     remedy_text = "Install the External Secrets Operator: a deploy does it."
+
+
+class Gone(ClusterError):
+    """A list cannot be gone on with: it was begun too long ago."""
+
+    remedy_text = "List again from the beginning."
 
 
 class Invalid(ClusterError):
@@ -189,9 +199,9 @@ def _error(status: int, message: str, causes: list[dict[str, Any]]) -> ClusterEr
             return Invalid(message)
         return WebhookFailed(message) if "webhook" in message else Unreachable(message, UNWELL)
     if status == 429:
-        return Unreachable(message, UNWELL)
+        return Busy(message, UNWELL)
     kinds: dict[int, type[ClusterError]] = {
-        400: Invalid, 401: Unauthorized, 403: Forbidden, 404: NotFound, 422: Invalid,
+        400: Invalid, 401: Unauthorized, 403: Forbidden, 404: NotFound, 410: Gone, 422: Invalid,
     }  # fmt: skip
     return kinds.get(status, ClusterError)(message)
 

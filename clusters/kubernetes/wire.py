@@ -20,9 +20,10 @@ from config import egress, reading
 
 # Of Secrets the API server is asked for nothing but metadata: no value ever reaches the console.
 METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 # More than the largest list of objects has; with what the first byte may take, how many seconds are waited for the last.
 LARGEST, WHOLE = 64 * 1024 * 1024, 30.0
-_SECRETS = re.compile(r"^/api/v1/(?:namespaces/[^/]+/)?secrets(?:/[^/]+)?$")
+_SECRETS = re.compile(r"^/api/v1/(?:namespaces/[^/]+/)?secrets(?P<name>/[^/]+)?$")
 
 
 class _Wait(tenacity.wait.wait_base):
@@ -55,6 +56,14 @@ def _read(response: Any) -> bytes:
         raise errors.Untrusted(
             "The API server's answer is too large, or takes too long.", "Check that it is one."
         ) from None
+
+
+def _accepted(method: str, path: str) -> str:
+    """Return what the answer should be; a list in the form of an object is refused, and the other way round."""
+    found = _SECRETS.match(path)
+    if found is None:
+        return "application/json"
+    return METADATA_LIST if method == "GET" and not found["name"] else METADATA
 
 
 @sensitive_variables()
@@ -163,7 +172,7 @@ class Wire:
         import urllib3
 
         of_secret = bool(_SECRETS.match(path))
-        headers = {"Accept": METADATA if of_secret else "application/json", "Content-Type": content}
+        headers = {"Accept": _accepted(method, path), "Content-Type": content}
         if token:
             headers["Authorization"] = f"Bearer {token}"
         wanted = {key: value for key, value in query.items() if value}

@@ -96,6 +96,10 @@ class Api:
             rbac.require_more(self.store, self.identities, call, user)
         status, answer = self._do(call, user)
         metadata_only = "as=PartialObjectMetadata" in call.accept and isinstance(answer, dict)
+        if metadata_only and ("items" in answer) != ("as=PartialObjectMetadataList" in call.accept):
+            raise answers.Refused(
+                406, "NotAcceptable", "you requested PartialObjectMetadata of something else"
+            )
         return status, tables.metadata_only(answer) if metadata_only else answer
 
     def _user(self, authorization: str) -> User:

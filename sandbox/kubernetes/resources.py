@@ -116,6 +116,7 @@ BUILT_IN: tuple[Resource, ...] = (
         "crds",
     ),
     _review("authorization.k8s.io/v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview"),
+    _review("authorization.k8s.io/v1", "selfsubjectrulesreviews", "SelfSubjectRulesReview"),
     _review("authentication.k8s.io/v1", "selfsubjectreviews", "SelfSubjectReview"),
     _review("authentication.k8s.io/v1", "tokenreviews", "TokenReview"),
 )

@@ -20,6 +20,8 @@ def answer(api: "Api", kind: str, body: dict[str, Any], user: User) -> dict[str,
         return body | {"status": {"userInfo": {"username": user.name, "groups": list(user.groups)}}}
     if kind == "SelfSubjectAccessReview":
         return body | {"status": {"allowed": _allowed(user, spec)}}
+    if kind == "SelfSubjectRulesReview":
+        return body | {"status": _rules(user, spec.get("namespace", ""))}
     api.identities.require(user, "create", "authentication.k8s.io", "tokenreviews", "", "")
     return body | {"status": _whose(api, spec)}
 
@@ -34,6 +36,14 @@ def _allowed(user: User, spec: dict[str, Any]) -> bool:
     plural = f"{wanted.get('resource', '')}/{sub}" if sub else wanted.get("resource", "")
     where = (wanted.get("namespace", ""), wanted.get("name", ""))
     return user.may(wanted.get("verb", ""), wanted.get("group", ""), plural, *where)
+
+
+def _rules(user: User, namespace: str) -> dict[str, Any]:
+    """Return the status of a SelfSubjectRulesReview: the rules that hold in a namespace."""
+    here = [rule for rule in user.rules if "namespaces" not in rule or namespace in rule["namespaces"]]
+    names = ("apiGroups", "resources", "verbs", "resourceNames")
+    found = [{name: rule[name] for name in names if name in rule} for rule in here if "resources" in rule]
+    return {"resourceRules": found, "nonResourceRules": [], "incomplete": False}
 
 
 def _whose(api: "Api", spec: dict[str, Any]) -> dict[str, Any]:

@@ -229,7 +229,9 @@ def test_nobody_there_is_not_reachable(provider, access, found, monkeypatch):
 @listed
 def test_a_manager_that_asks_to_slow_down_is_heard(provider, access, found):
     if found.slow is None:
-        assert provider.cloud in ("aws", "gcp") or provider.slug == "built-in", "their own tests throttle them"
+        assert provider.cloud in ("aws", "gcp") or provider.slug == "built-in", (
+            "their own tests throttle them"
+        )
         return
     found.slow()
 

@@ -108,6 +108,8 @@ PARTS = [
     ("azure_ambient", "azure-key-vault", "ambient", 1),
     ("conjur_api_key", "conjur", "api-key", 2),
     ("conjur_jwt", "conjur", "jwt", 3),
+    ("kubernetes_token", "kubernetes", "token", 2),
+    ("kubernetes_service_account", "kubernetes", "service-account", 1),
 ]
 
 

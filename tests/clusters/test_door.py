@@ -183,7 +183,7 @@ def test_workloads_are_read_without_values(door):
             "WebhookFailed",
         ),
         (503, "the server is currently unable to handle the request", "Unreachable"),
-        (429, "too many requests", "Unreachable"),
+        (429, "too many requests", "Busy"),
         (401, "Unauthorized", "Unauthorized"),
     ],
 )

@@ -1,6 +1,7 @@
 """A whole deploy from secret managers that are no cloud: from a link to the value in the cluster's Secret."""
 
 import base64
+import json
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from config.paths import BASE_DIR
 from external_secrets import services
 from tests import factories
 from tests.accesses.worlds import conjur as conjur_world
+from tests.accesses.worlds import kubernetes as kubernetes_world
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sandbox]
 
@@ -72,3 +74,36 @@ def test_from_conjur(vendors, kube, cluster, bring, method):
     wanted = [name for name in conjur["names"] if name.startswith("prod/shop/")]
     assert one == {"DB_USER": "shop"}
     assert sorted(several) == [name.replace("/", "_") for name in wanted]
+
+
+@pytest.fixture
+def elsewhere() -> Any:
+    """Another cluster, with Secrets in a namespace of their own."""
+    from sandbox.kubernetes import Cluster
+
+    with Cluster() as other:
+        kubernetes_world.seed(other)
+        yield other
+
+
+@pytest.mark.parametrize("method", ["token", "service-account"])
+def test_from_secrets_of_kubernetes(kube, elsewhere, cluster, bring, method):
+    by_token = method == "token"
+    there = elsewhere if by_token else kube
+    if not by_token:
+        kubernetes_world.seed(there)
+    token = there.add_user("vault-reader", [kubernetes_world.READS]).token
+    access = factories.make_access(
+        cluster=cluster, name="vault", namespaces=["ring"], provider="kubernetes", method=method,
+        configuration=kubernetes_world.configuration(there) if by_token else {"namespace": "vault"},
+        credential={"token": token} if by_token else None,
+    )  # fmt: skip
+    if not by_token:
+        kubernetes_world.bound(there, access, kubernetes_world.READS)
+
+    one = bring(access, key="prod-shop-database", variable="DB", json_field="value")
+    several = bring(access, takes="tags", tags={"stage": "prod", "team": "shop"}, target="file", path="/etc/shop")
+
+    assert one == {"DB": kubernetes_world.value_of(there, "prod-shop-database")}
+    assert all(json.loads(text).keys() == {"value"} for text in several.values())
+    assert len(several) > 3

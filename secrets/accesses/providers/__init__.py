@@ -1,9 +1,12 @@
 """The providers: one module each, one line in one tuple."""
 
+from collections.abc import Iterable
+
 from accesses.providers import (
     aws_parameter_store,
     aws_secrets_manager,
     azure_key_vault,
+    beyondtrust,
     built_in,
     conjur,
     delinea_devops_secrets_vault,
@@ -11,10 +14,13 @@ from accesses.providers import (
     doppler,
     elasticsearch,
     gcp_secret_manager,
+    kubernetes,
+    onepassword,
     vault,
 )
 from accesses.providers.asking import Refusal
 from accesses.providers.base import (
+    GROUPS,
     ConfigurationForm,
     Entry,
     Method,
@@ -47,6 +53,7 @@ PROVIDERS: dict[str, Provider] = {
         aws_secrets_manager.PROVIDER,
         aws_parameter_store.PROVIDER,
         azure_key_vault.PROVIDER,
+        beyondtrust.PROVIDER,
         built_in.PROVIDER,
         conjur.PROVIDER,
         doppler.PROVIDER,
@@ -54,9 +61,19 @@ PROVIDERS: dict[str, Provider] = {
         delinea_secret_server.PROVIDER,
         elasticsearch.PROVIDER,
         gcp_secret_manager.PROVIDER,
+        kubernetes.PROVIDER,
         vault.PROVIDER,
+        onepassword.PROVIDER,
     )
 }
+
+
+def grouped(providers: Iterable[Provider]) -> list[tuple[str, list[Provider]]]:
+    """Return providers under the headings of their groups, in the order in which pages show them."""
+    found = list(providers)
+    groups = {group: [one for one in found if one.group == group] for group in GROUPS}
+    return [(group, ones) for group, ones in groups.items() if ones]
+
 
 __all__ = [
     "PROVIDERS",
@@ -84,4 +101,5 @@ __all__ = [
     "TrustMissing",
     "Writes",
     "Writing",
+    "grouped",
 ]

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from accesses.providers import kubernetes_client
+
 if TYPE_CHECKING:
     from accesses.models import Access, AccessDraft
 
@@ -65,4 +67,36 @@ def conjur_jwt(access: "Access | AccessDraft") -> dict[str, Any]:
             "  resource: !variable prod/db/password"
         ),
         "load": "conjur policy load --branch root --file keyhaven.yml",
+    }
+
+
+def kubernetes_token(access: "Access | AccessDraft") -> dict[str, Any]:
+    """Return what makes a ServiceAccount with a token in the other cluster, and the commands that show both."""
+    space = _known(access, "namespace", "NAMESPACE")
+    own = (
+        f"apiVersion: v1\nkind: ServiceAccount\nmetadata: {{name: keyhaven, namespace: {space}}}\n---\n"
+        f"apiVersion: v1\nkind: Secret\nmetadata:\n  name: keyhaven-token\n  namespace: {space}\n"
+        "  annotations: {kubernetes.io/service-account.name: keyhaven}\ntype: kubernetes.io/service-account-token\n---\n"
+    )
+    token = f"kubectl -n {space} get secret keyhaven-token -o jsonpath='{{.data.%s}}' | base64 -d"
+    return {
+        "cluster": access.cluster.name,
+        "manifests": own + kubernetes_client.role(space, "keyhaven", space),
+        "may": f"kubectl auth can-i get secrets -n {space} --as system:serviceaccount:{space}:keyhaven",
+        "copies": "\n".join(
+            (
+                token % "token",
+                token % "ca\\.crt",
+                "kubectl config view --minify -o jsonpath='{.clusters[0].cluster.server}'",
+            )
+        ),
+    }
+
+
+def kubernetes_service_account(access: "Access | AccessDraft") -> dict[str, Any]:
+    """Return the Role for the access's own ServiceAccount, and the question whether it holds."""
+    space, name = _known(access, "namespace", "NAMESPACE"), access.service_account
+    return {
+        "manifests": kubernetes_client.role(space, name, access.cluster.operator_namespace),
+        "may": f"kubectl auth can-i get secrets -n {space} --as {_subject(access)}",
     }
