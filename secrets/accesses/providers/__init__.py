@@ -33,6 +33,7 @@ from accesses.providers.base import (
     SecretManager,
     Situation,
     TellsChanges,
+    TellsEnd,
 )
 from accesses.providers.writing import Writes, Writing
 from credentials.clouds.errors import (
@@ -97,6 +98,7 @@ __all__ = [
     "SecretManager",
     "Situation",
     "TellsChanges",
+    "TellsEnd",
     "Throttled",
     "TrustMissing",
     "Writes",
