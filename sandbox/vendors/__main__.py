@@ -14,6 +14,7 @@ MODULES: tuple[str, ...] = (
     "doppler",
     "delinea_dsv",
     "delinea_secret_server",
+    "http_source",
 )
 
 

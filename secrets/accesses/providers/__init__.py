@@ -10,6 +10,7 @@ from accesses.providers import (
     delinea_secret_server,
     doppler,
     gcp_secret_manager,
+    http,
     kubernetes,
     vault,
 )
@@ -53,6 +54,7 @@ PROVIDERS: dict[str, Provider] = {
         delinea_devops_secrets_vault.PROVIDER,
         delinea_secret_server.PROVIDER,
         gcp_secret_manager.PROVIDER,
+        http.PROVIDER,
         kubernetes.PROVIDER,
         vault.PROVIDER,
     )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 
 CLOUDS, VAULTS, ELSEWHERE = "Clouds", "Vaults and password managers", "This console and others"
+GROUPS = (CLOUDS, VAULTS, ELSEWHERE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +178,7 @@ class Provider:
     # What a reference to one of its secrets can be
     references: References = references.PLAIN
     # Where that depends on the access: what holds for one
-    references_by: Callable[["Access"], References] | None = None
+    references_by: Callable[["Access | AccessDraft"], References] | None = None
     # Its client has `changes`: see TellsChanges.
     tells_changes: bool = False
     # Under which heading the wizard offers it
@@ -194,10 +195,6 @@ class Provider:
     unlisted: str = ""
     # Labels that its credential's Secret needs
     secret_labels: Mapping[str, str] = field(default_factory=dict)
-
-    def references_of(self, access: "Access") -> References:
-        """Return what a reference through an access can be."""
-        return self.references_by(access) if self.references_by else self.references
 
     def writing_of(self, access: "Access") -> Writing | None:
         """Return how an access of this provider is written to; None where it cannot be."""
@@ -216,7 +213,11 @@ class Provider:
             raise LookupError(f"{self.label} has no method {access.method}.")
         return method
 
-    def references_of(self, access: "Access | AccessDraft") -> References:
+    def references_of(self, access: "Access") -> References:
         """Return what a reference through an access can be."""
+        if self.references_by is not None:
+            return self.references_by(access)
         method = self.method(access.method)
-        return (method and method.references) or self.references
+        if method and method.references:
+            return method.references
+        return self.references_by(access) if self.references_by else self.references
