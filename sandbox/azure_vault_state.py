@@ -101,4 +101,7 @@ def planted(state: State, what: str, body: dict[str, Any]) -> dict[str, Any]:
             return {"version": made.id}
         case "expire":
             state.tokens.clear()
+        case "unassign":
+            kept = [one for one in state.assignments if one.object != body["object"]]
+            state.assignments = kept
     return {}

@@ -17,6 +17,7 @@ type Manifest = dict[str, Any]
 # and, where the operator can, `find(cluster, manifest, wanted)`. They raise Failed and Missing.
 READERS: dict[str, str] = {
     "azurekv": "sandbox.reading_azure",
+    "beyondtrust": "sandbox.reading_beyondtrust",
     "conjur": "sandbox.reading_conjur",
     "kubernetes": "sandbox.reading_kubernetes",
     "vault": "sandbox.reading_vault",
@@ -24,6 +25,8 @@ READERS: dict[str, str] = {
     "delinea": "sandbox.reading_delinea_dsv",
     "secretserver": "sandbox.reading_delinea_secret_server",
     "webhook": "sandbox.reading_webhook",
+    "onepassword": "sandbox.reading_onepassword",
+    "onepasswordSDK": "sandbox.reading_onepassword",
 }
 # How long a cloud's answer about a store's identity is believed.
 _REFUSED = 1.0
@@ -112,6 +115,9 @@ class Reader:
         else:
             text = self.value(manifest, reference)
         found = reading_values.keys(text, reference["key"])
+        if hasattr(module, "keys"):
+            return reading_values.converted(module.keys(self.cluster, manifest, reference), "extract")
+        found = reading_values.keys(self.value(manifest, reference), reference["key"])
         return reading_values.converted(found, "extract")
 
     def find(self, manifest: Manifest, wanted: Manifest) -> dict[str, str]:

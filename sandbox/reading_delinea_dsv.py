@@ -59,7 +59,7 @@ def _token(cluster: Cluster, spec: Any, namespace: str) -> str:
 
 def _url(spec: Any, resource: str, path: str) -> str:
     """Return what Go's Sprintf makes of the store's template."""
-    given = [spec["tenant"], spec.get("tld") or "com", resource, path]
+    given: list[str] = [spec["tenant"], spec.get("tld") or "com", resource, path]
     template = spec.get("urlTemplate") or _DEFAULT
     following = iter(given)
 
@@ -68,4 +68,4 @@ def _url(spec: Any, resource: str, path: str) -> str:
             return "%"
         return given[int(found[1]) - 1] if found[1] else next(following)
 
-    return re.sub(r"%%|%(?:\[(\d)\])?s", one, template)
+    return re.sub(r"%%|%(?:\[(\d)\])?s", one, str(template))

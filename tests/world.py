@@ -95,6 +95,7 @@ PAGES: dict[str, P] = {
     "accesses:operator": P.ACCESS_VIEW,
     "accesses:upgrade_operator": P.ACCESS_MANAGE,
     "accesses:prove_operator": P.ACCESS_MANAGE,
+    "accesses:operator_endpoint": P.ACCESS_MANAGE,
     "accesses:uninstall_operator": P.CLUSTER_MANAGE,
     "accesses:new": P.ACCESS_MANAGE,
     "accesses:discard": P.ACCESS_MANAGE,

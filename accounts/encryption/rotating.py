@@ -9,7 +9,7 @@ from cryptography.fernet import InvalidToken
 from django.db import connection, transaction
 from django.utils import timezone
 
-from accounts.encryption import columns, keys
+from accounts.encryption import columns, keys, outside
 from accounts.encryption.columns import Column
 from accounts.models import EncryptionKey
 
@@ -31,6 +31,8 @@ class Report:
 
     found: dict[str, Counter[str]] = field(default_factory=dict)
     unreadable: list[str] = field(default_factory=list)
+    # Places outside of the database that do not answer
+    unreached: list[str] = field(default_factory=list)
     written: int = 0
     stopped: bool = False
 
@@ -56,7 +58,32 @@ def run(
             return report
         if total := counts.total():
             tell(f"{name}: {total}")
+    for place in outside.every():
+        if not go_on():
+            report.stopped = True
+            return report
+        _outside(place, report, write)
     return report
+
+
+def _outside(place: outside.Place, report: Report, write: bool) -> None:
+    """Go through one place outside of the database."""
+    counts = report.found.setdefault(place.label, Counter())
+
+    def is_old(texts: list[str]) -> bool:
+        names = [_key_of(text) for text in texts]
+        if UNKNOWN in names:
+            report.unreadable.append(place.label)
+            counts.update(names)
+            return False
+        old = write and set(names) != {keys.newest()} and bool(names)
+        counts.update([keys.newest()] * len(names) if old else names)
+        return old
+
+    try:
+        report.written += place.go_through(is_old, lambda text: keys.every().rotate(text.encode()).decode())
+    except outside.NotReached:
+        report.unreached.append(place.label)
 
 
 def _through(
@@ -147,6 +174,11 @@ def _others() -> set[str]:
 def _held(name: str) -> str:
     """Return what keeps a key from being dropped, or an empty string."""
     report = run(write=False)
+    if report.unreached:
+        return (
+            f"Whether the key {name} is needed cannot be told: {', '.join(report.unreached)} cannot be read now. "
+            "Try again once it answers, or delete that access."
+        )
     known = name in keys.given()
     under = report.under(name) if known else {}
     if under:

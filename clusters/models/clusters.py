@@ -76,6 +76,8 @@ class Cluster(models.Model):
     # [{"label": str, "allowed": bool, "needed_for": str}]: what the cluster lets us do
     permissions = models.JSONField(default=list, blank=True)
     operator_namespace = models.CharField(max_length=63, default="external-secrets")
+    # Where its AWS accesses ask in place of AWS: both the console and the operator; empty is AWS.
+    aws_endpoint = models.CharField(max_length=500, blank=True, default="")
     operator_version = models.CharField(max_length=40, blank=True)
     status = models.CharField(max_length=16, choices=Status, default=Status.READY)
     status_reason = models.CharField(max_length=500, blank=True)

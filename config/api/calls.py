@@ -50,10 +50,13 @@ class Calls:
         return self._declare("GET", path, permission, 200, media=media)
 
     def post[F: Callable[..., Any]](
-        self, path: str, permission: Permission, *, status: int = 201, keep: bool = True
+        self, path: str, permission: Permission, *, status: int = 201, keep: bool = True, once: bool = True
     ) -> Callable[[F], F]:
-        """Declare a call that makes something; `keep` False where the answer holds a secret."""
-        return self._declare("POST", path, permission, status, keep=keep)
+        """Declare a call that makes something; `keep` False where the answer holds a secret.
+
+        With `once` False it takes no Idempotency-Key: what it does elsewhere is put on record in a transaction of its own.
+        """
+        return self._declare("POST", path, permission, status, keep=keep, once=once)
 
     def put[F: Callable[..., Any]](self, path: str, permission: Permission) -> Callable[[F], F]:
         """Declare a call that replaces something."""
@@ -75,6 +78,7 @@ class Calls:
         status: int,
         *,
         keep: bool = True,
+        once: bool = True,
         media: str = "",
     ) -> Callable[[F], F]:
         def decorate(function: F) -> F:
@@ -86,7 +90,7 @@ class Calls:
             self.router.add_api_operation(
                 f"/organizations/{{org}}{path}",
                 [method],
-                _view(function, code, once=method == "POST", keep=keep),
+                _view(function, code, once=method == "POST" and once, keep=keep),
                 auth=Bearer(permission),
                 response={code: None if empty else str if streams else answer},
                 operation_id=function.__name__,
@@ -113,7 +117,10 @@ def _view(function: Callable[..., Any], status: int, *, once: bool, keep: bool) 
             response: HttpResponse = _response(request, function(request, **given), status)
             return response
 
-        return idempotency.once(request, act, keep=keep) if once else act()
+        if once:
+            return idempotency.once(request, act, keep=keep)
+        idempotency.refuse(request)
+        return act()
 
     view._ninja_contribute_args = [("org", str, Path(..., description="The organization's short name."))]  # type: ignore[attr-defined]
     return view

@@ -49,6 +49,15 @@ def once(request: HttpRequest, act: Callable[[], HttpResponse], *, keep: bool) -
         raise
 
 
+def refuse(request: HttpRequest) -> None:
+    """Refuse a key with a POST that cannot be kept in one transaction with what it does; elsewhere it says nothing.
+
+    :raises Problem: there is a key
+    """
+    if request.method == "POST" and request.headers.get("Idempotency-Key"):
+        raise Problem(400, "This call takes no Idempotency-Key: what it does is done elsewhere.")
+
+
 def _forget_old() -> None:
     IdempotencyKey.objects.filter(created_at__lt=timezone.now() - datetime.timedelta(hours=HOURS)).delete()
 

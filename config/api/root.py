@@ -21,7 +21,7 @@ from config.api import problems
 from config.api.document import Api, limited
 from config.api.reading import StrictParser
 from credentials import api as credentials
-from external_secrets.api import acts, exchange, links, moving, names
+from external_secrets.api import acts, exchange, links, moving, names, writing
 
 api = Api(
     title="Keyhaven",
@@ -52,6 +52,7 @@ for calls in (
     operator.calls,
     moving.calls,
     names.calls,
+    writing.calls,
     links.calls,
     acts.calls,
     exchange.calls,

@@ -10,11 +10,14 @@ from sandbox.vendors.base import Server, Vendor
 
 # One line each: the module in this package whose `VENDOR` it is.
 MODULES: tuple[str, ...] = (
+    "beyondtrust",
     "conjur",
     "doppler",
     "delinea_dsv",
     "delinea_secret_server",
     "http_source",
+    "onepassword",
+    "elasticsearch",
 )
 
 

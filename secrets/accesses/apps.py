@@ -8,7 +8,9 @@ class AccessesConfig(AppConfig):
 
     def ready(self) -> None:
         from accesses import health, steps, watching
+        from accesses.providers import elasticsearch_keys
         from accounts.audit import objects
+        from accounts.encryption import outside
         from accounts.roles import Permission
         from built_in import switching
         from clusters import addons
@@ -30,6 +32,7 @@ class AccessesConfig(AppConfig):
         )
         stacks.found_by(_published)
         switching.register(_reading_built_in)
+        outside.register(elasticsearch_keys.places)
         signals.credential_replaced.connect(_follow, dispatch_uid="accesses.follow")
 
 

@@ -57,10 +57,28 @@ SET: tuple[Value, ...] = (
 )
 
 
-def values() -> dict[str, Any]:
+# Where the operator's pod asks in place of AWS: one setting for all of its stores.
+ENDPOINTS = ("AWS_SECRETSMANAGER_ENDPOINT", "AWS_SSM_ENDPOINT", "AWS_STS_ENDPOINT")
+
+
+def endpoints(endpoint: str) -> Value:
+    """Return the value that leads every AWS store of a cluster to another endpoint."""
+    return Value(
+        "extraEnv",
+        [{"name": name, "value": endpoint} for name in ENDPOINTS],
+        "The AWS-compatible endpoint of this cluster. It holds for every AWS store of the operator.",
+    )
+
+
+def set_for(endpoint: str) -> tuple[Value, ...]:
+    """Return the values for a cluster with such an AWS-compatible endpoint, or with none."""
+    return (*SET, endpoints(endpoint)) if endpoint else SET
+
+
+def values(endpoint: str = "") -> dict[str, Any]:
     """Return what Helm is given."""
     found: dict[str, Any] = {}
-    for one in SET:
+    for one in set_for(endpoint):
         *above, last = one.path.split(".")
         place = found
         for name in above:

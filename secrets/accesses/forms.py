@@ -7,6 +7,7 @@ from django import forms
 from accesses import situations, tags
 from accesses.models import Access, AccessDraft
 from accesses.providers import PROVIDERS, ConfigurationForm, Method, Provider, Situation
+from accesses.providers.addresses import AddressField
 from accounts.naming import TypedNameForm, name_rule
 from clusters.models import Cluster
 
@@ -96,9 +97,16 @@ def _name_field(cluster: Cluster) -> forms.Field:
 def suggested_name(draft: AccessDraft) -> str:
     """Return a name that the cluster does not have yet, after the provider: `aws`, `aws-2`."""
     taken = set(draft.cluster.accesses.values_list("name", flat=True))
-    base = draft.provider.partition("-")[0]
+    base = _base_name(draft.provider)
     names = [base, *(f"{base}-{number}" for number in range(2, 100))]
     return next((name for name in names if name not in taken), "")
+
+
+def _base_name(provider: str) -> str:
+    """Return the first word of a provider's name, or all of it where another one has that word first."""
+    word = provider.partition("-")[0]
+    first = next((slug for slug in PROVIDERS if slug.partition("-")[0] == word), provider)
+    return word if first == provider and len(provider) > 10 else provider
 
 
 def details_form(
@@ -159,6 +167,17 @@ def edit_form(
     _keep_to_provider(form, access.provider)
     form.add_fields({}, {"namespaces": _namespaces_field(access.cluster, access.namespaces)})
     return form
+
+
+class EndpointForm(forms.Form):
+    """What answers in place of AWS for all AWS accesses of a cluster."""
+
+    endpoint = AddressField(
+        label="AWS-compatible endpoint",
+        example="https://secrets.example.com",
+        required=False,
+        help_text="Answers for Secrets Manager, Parameter Store and STS. Empty is AWS itself.",
+    )
 
 
 class DeleteForm(TypedNameForm):

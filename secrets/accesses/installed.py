@@ -22,6 +22,8 @@ class Installed:
     namespace: str
     version: str
     ours: bool
+    # Where its pod asks in place of AWS.
+    endpoint: str = ""
 
     @property
     def numbers(self) -> tuple[int, ...] | None:
@@ -32,7 +34,12 @@ def find(door: kubernetes.Door) -> list[Installed]:
     """Return the operators in the cluster, known by their controller's label."""
     found = door.list_all("apps/v1", "Deployment", label_selector=f"{NAME_LABEL}={CONTROLLER}")
     return [
-        Installed(item["metadata"]["namespace"], _version(item), labels(item).get(chart.OURS) == "true")
+        Installed(
+            item["metadata"]["namespace"],
+            _version(item),
+            labels(item).get(chart.OURS) == "true",
+            _endpoint(item),
+        )
         for item in found
     ]
 
@@ -58,6 +65,21 @@ def labels(item: dict[str, Any]) -> dict[str, str]:
 
 def annotations(item: dict[str, Any]) -> dict[str, str]:
     return item["metadata"].get("annotations") or {}
+
+
+def _endpoint(deployment: dict[str, Any]) -> str:
+    """Return the AWS-compatible endpoint that its variables name; where they differ, what each names."""
+    containers = deployment["spec"]["template"]["spec"]["containers"]
+    found = {
+        one["name"]: str(one.get("value", ""))
+        for box in containers
+        for one in box.get("env") or ()
+        if "name" in one
+    }
+    named = {name: found.get(name, "") for name in chart.ENDPOINTS}
+    if len(set(named.values())) == 1:
+        return named[chart.ENDPOINTS[0]]
+    return ", ".join(f"{name}={value}" for name, value in named.items() if value)
 
 
 def _version(deployment: dict[str, Any]) -> str:

@@ -91,6 +91,26 @@ def prove_again(*, cluster: Cluster, by: User) -> None:
         _record(live, "operator.proof_requested", by, {"version": live.operator_version})
 
 
+@transaction.atomic
+def lead(*, cluster: Cluster, endpoint: str, by: User) -> bool:
+    """Let all AWS accesses of a cluster ask another endpoint, or AWS itself with an empty one; return whether it differs.
+
+    The console asks there at once; an operator of ours with the next deploy.
+    """
+    live = Cluster.objects.select_for_update(no_key=True).get(pk=cluster.pk)
+    if live.aws_endpoint == endpoint:
+        return False
+    told = audit.changes(
+        {"endpoint": live.aws_endpoint or "AWS"},
+        {"endpoint": endpoint or "AWS"},
+        {"endpoint": "AWS endpoint"},
+    )
+    live.aws_endpoint = endpoint
+    live.save(update_fields=["aws_endpoint"])
+    _record(live, "operator.endpoint_changed", by, told)
+    return True
+
+
 def _record(cluster: Cluster, action: str, by: User, details: dict[str, Any]) -> None:
     clusters.changed(cluster)
     audit.record(organization=cluster.organization, by=by, action=action, target=cluster, details=details)

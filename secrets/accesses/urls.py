@@ -8,6 +8,7 @@ urlpatterns = [
     path("clusters/<slug:cluster>/add-ons/operator/", operator.operator, name="operator"),
     path("clusters/<slug:cluster>/add-ons/operator/upgrade/", operator.upgrade, name="upgrade_operator"),
     path("clusters/<slug:cluster>/add-ons/operator/prove/", operator.prove, name="prove_operator"),
+    path("clusters/<slug:cluster>/add-ons/operator/endpoint/", operator.endpoint, name="operator_endpoint"),
     path(
         "clusters/<slug:cluster>/add-ons/operator/uninstall/", operator.uninstall, name="uninstall_operator"
     ),

@@ -26,7 +26,8 @@ def of(access: Access) -> Writing:
     :raises NotWritable: it cannot be, or the access only reads
     """
     provider = providers.PROVIDERS[access.provider]
-    if provider.writing is None:
+    writing = provider.writing_of(access)
+    if writing is None:
         raise NotWritable(
             f"{provider.label} cannot be written to from here.", "Write there; the console shows what is new."
         )
@@ -34,7 +35,7 @@ def of(access: Access) -> Writing:
         raise NotWritable(
             f"{access} only reads.", "Who may manage accesses allows writing on the access's page Writing."
         )
-    return provider.writing
+    return writing
 
 
 def is_possible(access: Access) -> bool:
@@ -48,7 +49,7 @@ def is_possible(access: Access) -> bool:
 
 def tags_of(access: Access) -> dict[str, str]:
     """Return what a new secret is tagged with: the organization's defaults, over which the access's win."""
-    writing = providers.PROVIDERS[access.provider].writing
+    writing = providers.PROVIDERS[access.provider].writing_of(access)
     if writing is None or not writing.tags:
         return {}
     return {**access.cluster.organization.default_tags, **access.tags}

@@ -13,6 +13,7 @@ MOST_VERSIONS = 100
 MOST_SECRETS = 10_000
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./+=@-]{0,199}")
+ALLOWED = frozenset(chr(code) for code in range(128) if NAME.fullmatch(f"a{chr(code)}"))
 CHARACTERS = "letters, digits and / _ . + = @ -"
 RULE = f"A name has at most {LONGEST} {CHARACTERS}, and begins with a letter or a digit."
 

@@ -1,6 +1,7 @@
 """Deleted secrets are kept for BUILT_IN_DELETED_DAYS, then erased with all their versions."""
 
 import datetime
+import uuid
 
 from django.conf import settings
 from django.core.cache import cache
@@ -24,7 +25,7 @@ def sweep() -> int:
 
 
 @transaction.atomic
-def _erase(pk: object, before: datetime.datetime) -> int:
+def _erase(pk: uuid.UUID, before: datetime.datetime) -> int:
     """Erase one, unless somebody has just brought it back."""
     found = StoredSecret.objects.select_for_update(of=("self",)).select_related("organization")
     secret = found.filter(pk=pk, deleted_at__lt=before).first()

@@ -134,7 +134,8 @@ def _take(line: Line, places: _Places, name: str, rest: str) -> None:
     line.key, line.json_field = found.key, found.json_field
     versions = {part: getattr(found, part) for part in ("version_id", "version_stage", "version")}
     rules = references.options(places.access)
-    for _, why in rules.wrong_versions(versions):
+    read = {"key": found.key, "json_field": found.json_field}
+    for _, why in (*rules.wrong_versions(versions), *rules.impossible("value", read)):
         raise NotReadable(why)
     line.version = rules.version_of(versions)
     line.variable = name or naming.derive_variable(found.key, found.json_field)

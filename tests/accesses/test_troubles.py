@@ -12,7 +12,9 @@ from tests import factories
 
 pytestmark = pytest.mark.django_db
 
-PROVIDER_OF = {"aws": "aws-secrets-manager", "gcp": "gcp-secret-manager", "": "aws-secrets-manager"}
+PROVIDER_OF = {
+    "aws": "aws-secrets-manager", "azure": "azure-key-vault", "gcp": "gcp-secret-manager", "": "aws-secrets-manager",
+}  # fmt: skip
 WORDS = ("access", "namespace", "operator", "subject", "action")
 OF_A_LINK = ("named", "key", "field", "version", "object")
 CAPITALS = {word: f"*{word.upper()}*" for word in (*WORDS, *OF_A_LINK)}

@@ -171,6 +171,19 @@ ROWS: dict[str, Row] = {
     "list_secrets": {},
     "refresh_secrets": {"cluster": "prod", "access": "aws"},
     "get_secret": {"cluster": "prod", "access": "aws", "query": "name=prod/shop/db"},
+    "create_secret": {
+        "cluster": "prod",
+        "access": "aws",
+        "body": {"name": "prod/shop/new", "value": "a value", "tags": {"team": "shop"}},
+    },
+    "add_secret_version": {
+        "cluster": "prod",
+        "access": "aws",
+        "query": "name=prod/shop/db",
+        "body": {"value": "a value"},
+    },
+    "delete_secret": {"cluster": "prod", "access": "aws", "query": "name=prod/shop/db"},
+    "restore_secret": {"cluster": "prod", "access": "aws", "query": "name=prod/shop/db"},
     "list_external_secrets": {},
     "get_external_secret": {"external_secret": lambda things: things["link"].pk},
     "create_external_secret": {
@@ -234,6 +247,10 @@ ROWS: dict[str, Row] = {
 # These ask a cluster or a cloud that isn't there in this table: 422 or 502 is as good as done.
 REACHING = {
     "create_access",
+    "create_secret",
+    "add_secret_version",
+    "delete_secret",
+    "restore_secret",
     "create_credential",
     "begin_rotation",
     "take_rotation_back",

@@ -32,6 +32,11 @@ class Command(BaseCommand):
             raise CommandError(
                 f"Stopped after {report.written} values; start it again to go on.", returncode=130
             )
+        if report.unreached:
+            raise CommandError(
+                f"Not read, or not written: {', '.join(report.unreached)}. Start this again once it answers and the access "
+                "may write there; until then no key can be dropped."
+            )
         if report.unreadable:
             shown = "\n  ".join(report.unreadable[:20])
             raise CommandError(
@@ -57,7 +62,7 @@ class Command(BaseCommand):
         if report.written:
             self.stdout.write(f"Written anew: {report.written}")
         idle = [name for name in keys.given() if name != keys.newest() and not total[name]]
-        if idle and not (report.stopped or report.unreadable):
+        if idle and not (report.stopped or report.unreadable or report.unreached):
             self.stdout.write(
                 "Nothing needs " + ", ".join(idle) + ": manage.py rotate_encryption_keys --drop " + idle[0]
             )

@@ -101,6 +101,8 @@ _CODES: tuple[tuple[str, Maker], ...] = (
     ("NoSuchEntity", _not_there),
     ("LimitExceeded", _full),
 )
+# What an AWS-compatible service answers for: as the operator's own variables have it.
+ELSEWHERE = ("secretsmanager", "ssm", "sts")
 # The same codes stand for a wrong signature.
 _SKEWED = re.compile(r"^Signature (?:expired|not yet current)", re.IGNORECASE)
 
@@ -112,6 +114,8 @@ class Keys:
     access_key_id: str = field(repr=False)
     secret_access_key: str = field(repr=False)
     session_token: str = field(default="", repr=False)
+    # What answers in place of AWS, for the services that have secrets; empty is AWS itself.
+    endpoint: str = ""
 
     @classmethod
     def of(cls, credential: dict[str, str] | None) -> "Keys":
@@ -150,6 +154,7 @@ def client(service: str, keys: Keys, region: str, *, hasty: bool = False, attemp
             aws_secret_access_key=keys.secret_access_key,
             aws_session_token=keys.session_token or None,
             region_name=region,
+            endpoint_url=keys.endpoint if keys.endpoint and service in ELSEWHERE else None,
             config=_config(read_timeout=3, attempts=1) if hasty else _config(attempts=attempts),
         )
 
@@ -181,7 +186,7 @@ def caller(keys: Keys, region: str, *, hasty: bool = False) -> Caller:
 
 
 @sensitive_variables()
-def assume_with_token(role_arn: str, token: str, region: str) -> Keys:
+def assume_with_token(role_arn: str, token: str, region: str, endpoint: str = "") -> Keys:
     """Return temporary keys of a role, signed in to by a ServiceAccount's token.
 
     :raises ProviderError: the role does not trust the token, or AWS does not answer
@@ -189,7 +194,12 @@ def assume_with_token(role_arn: str, token: str, region: str) -> Keys:
     from botocore import UNSIGNED
 
     with _making:
-        sts = _session().client("sts", region_name=region, config=_config(signature_version=UNSIGNED))
+        sts = _session().client(
+            "sts",
+            region_name=region,
+            endpoint_url=endpoint or None,
+            config=_config(signature_version=UNSIGNED),
+        )
     try:
         with translated("sts:AssumeRoleWithWebIdentity", region, ""):
             answer = sts.assume_role_with_web_identity(

@@ -1,21 +1,27 @@
 """The providers: one module each, one line in one tuple."""
 
+from collections.abc import Iterable
+
 from accesses.providers import (
     aws_parameter_store,
     aws_secrets_manager,
     azure_key_vault,
+    beyondtrust,
     built_in,
     conjur,
     delinea_devops_secrets_vault,
     delinea_secret_server,
     doppler,
+    elasticsearch,
     gcp_secret_manager,
     http,
     kubernetes,
+    onepassword,
     vault,
 )
 from accesses.providers.asking import Refusal
 from accesses.providers.base import (
+    GROUPS,
     ConfigurationForm,
     Entry,
     Method,
@@ -48,17 +54,28 @@ PROVIDERS: dict[str, Provider] = {
         aws_secrets_manager.PROVIDER,
         aws_parameter_store.PROVIDER,
         azure_key_vault.PROVIDER,
+        beyondtrust.PROVIDER,
         built_in.PROVIDER,
         conjur.PROVIDER,
         doppler.PROVIDER,
         delinea_devops_secrets_vault.PROVIDER,
         delinea_secret_server.PROVIDER,
+        elasticsearch.PROVIDER,
         gcp_secret_manager.PROVIDER,
         http.PROVIDER,
         kubernetes.PROVIDER,
         vault.PROVIDER,
+        onepassword.PROVIDER,
     )
 }
+
+
+def grouped(providers: Iterable[Provider]) -> list[tuple[str, list[Provider]]]:
+    """Return providers under the headings of their groups, in the order in which pages show them."""
+    found = list(providers)
+    groups = {group: [one for one in found if one.group == group] for group in GROUPS}
+    return [(group, ones) for group, ones in groups.items() if ones]
+
 
 __all__ = [
     "PROVIDERS",
@@ -86,4 +103,5 @@ __all__ = [
     "TrustMissing",
     "Writes",
     "Writing",
+    "grouped",
 ]

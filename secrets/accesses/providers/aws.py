@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.views.decorators.debug import sensitive_variables
 
-from accesses.providers import aws_trust, issuers, tokens
+from accesses.providers import aws_client, aws_trust, issuers, tokens
 from accesses.providers.aws_automatic import AutomaticForm
 from accesses.providers.aws_forms import AmbientForm, FederationForm, RoleForm, StaticForm
 from accesses.providers.base import Method, Obstacle, Situation
@@ -69,7 +69,7 @@ def _annotations(access: "Access | AccessDraft") -> dict[str, str]:
 def _assumed(access: "Access | AccessDraft") -> aws.Keys:
     token, arn = tokens.token(access, AUDIENCE), role_arn(access)
     try:
-        return aws.assume_with_token(arn, token, access.configuration["region"])
+        return aws.assume_with_token(arn, token, access.configuration["region"], aws_client.endpoint(access))
     except errors.TrustMissing as refusal:
         raise aws_trust.explain(access, arn, refusal) from None
 

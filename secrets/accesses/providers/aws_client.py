@@ -1,14 +1,32 @@
 """What the clients of the AWS providers share."""
 
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from accesses.providers import aws_preflight, aws_writing
 from accesses.providers.base import Entry, Probe
-from credentials.clouds import aws
+from config import egress
+from credentials.clouds import aws, errors
 
 if TYPE_CHECKING:
     from accesses.models import Access, AccessDraft
+
+
+def endpoint(access: "Access | AccessDraft") -> str:
+    """Return what answers in place of AWS for the accesses of a cluster, or an empty string.
+
+    :raises NotReachable: by now its name leads to where nothing may be called
+    """
+    found = access.cluster.aws_endpoint
+    try:
+        if found:
+            egress.check(found)
+    except egress.Forbidden as error:
+        raise errors.NotReachable(
+            str(error), "Correct the AWS-compatible endpoint on the operator's page."
+        ) from None
+    return found
 
 
 class Client:
@@ -17,7 +35,7 @@ class Client:
     service: ClassVar[str]
 
     def __init__(self, access: "Access | AccessDraft", keys: aws.Keys) -> None:
-        self._access, self._keys = access, keys
+        self._access, self._keys = access, replace(keys, endpoint=endpoint(access))
         self._region = access.configuration["region"]
 
     @cached_property

@@ -178,4 +178,7 @@ PROVIDER = Provider(
         note="Values are written as secure strings of the standard tier. What is deleted is gone at once. Under a KMS "
         "key of your own the identity also needs kms:Encrypt on that key.",
     ),
+    limits="AWS counts per account and region: 40 reads a second with GetParameter and GetParameters together unless a "
+    "higher throughput is paid for, and less, untold, of DescribeParameters. The console reads 50 names by one request and "
+    "asks more slowly when it is told to; give links that may wait a longer interval.",
 )

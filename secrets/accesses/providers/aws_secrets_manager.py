@@ -147,4 +147,7 @@ PROVIDER = Provider(
         note=f"A deleted secret can be restored for {DAYS} days; until then its name is taken. Under a KMS key of your "
         "own the identity also needs kms:GenerateDataKey and kms:Decrypt on that key.",
     ),
+    limits="AWS counts per account and region: 10,000 reads a second of GetSecretValue and DescribeSecret together, "
+    "100 of ListSecrets, 50 of what writes. The console reads 100 names by one request; the operator makes one request for "
+    "each value that it reads.",
 )

@@ -51,7 +51,7 @@ class Client:
 
     def page(self, prefix: str = "", cursor: str = "") -> Page:
         """Return at most 100 entries by name; what is deleted says until when it is kept."""
-        if not set(prefix) <= _ALLOWED or "\x00" in cursor:
+        if not set(prefix) <= names.ALLOWED or "\x00" in cursor:
             return Page([])
         with _answering():
             rows = services.listing(
@@ -97,12 +97,10 @@ class Client:
             services.restore(organization=self._organization, name=name, by=_who())
 
 
-_ALLOWED = {chr(code) for code in range(128) if names.NAME.fullmatch(f"a{chr(code)}")}
-
-
 def _who() -> str:
     """Return the name of the one who asks, to stand beside a version; the audit log has the whole of it."""
-    person = User.objects.filter(pk=origin.current().user_id).first() if origin.current().user_id else None
+    who = origin.current().user_id
+    person = User.objects.filter(pk=who).first() if who is not None else None
     return str(person or "")[:160]
 
 

@@ -26,7 +26,7 @@ UNLISTED = "The operator cannot look for secrets in DevOps Secrets Vault: name e
 class ClientForm(ConfigurationForm):
     """A client of a role."""
 
-    WHERE = ("name", "tenant", "tld", "address")  # type: ignore[assignment]
+    WHERE = ("name", "tenant", "tld", "address")
     FOLDED = {"Another address": ("address",)}
 
     tenant = forms.CharField(

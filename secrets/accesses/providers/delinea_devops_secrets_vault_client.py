@@ -137,10 +137,9 @@ class Client:
         """Replace the whole value; attributes and the description stay."""
         found = self._ask("GET", f"{_path(name)}::description", READ).body
         with understood(VENDOR):
-            kept = {
-                part: found.get(part) or empty for part, empty in (("attributes", {}), ("description", ""))
-            }
-        self._ask("PUT", _path(name), UPDATE, kept | {"data": _data(value), "overwrite": True})
+            attributes, description = dict(found.get("attributes") or {}), str(found.get("description") or "")
+        body = {"data": _data(value), "attributes": attributes, "description": description, "overwrite": True}
+        self._ask("PUT", _path(name), UPDATE, body)
 
     def tag(self, name: str, tags: Mapping[str, str]) -> None:
         """Add or change attributes."""

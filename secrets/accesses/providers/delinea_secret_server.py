@@ -30,7 +30,7 @@ def _number(label: str, help_text: str) -> forms.CharField:
 class _PlaceForm(ConfigurationForm):
     """Where the secrets are."""
 
-    WHERE = ("name", "address", "folder", "template", "ca")  # type: ignore[assignment]
+    WHERE = ("name", "address", "folder", "template", "ca")
     FOLDED = {"Certificate of an authority of your own": ("ca",)}
 
     address = AddressField(example="https://acme.secretservercloud.com")

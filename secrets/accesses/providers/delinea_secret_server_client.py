@@ -9,6 +9,7 @@ from urllib.parse import quote
 from django.utils.dateparse import parse_datetime
 from django.views.decorators.debug import sensitive_variables
 
+from accesses.providers import slicing
 from accesses.providers.asking import Api, Refusal, understood
 from accesses.providers.base import Entry, Page, Probe
 from credentials.clouds import errors
@@ -20,8 +21,8 @@ VENDOR = "Secret Server"
 VIEW, ADD, EDIT, DELETE, UNDELETE = (
     "View Secret", "Add Secret", "Edit Secret", "Delete Secret", "View Deleted Secret",
 )  # fmt: skip
-# One request asks for so many, a page of ours is a slice of it; of names that begin otherwise so many requests are made.
-ASKED, SHOWN, REQUESTS = 500, 100, 5
+# One request asks for so many, a page of ours is a slice of it; a name is looked for in so many of them.
+ASKED, REQUESTS = 500, 5
 # A token is for twenty minutes; so many seconds before its end it is renewed.
 EARLY = 60
 _DENIED = (
@@ -104,29 +105,19 @@ class Client:
             VENDOR, place["address"], REFUSALS, headers=signed_in.headers,
             code_of=lambda body: body["errorCode"], ca=place.get("ca", ""),
         )  # fmt: skip
+        self._slices = slicing.Slices(self._entries)
 
     def __repr__(self) -> str:
         return f"<Secret Server at {self._api.address}>"
 
     def page(self, prefix: str = "", cursor: str = "") -> Page:
         """Return at most 100 entries, by their IDs; the API cannot filter by the beginning of a path."""
-        start = int(cursor) if cursor.isdecimal() else 0
-        for _ in range(REQUESTS):
-            records, more = self._search(start)
-            kept: list[Entry] = []
-            for at, record in enumerate(records, start + 1):
-                with understood(VENDOR):
-                    entry = _entry(record)
-                if entry.name.startswith(prefix):
-                    kept.append(entry)
-                if len(kept) == SHOWN:
-                    return Page(kept, str(at) if more or at < start + len(records) else "")
-            start += len(records)
-            if not more:
-                return Page(kept)
-            if kept:
-                break
-        return Page(kept, str(start))
+        return self._slices.page(prefix, cursor)
+
+    def _entries(self, skip: int) -> tuple[list[Entry], bool]:
+        records, more = self._search(skip)
+        with understood(VENDOR):
+            return [_entry(record) for record in records], more
 
     def _search(self, skip: int, text: str = "", *, gone: bool = False) -> tuple[list[Any], bool]:
         """Return the public facts of secrets from the `skip`th, and whether there are more; `gone` deactivated ones too."""

@@ -38,7 +38,7 @@ class TokenBox(forms.CheckboxInput):
 class TokenField(SecretField):
     """The access's token at the gateway: ticked there is a new one, else the one that is there stays."""
 
-    widget = TokenBox
+    widget = TokenBox  # type: ignore[assignment]
 
     def clean(self, value: Any) -> str:
         """Return a token, or nothing.

@@ -51,7 +51,7 @@ GATEWAY = replace(
         )
     },
     below=Below("Names that begin with", NO_FIND, _no_beginning, lambda path: path),
-    tags_help=NO_FIND,
+    cannot={"path": NO_FIND, "tags": NO_FIND},
     has_tags=lambda wanted, found: False,
     several_note=NO_FIND,
 )

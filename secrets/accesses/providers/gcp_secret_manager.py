@@ -166,4 +166,6 @@ PROVIDER = Provider(
     cloud="gcp",
     tells_changes=True,
     writing=google_writing.WRITING,
+    limits="Google counts per project: 90,000 reads of values a minute, 600 of names and facts, 600 of what writes. The "
+    "console reads 100 names by one request; the operator makes one request for each value that it reads.",
 )

@@ -122,6 +122,10 @@ class References:
     several_note: str = ""
     # What the operator cannot take of this manager, and why: `json_field`, or several by `keys`, `path` or `tags`
     cannot: Mapping[str, str] = field(default_factory=dict)
+    # (what is taken, the form's values) → what else is wrong with them before they are read, as (field, why)
+    wrong: Callable[[str, Mapping[str, Any]], list[tuple[str, str]]] = field(default=lambda takes, values: [])
+    # What a field of one value is, where it is no JSON field
+    field_help: str = ""
 
     def version_of(self, values: Mapping[str, str]) -> str:
         """Return the version as the operator takes it, of what the version fields hold."""
@@ -135,11 +139,12 @@ class References:
         odd = [name for name in given if not self.versions[name].rule.fullmatch(values[name])]
         return found + [(name, self.versions[name].wrong) for name in odd]
 
-    def impossible(self, takes: str, values: Mapping[str, str]) -> list[tuple[str, str]]:
+    def impossible(self, takes: str, values: Mapping[str, Any]) -> list[tuple[str, str]]:
         """Return what the operator cannot do with this secret manager, as (field, why)."""
         found = [("takes", self.cannot[takes])] if takes in self.cannot else []
         asked = values.get("json_field") and "json_field" in self.cannot
-        return found + ([("json_field", self.cannot["json_field"])] if asked else [])
+        found += [("json_field", self.cannot["json_field"])] if asked else []
+        return found or self.wrong(takes, values)
 
     def fields_of(self, version: str) -> dict[str, str]:
         """Return what the version fields hold for a version as the operator takes it."""

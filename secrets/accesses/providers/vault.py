@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING, Any
 
 from accesses.providers import (
-    vault_client,
     vault_methods,
     vault_policies,
     vault_references,
@@ -41,7 +40,7 @@ PROVIDER = Provider(
     sentence="Secrets of one KV engine, version 1 or 2.",
     methods=vault_methods.METHODS,
     store_provider=_store,
-    connect=vault_client.Client,
+    connect=vault_writing.Client,
     references=vault_references.VERSION_2,
     references_by=vault_references.of,
     policy=vault_policies.text(),

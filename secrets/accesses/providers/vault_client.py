@@ -1,14 +1,13 @@
-"""The console at Vault: lists names with the access's own identity, and writes; never asks for a value."""
+"""The console at Vault: lists names with the access's own identity; never asks for a value."""
 
 import datetime
-from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from django.views.decorators.debug import sensitive_variables
 
-from accesses.providers import vault_policies, vault_wire, vault_writing
+from accesses.providers import vault_policies, vault_wire
 from accesses.providers.asking import Answer, Api, understood
 from accesses.providers.base import Entry, Page, Probe
 from accesses.providers.vault_walking import Walk
@@ -25,7 +24,7 @@ def _time(text: Any) -> datetime.datetime | None:
     return datetime.datetime.fromisoformat(str(text)) if text else None
 
 
-class Client:
+class Reader:
     """One KV engine, version 1 or 2, as somebody who signed in."""
 
     def __init__(self, access: "Access | AccessDraft", signed_in: Api) -> None:
@@ -145,113 +144,6 @@ class Client:
     def _permission(self, capability: str, kind: str) -> str:
         return f"{capability} on {self._mount}/{kind}"
 
-    # -- writing -------------------------------------------------------------------------------------
-    @sensitive_variables()
-    def create(self, name: str, value: str, tags: Mapping[str, str]) -> str:
-        """Make a secret; a JSON object becomes its fields, other text its field `value`."""
-        if tags:
-            # Before the value is there: what may not be tagged is not made either.
-            self._check_tagging(name)
-        if not self._v2:
-            self._replace(name, value, there=False)
-            return name
-        self._write("create", name, value, 0)
-        if tags:
-            self.tag(name, tags)
-        return name
-
-    @sensitive_variables()
-    def put(self, name: str, value: str) -> None:
-        """Give a secret a new version; with version 1 of the engine its value is replaced."""
-        if not self._v2:
-            self._replace(name, value, there=True)
-            return
-        current = self._current(name)
-        try:
-            self._write("update", name, value, current)
-        except errors.AlreadyThere:
-            raise errors.Raced("Somebody else wrote this secret at the same time.") from None
-
-    def tag(self, name: str, tags: Mapping[str, str]) -> None:
-        """Add to its custom metadata."""
-        self._only_version_2("has no custom metadata")
-        with understood(vault_wire.VENDOR):
-            custom = dict(self._metadata(name).get("custom_metadata") or {}) | dict(tags)
-        self._ask("POST", "metadata/", name, "update", json={"custom_metadata": custom}, writes=True)
-
-    def delete(self, name: str) -> None:
-        """Delete the latest version; all versions stay, for as long as nobody destroys them."""
-        if self._v2:
-            self._current(name)
-        elif not self._is_listed(name):
-            raise _not_there()
-        self._ask("DELETE", "data/" if self._v2 else "", name, "delete", writes=True)
-
-    def restore(self, name: str) -> None:
-        """Bring back the latest version."""
-        self._only_version_2("keeps nothing of what was deleted")
-        found = self._metadata(name)
-        with understood(vault_wire.VENDOR):
-            current = int(found["current_version"])
-            lost = _is_lost(found)
-        if not lost or found["versions"][str(current)].get("destroyed"):
-            raise errors.NotThere("There is nothing to bring back.", "Look at its versions in Vault.")
-        self._ask("POST", "undelete/", name, "update", json={"versions": [current]}, writes=True)
-
-    def _check_tagging(self, name: str) -> None:
-        self._only_version_2("has no custom metadata")
-        path = f"{self._mount}/metadata/{name}"
-        allowed = set(self._capabilities([path])[path])
-        if not ({"create", "update"} <= allowed or "root" in allowed):
-            needed = self._permission("create and update", "metadata/")
-            raise self._missing(needed, writes=True)
-
-    def _only_version_2(self, why: str) -> None:
-        if not self._v2:
-            raise errors.NotPossibleHere(
-                f"Version 1 of the KV engine {why}.", "Upgrade the engine: vault kv enable-versioning."
-            )
-
-    def _current(self, name: str) -> int:
-        """Return the number of the latest version.
-
-        :raises NotThere: there is none, or it is deleted
-        """
-        found = self._metadata(name)
-        with understood(vault_wire.VENDOR):
-            if _is_lost(found):
-                raise errors.NotThere("This secret is deleted.", "Restore it first.")
-            return int(found["current_version"])
-
-    def _metadata(self, name: str) -> dict[str, Any]:
-        answer = self._ask("GET", "metadata/", name, "read", quiet=(404,))
-        if answer.status == 404:
-            raise _not_there()
-        with understood(vault_wire.VENDOR):
-            return dict(answer.body["data"])
-
-    def _is_listed(self, name: str) -> bool:
-        """Tell whether version 1 has a secret, without reading it."""
-        folder = name[: name.rfind("/") + 1]
-        return name in (f"{folder}{key}" for key in self._keys(folder, True))
-
-    @sensitive_variables()
-    def _write(self, capability: str, name: str, value: str, version: int) -> None:
-        body = f'{{"data": {vault_writing.fields(value)}, "options": {{"cas": {version}}}}}'
-        self._send(capability, "data/", name, body)
-
-    @sensitive_variables()
-    def _replace(self, name: str, value: str, *, there: bool) -> None:
-        """Write a value with version 1, which cannot tell by itself what it replaces."""
-        if self._is_listed(name) is not there:
-            raise _not_there() if there else errors.AlreadyThere("Vault has a secret of this name.")
-        self._send("update" if there else "create", "", name, vault_writing.fields(value))
-
-    @sensitive_variables()
-    def _send(self, capability: str, kind: str, name: str, body: str) -> None:
-        headers = {"Content-Type": "application/json"}
-        self._ask("POST", kind, name, capability, data=body.encode(), headers=headers, writes=True)
-
     # -- asking --------------------------------------------------------------------------------------
     @sensitive_variables()
     def _ask(
@@ -290,11 +182,7 @@ def _may_begin_a_name(prefix: str) -> bool:
     return prefix.isprintable() and len(prefix) <= _LONGEST and not odd
 
 
-def _not_there() -> errors.NotThere:
-    return errors.NotThere("Vault has no secret of this name.", "Check the name and the root engine.")
-
-
-def _is_lost(found: dict[str, Any]) -> bool:
+def is_lost(found: dict[str, Any]) -> bool:
     """Tell whether the latest version is deleted or destroyed, by a secret's metadata."""
     latest = (found.get("versions") or {}).get(str(found["current_version"])) or {}
     until = _time(latest.get("deletion_time"))
@@ -307,7 +195,7 @@ def _entry(name: str, body: Any) -> Entry:
     with understood(vault_wire.VENDOR):
         found = body["data"]
         latest = (found.get("versions") or {}).get(str(found["current_version"])) or {}
-        lost = _is_lost(found)
+        lost = is_lost(found)
         return Entry(
             name=name,
             reference=name,

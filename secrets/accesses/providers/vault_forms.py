@@ -60,6 +60,12 @@ class PlaceForm(ConfigurationForm):
     )
     ca = AuthorityField()
 
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if cleaned.get("version") == "1" and cleaned.get("only_tagged"):
+            self.add_error("only_tagged", "Version 1 of the engine has no tags: nothing would be seen.")
+        return cleaned
+
     def clean_namespace(self) -> str:
         return _path(self.cleaned_data["namespace"], "A namespace")
 

@@ -20,7 +20,7 @@ from accesses.providers.references import (
 )
 
 if TYPE_CHECKING:
-    from accesses.models import Access
+    from accesses.models import Access, AccessDraft
 
 LONGEST = 500
 _LINK = re.compile(r"/ui/vault/secrets/(?P<mount>[^/]+)/(kv|show|details)/(?P<name>.+?)(/details|/edit)?/?")
@@ -132,6 +132,6 @@ VERSION_1 = replace(
 )
 
 
-def of(access: "Access") -> References:
+def of(access: "Access | AccessDraft") -> References:
     """Return what a reference through an access can be."""
     return VERSION_1 if access.configuration.get("version") == "1" else VERSION_2

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from accesses.models import Access, AccessDraft
 
 VENDOR = "Vault"
-_AGAIN = "Enter a new one, or check when the one that is stored ends."
+_AGAIN = "Enter a new one. The test of the access tells when that one ends."
 
 # What stands in a refusal, in small letters → our name for it; the first that fits counts.
 _SIGNS = (
@@ -108,7 +108,7 @@ REFUSALS = (
     Refusal(
         403,
         errors.CredentialRefused,
-        "Vault does not accept the token: it has ended, was revoked, or is of another namespace.",
+        "Vault does not accept the token: it has ended or was revoked.",
         _AGAIN,
         "token",
     ),
@@ -116,7 +116,7 @@ REFUSALS = (
         403,
         errors.PermissionMissing,
         "No policy of the identity allows {permission}.",
-        "Give the identity a policy that allows {permission}.",
+        "Give the identity a policy that allows {permission}, in this namespace.",
     ),
     Refusal(
         400,

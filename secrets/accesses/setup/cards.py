@@ -1,12 +1,15 @@
 """What the numbered cards of templates/accesses/setup/ show for one access or draft: `{% include … with setup=setup only %}`."""
 
+import contextlib
+import shlex
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.urls import reverse
 
-from accesses.providers import PROVIDERS, doppler, tokens
+from accesses.providers import PROVIDERS, Provider, doppler, onepassword_connect, tokens
 from accesses.providers.azure import AUDIENCE
 from accesses.setup import azure_script, cloudformation, elsewhere, generator, google_script, policies, vault
 from credentials.clouds.aws import stacks
@@ -23,9 +26,13 @@ OPERATOR = "external-secrets"
 def context(access: "Access | AccessDraft") -> Setup:
     """Return what the cards of its method show; empty where a method needs no steps outside the console."""
     provider = PROVIDERS.get(access.provider)
-    by_cloud = (provider.cloud if provider else "", access.method)
-    make = _MAKERS.get((access.provider, access.method)) or _MAKERS.get(by_cloud)
-    return make(access) if make else {}
+    if provider is None:
+        return {}
+    make = _MAKERS.get((access.provider, access.method)) or _MAKERS.get((provider.cloud, access.method))
+    if make:
+        return make(access)
+    method = provider.method(access.method)
+    return _plain(access, provider) if method and method.setup else {}
 
 
 def _common(access: "Access | AccessDraft") -> Setup:
@@ -41,13 +48,35 @@ def _common(access: "Access | AccessDraft") -> Setup:
     }
 
 
+def _plain(access: "Access | AccessDraft", provider: Provider) -> Setup:
+    """Return what holds for every provider: who asks, and what it has to be allowed."""
+    return {
+        **_common(access),
+        "policy": provider.policy,
+        "policy_note": provider.policy_note,
+        **access.configuration,
+    }
+
+
 def _region(access: "Access | AccessDraft") -> str:
     return str(access.configuration.get("region") or access.cluster.region or "us-east-1")
 
 
+def _document(access: "Access | AccessDraft") -> policies.Document:
+    """Return the policy for what the access sees, as narrow as it can be: a prefix needs the account to be named."""
+    account, region = policies.account_of(access), access.configuration.get("region", "")
+    if access.prefix and account and region:
+        # What IAM cannot say of a name stays as wide as the identity.
+        with contextlib.suppress(ValidationError, policies.TooLarge):
+            return policies.document(
+                access.provider, place=policies.Place(account, region), prefixes=[access.prefix]
+            )
+    return policies.document(access.provider)
+
+
 def _policy(access: "Access | AccessDraft") -> Setup:
-    """Return the policy for everything, and why each action is in it."""
-    found = policies.document(access.provider)
+    """Return the policy for what it sees, and why each action is in it."""
+    found = _document(access)
     return {
         "policy": policies.text(found),
         "policy_size": policies.size(found),
@@ -237,6 +266,16 @@ def _doppler_oidc(access: "Access | AccessDraft") -> Setup:
     return {**_common(access), "audience": doppler.AUDIENCE}
 
 
+def _onepassword_connect(access: "Access | AccessDraft") -> Setup:
+    vault = str(access.configuration.get("vault", ""))
+    return {**_common(access), "command": onepassword_connect.grant(vault, onepassword_connect.READ)}
+
+
+def _onepassword_account(access: "Access | AccessDraft") -> Setup:
+    asked = shlex.quote(f"{access.configuration.get('vault') or 'VAULT'}:read_items")
+    return {**_common(access), "command": f"op service-account create keyhaven --vault {asked}"}
+
+
 _MAKERS: dict[tuple[str, str], Callable[["Access | AccessDraft"], Setup]] = {
     ("aws", "role"): _aws_role,
     ("aws", "federation"): _aws_role,
@@ -256,4 +295,6 @@ _MAKERS: dict[tuple[str, str], Callable[["Access | AccessDraft"], Setup]] = {
     ("kubernetes", "service-account"): elsewhere.kubernetes_service_account,
     ("doppler", "service-token"): _doppler_token,
     ("doppler", "oidc"): _doppler_oidc,
+    ("onepassword", "connect"): _onepassword_connect,
+    ("onepassword", "service-account"): _onepassword_account,
 }

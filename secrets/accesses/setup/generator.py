@@ -8,6 +8,7 @@ from django import forms
 from django.core.validators import RegexValidator
 from django.urls import reverse
 
+from accesses.providers import Provider
 from accesses.providers.aws_forms import clean_region
 from accesses.setup import google_script, policies
 from credentials.clouds import google
@@ -46,6 +47,8 @@ class Made:
     lines: list[Line]
     note: str
     size: int = 0
+    # What writing needs besides, where nothing is generated for it.
+    writing: str = ""
 
 
 class GeneratorForm(forms.Form):
@@ -62,6 +65,10 @@ class GeneratorForm(forms.Form):
     def __init__(self, provider: str, data: Any) -> None:
         super().__init__(data)
         self.provider = provider
+
+    def made(self) -> Made:
+        """Return what a valid form asks for."""
+        raise NotImplementedError
 
     def query(self) -> str:
         """Return the address's query that leads to this very page."""
@@ -203,8 +210,37 @@ class GoogleForm(GeneratorForm):
         return Made(f"{text}\n", "keyhaven-grants.sh", "text/x-shellscript", lines, note)
 
 
-def form(provider: str, cluster: "Cluster", asked: dict[str, str]) -> "AwsForm | GoogleForm":
+class PlainForm(GeneratorForm):
+    """What a secret manager is told in other ways than a policy that could be written for names: as its record says it."""
+
+    field_order = ()
+
+    def __init__(self, provider: Provider, data: Any) -> None:
+        super().__init__(provider.slug, data)
+        del self.fields["prefixes"]
+        self._record = provider
+
+    def made(self) -> Made:
+        """Return the text of the provider's record."""
+        record = self._record
+        return Made(
+            record.policy.strip() + "\n",
+            f"keyhaven-{record.slug}.txt",
+            "text/plain",
+            [],
+            record.policy_note,
+            writing=record.writing.policy if record.writing else "",
+        )
+
+
+def form(provider: Provider, cluster: "Cluster", asked: dict[str, str]) -> GeneratorForm:
     """Return the form of a provider; what the address does not say is the cluster's own."""
+    if provider.slug not in policies.ACTIONS and provider.cloud != "gcp":
+        return PlainForm(provider, asked)
+    return _narrowing(provider.slug, cluster, asked)
+
+
+def _narrowing(provider: str, cluster: "Cluster", asked: dict[str, str]) -> "AwsForm | GoogleForm":
     own = cluster.cloud == ("gcp" if provider.startswith("gcp") else "aws")
     if provider.startswith("gcp"):
         return GoogleForm(provider, {"project": cluster.account if own else ""} | asked)
@@ -221,7 +257,12 @@ def url(access: "Access | AccessDraft") -> str:
         email = found.get("email", "")
         known = {"provider": access.provider, "project": found.get("project", "")}
         known["member"] = f"serviceAccount:{email}" if email else ""
-    elif found.get("role_arn"):
-        known["account"] = found["role_arn"].split(":")[4]
+    elif account := policies.account_of(access):
+        known["account"] = account
+    known["prefixes"] = access.prefix
+    narrowed = access.provider in policies.ACTIONS or access.provider.startswith("gcp")
+    if access.prefix and narrowed and not known.get("account"):
+        # A policy for a prefix names the account or the project's number: that is asked for first.
+        known["ask"] = "1"
     query = urlencode({name: text for name, text in known.items() if text})
     return f"{reverse('accesses:policy', kwargs=kwargs)}?{query}"

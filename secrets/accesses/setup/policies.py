@@ -4,12 +4,15 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
 
 from accesses.setup import written
 from credentials.clouds.aws import regions as aws_regions
+
+if TYPE_CHECKING:
+    from accesses.models import Access, AccessDraft
 
 type Document = dict[str, Any]
 
@@ -87,6 +90,16 @@ class Linked:
 def suffix(of: str) -> str:
     """Return the domain of a partition's services."""
     return _SUFFIXES.get(of, "amazonaws.com")
+
+
+def account_of(access: "Access | AccessDraft") -> str:
+    """Return the AWS account of an access's identity as far as it is known, else an empty string."""
+    arn = str(access.configuration.get("role_arn", ""))
+    if arn.count(":") >= 5:
+        return arn.split(":")[4]
+    if access.cloud_credential is not None:
+        return str(access.cloud_credential.account or "")
+    return access.cluster.account if access.cluster.cloud == "aws" else ""
 
 
 def document(

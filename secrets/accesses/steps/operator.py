@@ -36,7 +36,9 @@ class Operator(addons.Step):
         if not found:
             return [_creation()]
         due = _due(found[0], _state(run.cluster))
-        return [_upgrade(found[0], due) if due else _unchanged(found[0])]
+        if due:
+            return [_upgrade(found[0], due)]
+        return [_led(found[0], run.cluster) if _differs(found[0], run.cluster) else _unchanged(found[0])]
 
     def apply(self, run: addons.Run) -> str:
         found = _the_one(run)
@@ -97,6 +99,9 @@ def _bring(run: addons.Run, found: Installed | None, state: OperatorState | None
         run.log("warning", "Helm was interrupted here; installing the same version once more.")
         again = addons.Change("change", "Release", RELEASE, found.namespace)
         return _helm(run, again, found.version.removeprefix("v")), "Repaired"
+    if due is None and _differs(found, run.cluster):
+        run.log("info", "The AWS-compatible endpoint differs; the chart is installed once more with it.")
+        return _helm(run, _led(found, run.cluster), found.version.removeprefix("v")), "Changed"
     if due is None:
         run.record.settle([_unchanged(found)])
         return found, "Found" if found.ours else "Adopted"
@@ -112,7 +117,7 @@ def _helm(run: addons.Run, change: addons.Change, version: str) -> Installed:
     try:
         helm.install_or_upgrade(
             signing.kubeconfig_of(run.cluster), release=RELEASE, namespace=change.namespace, chart=where,
-            version=version, values=chart.values(), timeout=settings.OPERATOR_TIMEOUT,
+            version=version, values=chart.values(run.cluster.aws_endpoint), timeout=settings.OPERATOR_TIMEOUT,
             alive=run.checkpoint,
         )  # fmt: skip
     except helm.HelmFailed as error:
@@ -140,6 +145,16 @@ def _creation() -> addons.Change:
 
 def _unchanged(one: Installed) -> addons.Change:
     return addons.Change("unchanged", "Release", RELEASE, one.namespace)
+
+
+def _differs(one: Installed, cluster: Cluster) -> bool:
+    """Tell whether our operator asks elsewhere than the cluster's AWS accesses are meant to."""
+    return one.ours and one.endpoint != cluster.aws_endpoint
+
+
+def _led(one: Installed, cluster: Cluster) -> addons.Change:
+    field = Field("AWS-compatible endpoint", one.endpoint, cluster.aws_endpoint)
+    return addons.Change("change", "Release", RELEASE, one.namespace, fields=(field,), restarts=True)
 
 
 def _upgrade(one: Installed, due: Release) -> addons.Change:

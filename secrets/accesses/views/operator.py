@@ -7,7 +7,7 @@ from django.conf import settings
 from django.http import HttpResponse
 from django.urls import reverse
 
-from accesses import chart, operators, releases
+from accesses import chart, forms, operators, releases
 from accesses.models import OperatorState
 from accesses.steps import proof, readiness
 from accounts.access import OrgRequest, org_view
@@ -77,7 +77,7 @@ def _page(request: OrgRequest, cluster: Cluster, refusal: str = "") -> HttpRespo
         "chart": str(settings.OPERATOR_CHART).replace("{version}", version),
         "pin": settings.OPERATOR_CHART_VERSION,
         "proved": state is not None and bool(state.proved_version),
-        "values": chart.SET,
+        "values": chart.set_for(cluster.aws_endpoint),
         "refusal": refusal,
         "can_manage_accesses": request.allows(Permission.ACCESS_MANAGE, cluster=cluster.name),
         "who_may_manage": who_may(Permission.ACCESS_MANAGE),
@@ -131,6 +131,28 @@ def prove(request: OrgRequest, cluster: str) -> HttpResponse:
         lambda: operators.prove_again(cluster=found, by=request.user),
         "Deploy to prove that the operator works.",
     )
+
+
+@org_view(Permission.ACCESS_MANAGE, methods=("GET", "POST"), dangerous=True)
+def endpoint(request: OrgRequest, cluster: str) -> HttpResponse:
+    """Let all AWS accesses of a cluster ask another endpoint, or AWS itself again."""
+    found = clusters.find(request, cluster)
+    state = OperatorState.objects.filter(cluster=found).first()
+    posted = request.POST if request.method == "POST" else None
+    form = forms.EndpointForm(posted, initial={"endpoint": found.aws_endpoint})
+    if form.is_valid():
+        differs = operators.lead(cluster=found, endpoint=form.cleaned_data["endpoint"], by=request.user)
+        pages.toast(request, f"Deploy {found} to apply it." if differs else "It stays as it is.")
+        return pages.go_to(request, _url(request, found))
+    context = {
+        "cluster": found,
+        "form": form,
+        "state": state,
+        "used": found.accesses.filter(provider__startswith="aws-").order_by("name"),
+        "variables": chart.endpoints(form["endpoint"].value() or "https://…").shown,
+    }
+    status = 422 if form.is_bound else 200
+    return pages.render_page(request, "accesses/operator_endpoint.html", context, status=status)
 
 
 @org_view(Permission.CLUSTER_MANAGE, methods=("GET", "POST"), dangerous=True)

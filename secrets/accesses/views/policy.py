@@ -2,7 +2,7 @@
 
 from django.http import HttpResponse
 
-from accesses.providers import PROVIDERS
+from accesses.providers import PROVIDERS, grouped
 from accesses.setup import generator
 from accounts.access import OrgRequest, org_view
 from accounts.roles import Permission
@@ -16,9 +16,9 @@ def policy(request: OrgRequest, cluster: str) -> HttpResponse:
     found = clusters.find(request, cluster)
     provider = PROVIDERS.get(request.GET.get("provider", "")) or next(iter(PROVIDERS.values()))
     asked = request.GET.dict()
-    form = generator.form(provider.slug, found, asked)
-    # Whoever comes without an identity has not been asked for it yet.
-    begun = provider.cloud != "gcp" or "member" in asked
+    form = generator.form(provider, found, asked)
+    # Whoever comes without an identity, or with a prefix and no account, has not been asked for it yet.
+    begun = (provider.cloud != "gcp" or "member" in asked) and "ask" not in asked
     made = form.made() if begun and form.is_valid() else None
     if made and asked.get("download") == "1":
         headers = {"Content-Disposition": f'attachment; filename="{made.file}"'}
@@ -30,7 +30,7 @@ def policy(request: OrgRequest, cluster: str) -> HttpResponse:
         "cluster": found,
         "form": form,
         "provider": provider,
-        "providers": PROVIDERS.values(),
+        "groups": grouped(PROVIDERS.values()),
         "made": made,
         "query": form.query() if made else "",
     }

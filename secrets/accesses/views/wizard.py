@@ -10,7 +10,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from accesses import drafts, entering, forms, services, situations
 from accesses.models import Access, AccessDraft
-from accesses.providers import PROVIDERS, Method
+from accesses.providers import PROVIDERS, Method, grouped
 from accesses.setup import cards
 from accounts.access import OrgRequest, org_view
 from accounts.roles import Permission
@@ -143,7 +143,7 @@ def _provider(request: OrgRequest, draft: AccessDraft) -> HttpResponse:
             draft.provider, draft.method = form.cleaned_data["provider"], ""
         draft.save(force_update=True)
         return pages.go_to(request, _url(request, draft, "authentication"))
-    return _page(request, draft, "provider", {"form": form, "providers": PROVIDERS.values()})
+    return _page(request, draft, "provider", {"form": form, "groups": grouped(PROVIDERS.values())})
 
 
 def _authentication(request: OrgRequest, draft: AccessDraft) -> HttpResponse:

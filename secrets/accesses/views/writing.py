@@ -28,7 +28,7 @@ class TagsForm(forms.Form):
 
     def clean_tags(self) -> dict[str, str]:
         found: dict[str, str] = self.cleaned_data["tags"]
-        how = PROVIDERS[self._access.provider].writing
+        how = PROVIDERS[self._access.provider].writing_of(self._access)
         if how is not None and how.tags:
             try:
                 how.check_tags({**self._access.cluster.organization.default_tags, **found})
@@ -56,7 +56,7 @@ def show(request: OrgRequest, cluster: str, access: str) -> HttpResponse:
             said = "may be written through now" if found.writes else "only reads now"
             return _back(request, found, f"{found} {said}.")
     context = accesses.facts(found) | {
-        "cluster": found.cluster, "form": form, "wrong": wrong, "writing": PROVIDERS[found.provider].writing,
+        "cluster": found.cluster, "form": form, "wrong": wrong, "writing": PROVIDERS[found.provider].writing_of(found),
         "defaults": sorted(found.cluster.organization.default_tags.items()),
         "made_with": sorted(writing.tags_of(found).items()),
         "who_may_write": who_may(Permission.SECRET_WRITE),

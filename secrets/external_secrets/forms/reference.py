@@ -107,7 +107,9 @@ class ReferenceForm(forms.Form):
         fields["key"].help_text = rules.key_help
         fields["below"].label, fields["below"].help_text = rules.below.label, rules.below.help_text
         fields["tags"].help_text = rules.cannot.get(Takes.TAGS) or rules.tags_help
-        fields["json_field"].help_text = rules.cannot.get("json_field") or fields["json_field"].help_text
+        told = rules.cannot.get("json_field") or rules.field_help
+        fields["json_field"].help_text = told or fields["json_field"].help_text
+        fields["json_field"].label = "Field" if rules.field_help else "JSON field"
         suggested = google_regions.served if self.access.provider.startswith("gcp") else _aws_regions
         fields["region"].widget = SuggestingInput(suggested)
         for name, version in rules.versions.items():
@@ -157,12 +159,12 @@ class ReferenceForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         values = super().clean() or self.cleaned_data
         self._clean_overrides(values)
-        if "takes" in self.errors:
-            return values
         takes = values.get("takes", Takes.VALUE)
         self._refuse_aside(values, takes)
         for name, why in self.rules.impossible(takes, values):
             self.add_error(name, why)
+        if "takes" in self.errors:
+            return values
         if takes in (Takes.VALUE, Takes.KEYS):
             self._clean_key(values, takes)
         elif takes == Takes.PATH:

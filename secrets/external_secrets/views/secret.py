@@ -65,10 +65,7 @@ def secret(request: OrgRequest) -> HttpResponse:
         "can_link": request.allows(
             Permission.EXTERNAL_SECRET_MANAGE, cluster=access.cluster.name, secret=name
         ),
-        "here_named": urlencode({"access": str(access.pk), "name": name}),
-        "can_write": writing.may_write(request, access, name),
-        "writing": PROVIDERS[access.provider].writing,
-        "written": request.GET.get("written", ""),
+        **writing.on_page(request, access, name),
         "who_may_link": who_may(Permission.EXTERNAL_SECRET_MANAGE),
     }
     return pages.render_page(request, "external_secrets/secret.html", context)

@@ -32,7 +32,31 @@ def reach(request: OrgRequest, access: Access, permission: Permission = WRITE) -
 
 def may_write(request: OrgRequest, access: Access, name: str) -> bool:
     """Tell whether somebody may write a secret, and the access can."""
-    return access_writing.is_possible(access) and name.startswith(reach(request, access) or ("\0",))
+    return access_writing.is_possible(access) and name.startswith(reach(request, access))
+
+
+def on_page(request: OrgRequest, access: Access, name: str) -> dict[str, Any]:
+    """Return what the page of a secret says of writing it."""
+    return {
+        "here_named": _here(access, name),
+        "can_write": may_write(request, access, name),
+        "writing": PROVIDERS[access.provider].writing_of(access),
+        "written": request.GET.get("written", ""),
+    }
+
+
+def require(request: OrgRequest, access: Access, name: str) -> None:
+    """Refuse who may not write a secret, and write that down.
+
+    :raises Http404: it may not even be seen
+    :raises Refused: it may be seen, and not written
+    """
+    if name.startswith(reach(request, access)):
+        return
+    if not name.startswith(reach(request, access, Permission.SECRET_BROWSE)):
+        raise Http404
+    write_down(request, WRITE)
+    raise Refused(WRITE)
 
 
 def secret_url(request: OrgRequest, access: Access, name: str, **more: str) -> str:
@@ -55,11 +79,7 @@ def _named(request: OrgRequest) -> tuple[Access, str] | None:
     if not name:
         return None
     access = lookup.access(request, request.GET.get("access", ""), WRITE)
-    if not name.startswith(reach(request, access, Permission.SECRET_BROWSE) or ("\0",)):
-        raise Http404
-    if not name.startswith(reach(request, access) or ("\0",)):
-        write_down(request, WRITE)
-        raise Refused(WRITE)
+    require(request, access, name)
     return access, name
 
 
@@ -71,7 +91,7 @@ def _context(access: Access, form: django_forms.Form | None, **more: Any) -> dic
     except access_writing.NotWritable as error:
         obstacle = f"{error} {error.remedy}".strip()
     return {
-        "access": access, "cluster": access.cluster, "provider": provider, "writing": provider.writing,
+        "access": access, "cluster": access.cluster, "provider": provider, "writing": provider.writing_of(access),
         "form": form, "obstacle": obstacle,
     } | more  # fmt: skip
 

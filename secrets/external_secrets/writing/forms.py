@@ -56,7 +56,7 @@ class NewSecretForm(_ValueForm):
 
     def __init__(self, access: Access, data: Any = None, initial: dict[str, Any] | None = None) -> None:
         super().__init__(data, initial=initial)
-        writing = PROVIDERS[access.provider].writing
+        writing = PROVIDERS[access.provider].writing_of(access)
         if access.prefix:
             self.fields["name"].help_text = f"Behind {access.prefix}, which is the access's own and stays."
         if writing is None or not writing.tags:

@@ -95,6 +95,7 @@ def delete(*, access: Access, name: str, by: User) -> datetime.datetime | None:
     rules.known_name(access, name)
     attempt = Attempt(access, "delete", name, by, {})
     manager = _begun(attempt, access)
+    until: datetime.datetime | None = None
     with attempt.sending():
         until = manager.delete(name)
     _done(attempt, "secret.deleted", until=until)

@@ -38,7 +38,7 @@ def test_every_name_comes_once_in_order():
     found = list(pages(Tree(names)))
 
     assert [name for page in found for name in page] == names
-    assert max(map(len, found)) == SHOWN
+    assert max(map(len, found)) <= SHOWN
 
 
 def test_a_prefix_asks_for_no_other_folder():
