@@ -20,7 +20,7 @@ from accesses.providers.references import (
 )
 
 if TYPE_CHECKING:
-    from accesses.models import Access
+    from accesses.models import Access, AccessDraft
 
 NO_FIND = (
     "Not possible here: an HTTP source is asked for one name at a time. Link each by its name, or take every key of one "
@@ -74,7 +74,7 @@ PLAIN_SOURCE = replace(
 )
 
 
-def of(access: "Access") -> References:
+def of(access: "Access | AccessDraft") -> References:
     """Return what an access's address can be asked for."""
     configuration = access.configuration
     names = http_templates.names_in(configuration.get("url", "") + configuration.get("body", ""))
