@@ -196,9 +196,15 @@ class Doppler(Vendor):
         return (
             jwks is not None
             and tokens.is_signed(token, jwks)
-            and claims.get("sub") in self.subjects
+            and self._is_trusted(str(claims.get("sub")))
             and "https://api.doppler.com" in tokens.audiences(claims)
             and float(claims.get("exp", 0)) > self.now()
+        )
+
+    def _is_trusted(self, subject: str) -> bool:
+        """A subject that ends with a colon stands for every ServiceAccount of its namespace."""
+        return subject in self.subjects or any(
+            one[-1:] == ":" and subject.startswith(one) for one in self.subjects
         )
 
 

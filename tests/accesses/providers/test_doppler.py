@@ -349,3 +349,21 @@ class TestDeploy:
         access.refresh_from_db()
         assert access.validated is True, access.validated_reason
         assert access.result["listed"]
+
+    @pytest.mark.parametrize("method", [one.slug for one in PROVIDER.methods])
+    def test_the_wizard_leads_there(self, kube, organization, devops, sign_in, stand_in, method):
+        cluster = deploying.connected(kube, organization=organization)
+        kind = {"service-token": "service_token", "account-token": "account_token"}.get(method)
+        own = {"token": stand_in[kind]} if kind else {"identity": stand_in["identity"]}
+        account = f"system:serviceaccount:{cluster.operator_namespace}:"
+        if not kind:
+            stand_in.plant("trust", issuer=kube.issuer, jwks=kube.jwks(), subjects=[account])
+
+        page, access = deploying.walk(sign_in(devops), cluster, SLUG, method, **PLACE, **own)
+
+        assert access.result["listed"], access.result
+        told = {
+            "service-token": "doppler configs tokens create",
+            "oidc": f"{account}{access.service_account}",
+        }
+        assert told.get(method, "Project") in page

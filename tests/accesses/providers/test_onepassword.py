@@ -467,3 +467,15 @@ class TestDeploy:
         assert deploying.data(kube, every) == expected
         access.refresh_from_db()
         assert access.validated is True, access.validated_reason
+
+    @pytest.mark.parametrize("method", ["connect", "service-account"])
+    def test_the_wizard_leads_there(self, make_sandbox_cluster, organization, devops, sign_in, found, method):
+        cluster = deploying.connected(make_sandbox_cluster("sandbox"), organization=organization)
+        own = found.configuration | found.good if method == "connect" else SDK | {"token": service_token()}
+
+        page, access = deploying.walk(sign_in(devops), cluster, SLUG, method, **own)
+
+        assert access.result["listed"] is (method == "connect"), access.result
+        assert access.result["untried"] is (method != "connect")
+        assert "keyhaven --" in page
+        assert own["token"] not in page
