@@ -68,7 +68,9 @@ def test_a_linked_secret_is_handed_out_and_stored_by_nobody(access):
 
 
 @pytest.mark.parametrize(
-    "token", [None, "", "x", TOKEN[:-1], TOKEN + "x", TOKEN.upper(), gateway_tokens.new(), "ü"]
+    "token",
+    [None, "", "x", TOKEN[:-1], TOKEN + "x", TOKEN.upper(), gateway_tokens.new(), "ü"],
+    ids=["none", "empty", "short", "cut", "longer", "upper", "another", "odd"],
 )
 def test_an_unknown_access_and_a_wrong_token_are_answered_alike(access, token):
     wrong, unknown = ask(access, token=token), ask(access, token=token, pk=uuid.uuid4())
