@@ -316,6 +316,19 @@ def test_a_token_that_is_not_let_in_is_told_what_to_trust(request, db):
     assert "https://api.doppler.com" in refusal.value.policy
 
 
+@pytest.mark.sandbox
+@pytest.mark.django_db
+def test_no_value_is_ever_asked_for(found, stand_in, manager):
+    before = stand_in.plant("reads")
+
+    trials.try_access(make_access(SLUG, found, found.good))
+    manager.create(found.namespace + "NEVER_READ", CANARY, {})
+    manager.put(found.namespace + "NEVER_READ", f"{CANARY}-2")
+    manager.delete(found.namespace + "NEVER_READ")
+
+    assert stand_in.plant("reads") == before
+
+
 # -- a deploy ------------------------------------------------------------------------------------------------------
 class TestDeploy:
     pytestmark = asks

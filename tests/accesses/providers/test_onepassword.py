@@ -431,6 +431,19 @@ class TestWriting:
             PROVIDER.writing.name(None, name)
 
 
+@pytest.mark.sandbox
+@pytest.mark.django_db
+def test_no_value_is_ever_asked_for(found, stand_in, manager):
+    before = stand_in.plant("reads")
+
+    trials.try_access(make_access(SLUG, found, found.good))
+    manager.create(found.namespace + "never-read", CANARY, {})
+    manager.put(found.namespace + "never-read", f"{CANARY}-2")
+    manager.delete(found.namespace + "never-read")
+
+    assert stand_in.plant("reads") == before
+
+
 # -- a deploy ------------------------------------------------------------------------------------------------------
 class TestDeploy:
     pytestmark = asks
