@@ -34,6 +34,7 @@ from accesses.providers.base import (
     SecretManager,
     Situation,
     TellsChanges,
+    TellsEnd,
 )
 from accesses.providers.writing import Writes, Writing
 from credentials.clouds.errors import (
@@ -99,6 +100,7 @@ __all__ = [
     "SecretManager",
     "Situation",
     "TellsChanges",
+    "TellsEnd",
     "Throttled",
     "TrustMissing",
     "Writes",
