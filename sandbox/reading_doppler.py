@@ -78,7 +78,11 @@ def _token(cluster: Cluster, manifest: Manifest) -> str:
         raise Failed(
             f'failed to create service account token: serviceaccounts "{reference["name"]}" not found'
         ) from None
-    return str(_ask("/v3/auth/oidc", {}, "", {"identity": config["identity"], "token": str(own)})["token"])
+    try:
+        body = {"identity": config["identity"], "token": str(own)}
+        return str(_ask("/v3/auth/oidc", {}, "", body)["token"])
+    except Failed as error:
+        raise Failed(f"failed to get OIDC token: Doppler OIDC auth failed: {error}") from None
 
 
 def _ask(path: str, query: dict[str, str], token: str, body: dict[str, str] | None = None) -> Any:

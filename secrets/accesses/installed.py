@@ -68,7 +68,7 @@ def annotations(item: dict[str, Any]) -> dict[str, str]:
 
 
 def _endpoint(deployment: dict[str, Any]) -> str:
-    """Return the AWS-compatible endpoint that its variables name, where all name the same; else them all."""
+    """Return the AWS-compatible endpoint that its variables name; where they differ, what each names."""
     containers = deployment["spec"]["template"]["spec"]["containers"]
     found = {
         one["name"]: str(one.get("value", ""))
@@ -76,8 +76,10 @@ def _endpoint(deployment: dict[str, Any]) -> str:
         for one in box.get("env") or ()
         if "name" in one
     }
-    named = [found.get(name, "") for name in chart.ENDPOINTS]
-    return named[0] if len(set(named)) == 1 else ", ".join(filter(None, named))
+    named = {name: found.get(name, "") for name in chart.ENDPOINTS}
+    if len(set(named.values())) == 1:
+        return named[chart.ENDPOINTS[0]]
+    return ", ".join(f"{name}={value}" for name, value in named.items() if value)
 
 
 def _version(deployment: dict[str, Any]) -> str:

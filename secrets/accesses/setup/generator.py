@@ -249,9 +249,7 @@ def _narrowing(provider: str, cluster: "Cluster", asked: dict[str, str]) -> "Aws
 
 
 def url(access: "Access | AccessDraft") -> str:
-    """Return the generator's page for what an access reads, as far as it is known by now; empty where there is none."""
-    if access.provider not in (one.slug for one in offered()):
-        return ""
+    """Return the generator's page for what an access reads, as far as it is known by now."""
     cluster, found = access.cluster, access.configuration
     kwargs = {"org": cluster.organization.slug, "cluster": cluster.name}
     known = {"provider": access.provider, "region": found.get("region", "")}
@@ -262,7 +260,8 @@ def url(access: "Access | AccessDraft") -> str:
     elif account := policies.account_of(access):
         known["account"] = account
     known["prefixes"] = access.prefix
-    if access.prefix and not known.get("account"):
+    narrowed = access.provider in policies.ACTIONS or access.provider.startswith("gcp")
+    if access.prefix and narrowed and not known.get("account"):
         # A policy for a prefix names the account or the project's number: that is asked for first.
         known["ask"] = "1"
     query = urlencode({name: text for name, text in known.items() if text})

@@ -6,11 +6,13 @@ what is narrow stands above what is wide.
 
 from accesses.troubles.azure import AZURE
 from accesses.troubles.base import About, Trouble
+from accesses.troubles.doppler import DOPPLER
 from accesses.troubles.identity import IDENTITY
 from accesses.troubles.objects import OBJECTS
+from accesses.troubles.onepassword import ONEPASSWORD
 from accesses.troubles.reading import READING
 from accesses.troubles.ways import WAYS
 
 __all__ = ["TABLE", "About", "Trouble"]
 
-TABLE: tuple[Trouble, ...] = (*OBJECTS, *AZURE, *IDENTITY, *READING, *WAYS)
+TABLE: tuple[Trouble, ...] = (*OBJECTS, *AZURE, *DOPPLER, *ONEPASSWORD, *IDENTITY, *READING, *WAYS)

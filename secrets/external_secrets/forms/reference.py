@@ -159,12 +159,12 @@ class ReferenceForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         values = super().clean() or self.cleaned_data
         self._clean_overrides(values)
-        if "takes" in self.errors:
-            return values
         takes = values.get("takes", Takes.VALUE)
         self._refuse_aside(values, takes)
         for name, why in self.rules.impossible(takes, values):
             self.add_error(name, why)
+        if "takes" in self.errors:
+            return values
         if takes in (Takes.VALUE, Takes.KEYS):
             self._clean_key(values, takes)
         elif takes == Takes.PATH:

@@ -431,12 +431,32 @@ class TestWriting:
             PROVIDER.writing.name(None, name)
 
 
+@pytest.mark.sandbox
+@pytest.mark.django_db
+def test_no_value_is_ever_asked_for(found, stand_in, manager):
+    before = stand_in.plant("reads")
+
+    trials.try_access(make_access(SLUG, found, found.good))
+    manager.create(found.namespace + "never-read", CANARY, {})
+    manager.put(found.namespace + "never-read", f"{CANARY}-2")
+    manager.delete(found.namespace + "never-read")
+
+    assert stand_in.plant("reads") == before
+
+
 # -- a deploy ------------------------------------------------------------------------------------------------------
 class TestDeploy:
     pytestmark = asks
 
+    @pytest.fixture
+    def document(self, stand_in, manager):
+        """The ID of an item with a file."""
+        file = {"id": "f1", "name": "ca.pem", "content": "-----BEGIN"}
+        yield stand_in.plant("item", title="with file", facts={"files": [file]})["id"]
+        manager.delete("with file")
+
     def test_fields_files_and_items_by_their_id_arrive(
-        self, make_sandbox_cluster, settings, project, monkeypatch, organization, stand_in, found
+        self, make_sandbox_cluster, settings, project, monkeypatch, organization, document, found
     ):
         monkeypatch.setattr(waiting, "LONGEST", 0.1)
         settings.OPERATOR_CHART = str(project / "sandbox" / "chart" / "external-secrets")
@@ -446,11 +466,9 @@ class TestDeploy:
             cluster=cluster, provider=SLUG, method="connect", name="op", credential=found.good,
             configuration=found.configuration,
         )  # fmt: skip
-        file = {"id": "f1", "name": "ca.pem", "content": "-----BEGIN"}
-        own = stand_in.plant("item", title="with file", facts={"files": [file]})["id"]
         password = deploying.link(access, "prod/db-password", "DB_PASSWORD")
         user = deploying.link(access, "prod/db-password", "DB_USER", json_field="username")
-        by_id = deploying.link(access, own, "CA", json_field="file/ca.pem")
+        by_id = deploying.link(access, document, "CA", json_field="file/ca.pem")
         every = deploying.link(access, "staging/db-password", "", takes="keys")
 
         deploying.deploy(cluster)
@@ -462,3 +480,15 @@ class TestDeploy:
         assert deploying.data(kube, every) == expected
         access.refresh_from_db()
         assert access.validated is True, access.validated_reason
+
+    @pytest.mark.parametrize("method", ["connect", "service-account"])
+    def test_the_wizard_leads_there(self, make_sandbox_cluster, organization, devops, sign_in, found, method):
+        cluster = deploying.connected(make_sandbox_cluster("sandbox"), organization=organization)
+        own = found.configuration | found.good if method == "connect" else SDK | {"token": service_token()}
+
+        page, access = deploying.walk(sign_in(devops), cluster, SLUG, method, **own)
+
+        assert access.result["listed"] is (method == "connect"), access.result
+        assert access.result["untried"] is (method != "connect")
+        assert "keyhaven --" in page
+        assert own["token"] not in page
