@@ -7,7 +7,7 @@ import pytest
 
 from external_secrets import tasks
 from tests import factories
-from tests.external_secrets.writing.conftest import failing  # noqa: F401
+from tests.external_secrets.writing.conftest import failing as failing
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -36,7 +36,7 @@ def shot(page: Any, name: str) -> None:
 
 def test_a_value_that_could_not_be_sent_is_typed_again(
     visit: Any, access: Any, failing: Any, monkeypatch: Any
-) -> None:  # noqa: F811
+) -> None:
     monkeypatch.setattr(tasks.read_inventory, "delay", lambda access_id: None)
     failing("cut")
     page = visit(f"/o/acme/secrets/new/?access={access.pk}", signed_in=True)
