@@ -1,9 +1,11 @@
 """Vault by each way in, on a real OpenBao: from the form to the value in the cluster, then written to and deployed anew."""
 
 import base64
+import datetime
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from accesses.models import Access, AccessDraft
 from clusters import addons, kubeconfig, waiting
@@ -106,6 +108,20 @@ def test_from_the_form_to_the_value(cluster, kube, openbao, sign_in, devops, met
         "stage": "prod",
         "team": "shop",
     }
+
+
+def test_when_a_token_ends_is_kept_without_being_typed(cluster, kube, openbao, sign_in, devops):
+    browser = sign_in(devops)
+    short = openbao.token("reader", "36h")
+    draft = begin(browser, "token")
+
+    access = walk(browser, draft, entered(openbao, "token") | {"token": short})
+
+    left = access.expires_at - timezone.now()
+    assert datetime.timedelta(hours=35) < left < datetime.timedelta(hours=37)
+    page = browser.get("/o/acme/clusters/prod/secret-managers/vault/").content.decode()
+    assert "Ends in" in page
+    assert "Session token" not in page
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from accesses import manifests, providers, trials
-from accesses.providers import kubernetes_client, kubernetes_forms, references
+from accesses.providers import kubernetes_client, kubernetes_forms, kubernetes_manifests, references
 from clusters.kubernetes import wire
 from credentials.clouds import errors
 from tests import factories
@@ -274,7 +274,9 @@ def test_its_manifests_satisfy_the_operators_schema(kube, method, shared, tmp_pa
 
 @pytest.mark.parametrize("writes", [True, False])
 def test_the_role_that_is_offered_can_be_applied(kube, writes):
-    documents = list(yaml.safe_load_all(kubernetes_client.role("vault", "keyhaven", "vault", writes=writes)))
+    documents = list(
+        yaml.safe_load_all(kubernetes_manifests.role("vault", "keyhaven", "vault", writes=writes))
+    )
 
     kube.load(documents)
 
