@@ -109,15 +109,14 @@ class Reader:
         :raises Failed: as `value`, or it is no object, or no keys
         """
         module = _reader_of(manifest)
+        if hasattr(module, "keys"):
+            return reading_values.converted(module.keys(self.cluster, manifest, reference), "extract")
         if hasattr(module, "whole"):
             # What a value is as a whole is not what every key is taken of.
             text = str(module.whole(self.cluster, manifest, reference))
         else:
             text = self.value(manifest, reference)
         found = reading_values.keys(text, reference["key"])
-        if hasattr(module, "keys"):
-            return reading_values.converted(module.keys(self.cluster, manifest, reference), "extract")
-        found = reading_values.keys(self.value(manifest, reference), reference["key"])
         return reading_values.converted(found, "extract")
 
     def find(self, manifest: Manifest, wanted: Manifest) -> dict[str, str]:
