@@ -64,6 +64,7 @@ NAVIGATION = (
             "accounts:leave",
             "accounts:delete_organization",
             "accounts:sign_in_rules",
+            "built_in:",
             "accounts:change_sign_in_rules",
             "accounts:test_sign_in",
             "accounts:remove_identity_provider",

@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from tests import bench_imports
+
 os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
 
 NAMES = 100_000
@@ -181,6 +183,7 @@ def main() -> None:
             pages(access)
             audit(access)
             cluster()
+            bench_imports.main()
         if not alone or "browse" in alone:
             bench_browse.main()
         if not alone or "inventory" in alone:
@@ -198,4 +201,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    # Which needs no database.
+    bench_imports.main() if sys.argv[1:] == ["imports"] else main()

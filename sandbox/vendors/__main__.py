@@ -15,6 +15,7 @@ MODULES: tuple[str, ...] = (
     "doppler",
     "delinea_dsv",
     "delinea_secret_server",
+    "http_source",
     "onepassword",
     "elasticsearch",
 )

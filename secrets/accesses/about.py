@@ -11,7 +11,7 @@ from credentials.clouds.google import regions as google_regions
 from credentials.models import CloudCredential
 
 # What a configuration and an `Identity` call the identity that is signed in to.
-_NAMED = ("role_arn", "service_account", "email")
+_NAMED = ("role_arn", "service_account", "email", "client")
 _PROJECT = ("project", "project_id")
 _AS = "As "
 
@@ -41,11 +41,13 @@ def identities_of(accesses: list[Access]) -> dict[object, Identity]:
 
 
 def place(access: Access, provider: Provider) -> tuple[str, str]:
-    """Return where its secrets are as (label, text): a region with its city, or a project; else two empty strings."""
+    """Return where its secrets are as (label, text): a region with its city, a project, or a vault; else two empty strings."""
     configuration = access.configuration
     region = configuration.get("region", "")
     if provider.cloud == "aws" and region:
         return "Region", aws_regions.city("secretsmanager", region)
+    if provider.cloud == "azure":
+        return "Key vault", configuration.get("vault", "")
     project = _first(configuration, _PROJECT)
     if project:
         return "Project", f"{project} · {google_regions.city(region)}" if region else project

@@ -72,6 +72,7 @@ class AccessShown(Shown):
     namespaces: list[str]
     prefix: str = Field(description="What the names begin with that it sees, links and writes; empty is all.")
     tags: dict[str, str] = Field(description="Put on every secret that is made through it.")
+    writes: bool = Field(description="Secrets may be written through it; that is allowed on its page alone.")
     only_tagged: bool = Field(description="It sees only secrets that have these tags.")
     refresh_seconds: int = Field(description="What a new link begins with; 0 is the console's own, an hour.")
     store: str = Field(description="The name of its ClusterSecretStore.")
@@ -89,7 +90,7 @@ class AccessShown(Shown):
         known = about.who(access, provider.method(access.method), made)
         named = (
             "id", "name", "provider", "method", "credential_set_at", "credential_set_by", "expires_at", "namespaces",
-            "prefix", "tags", "only_tagged", "refresh_seconds",
+            "prefix", "tags", "writes", "only_tagged", "refresh_seconds",
             "service_account", "version", "created_at", "updated_at",
         )  # fmt: skip
         return cls(

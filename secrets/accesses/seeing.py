@@ -8,7 +8,7 @@ from typing import Any
 from django.views.decorators.debug import sensitive_variables
 
 from accesses.models import Access, AccessDraft
-from accesses.providers.base import Entry, Page, Probe, SecretManager, TellsChanges
+from accesses.providers.base import Entry, Page, Probe, SecretManager, TellsChanges, TellsEnd
 from accesses.providers.writing import Writes
 from credentials.clouds import errors
 
@@ -25,7 +25,7 @@ def around(manager: SecretManager, access: Access | AccessDraft) -> SecretManage
     """Return a client that shows what the access sees; it tells changes and writes as the manager itself does."""
     if not narrows(access):
         return manager
-    kinds = {TellsChanges: _Telling, Writes: _Writing}
+    kinds = {TellsChanges: _Telling, TellsEnd: _Ending, Writes: _Writing}
     has = tuple(kind for protocol, kind in kinds.items() if isinstance(manager, protocol))
     made: type[Seeing] = type("Seeing", (*has, Seeing), {})
     return made(manager, access)
@@ -75,6 +75,14 @@ class _Telling(Seeing):
 
     def changes(self, since: datetime.datetime, cursor: str = "") -> Page:
         return self._shown(self._manager.changes(since, cursor))
+
+
+class _Ending(Seeing):
+    """One that tells when the credential ends."""
+
+    def ends_at(self) -> datetime.datetime | None:
+        until: datetime.datetime | None = self._manager.ends_at()
+        return until
 
 
 class _Writing(Seeing):

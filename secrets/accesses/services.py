@@ -77,6 +77,8 @@ def _verification(result: dict[str, Any], at: Any) -> dict[str, Any]:
         "verified_error": "" if quiet else result["reason"],
         "verified_remedy": "" if quiet else result["remedy"],
     }
+    if (ends := result.get("ends")) is not None:
+        found["expires_at"] = datetime.datetime.fromisoformat(ends) if ends else None
     return found | ({"verified_at": at} if result["listed"] else {})
 
 
@@ -109,7 +111,6 @@ def create(*, draft: AccessDraft, by: User) -> Access:
         configuration=draft.configuration,
         credential=draft.credential,
         cloud_credential=draft.cloud_credential,
-        expires_at=draft.expires_at,
         prefix=draft.prefix,
         tags=draft.tags,
         only_tagged=draft.only_tagged,
@@ -117,7 +118,7 @@ def create(*, draft: AccessDraft, by: User) -> Access:
         credential_set_at=draft.credential_set_at,
         credential_set_by=str(by),
         namespaces=draft.namespaces,
-        **_verification(draft.result, draft.tested_at),
+        **{"expires_at": draft.expires_at} | _verification(draft.result, draft.tested_at),
     )
     situations.enforce(access)
     try:

@@ -105,7 +105,8 @@ def expiry(access: Access) -> State | None:
     """Return how long its session token still holds, or None when nobody said that it ends."""
     if access.expires_at is None:
         return None
-    label, left = "Session token", access.expires_at - timezone.now()
+    label = "Session token" if access.provider.startswith("aws") else "Token"
+    left = access.expires_at - timezone.now()
     exact = f"{access.expires_at.astimezone(datetime.UTC):%Y-%m-%d %H:%M} UTC"
     remedy = "Edit the access and enter new keys, then deploy."
     if left <= datetime.timedelta():

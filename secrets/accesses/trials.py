@@ -40,6 +40,8 @@ class Result:
     more: bool = False
     # Not to be had from here, or not made yet: neither well nor failed.
     untried: bool = False
+    # When the credential ends, in ISO 8601, or empty if never; None where the manager does not tell.
+    ends: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -92,7 +94,16 @@ def try_access(access: Access | AccessDraft, *, made: bool = True) -> Result:
         policy=_missing(manager, missing),
         names=names[:SHOWN],
         more=more,
+        ends=_ends(manager),
     )
+
+
+def _ends(manager: providers.SecretManager) -> str | None:
+    with contextlib.suppress(providers.ProviderError):
+        if isinstance(manager, providers.TellsEnd):
+            until = manager.ends_at()
+            return until.isoformat(timespec="seconds") if until else ""
+    return None
 
 
 def _nothing(access: Access | AccessDraft) -> str:

@@ -1,9 +1,11 @@
 """Vault by each way in, on a real OpenBao: from the form to the value in the cluster, then written to and deployed anew."""
 
 import base64
+import datetime
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from accesses.models import Access, AccessDraft
 from clusters import addons, kubeconfig, waiting
@@ -106,6 +108,44 @@ def test_from_the_form_to_the_value(cluster, kube, openbao, sign_in, devops, met
         "stage": "prod",
         "team": "shop",
     }
+
+
+def test_a_folder_and_custom_metadata_bring_many(cluster, kube, openbao, sign_in, devops):
+    browser = sign_in(devops)
+    made = walk(browser, begin(browser, "kubernetes"), entered(openbao, "kubernetes"))
+    service = cluster.services.get(namespace="shop", name="api")
+    takes = ExternalSecret.Takes
+    folder = factories.make_link(service=service, access=made, key="prod/shop", variable="", takes=takes.PATH)
+    tagged = factories.make_link(
+        service=service,
+        access=made,
+        key="",
+        variable="",
+        takes=takes.TAGS,
+        tags={"stage": "prod", "team": "data"},
+    )
+
+    deploy(cluster)
+
+    in_folder, with_tags = (kube.get("Secret", one.object_name, "shop")["data"] for one in (folder, tagged))
+    expected = {name.replace("/", "_") for name in openbao.names if name.startswith("prod/shop/")}
+    assert set(in_folder) == expected
+    assert "prod_data_api-key" in with_tags
+    assert not set(with_tags) & expected
+
+
+def test_when_a_token_ends_is_kept_without_being_typed(cluster, kube, openbao, sign_in, devops):
+    browser = sign_in(devops)
+    short = openbao.token("reader", "36h")
+    draft = begin(browser, "token")
+
+    access = walk(browser, draft, entered(openbao, "token") | {"token": short})
+
+    left = access.expires_at - timezone.now()
+    assert datetime.timedelta(hours=35) < left < datetime.timedelta(hours=37)
+    page = browser.get("/o/acme/clusters/prod/secret-managers/vault/").content.decode()
+    assert "Ends in" in page
+    assert "Session token" not in page
 
 
 @pytest.mark.parametrize(

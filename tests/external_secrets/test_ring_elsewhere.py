@@ -12,6 +12,7 @@ from config.paths import BASE_DIR
 from external_secrets import services
 from tests import factories
 from tests.accesses.worlds import conjur as conjur_world
+from tests.accesses.worlds import http as http_world
 from tests.accesses.worlds import kubernetes as kubernetes_world
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sandbox]
@@ -169,3 +170,38 @@ def test_from_secrets_of_kubernetes(kube, elsewhere, cluster, bring, method):
     assert one == {"DB": kubernetes_world.value_of(there, "prod-shop-database")}
     assert all(json.loads(text).keys() == {"value"} for text in several.values())
     assert len(several) > 3
+
+
+WAYS = {
+    "by query": {"url": "/find?name={key}&field={property}"},
+    "by path": {"url": "/v1/{key}"},
+    "alone": {"url": "/raw?name={key}", "path": ""},
+    "by post": {
+        "url": "/ask",
+        "verb": "POST",
+        "body": '{"name": "{key}", "o": {"p": {}}}',
+        "path": "$.values[0]",
+    },
+    "another header": {"url": "/find?name={key}", "header": "X-Key", "scheme": "none"},
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_from_an_http_source(vendors, cluster, bring, way):
+    source = vendors["http"]
+    more = WAYS[way] | {"url": f"{source.url}{WAYS[way]['url']}"}
+    access = factories.make_access(
+        cluster=cluster, name="http", namespaces=["ring"], provider="http", method="header",
+        configuration=http_world.configuration(source, **more), credential={"credential_value": source["token"]},
+    )  # fmt: skip
+    value = str(source.plant("value", name="prod/shop/database")["value"])
+
+    whole = bring(access, key="prod/shop/database", variable="DB")
+
+    assert whole == {"DB": value}
+    if way == "by query":
+        assert bring(access, key="prod/shop/database", variable="DB_USER", json_field="username") == {
+            "DB_USER": "shop"
+        }
+        keys = bring(access, key="prod/shop/database", takes="keys", variable="SHOP_")
+        assert len(keys) == len(json.loads(value))

@@ -3,15 +3,12 @@
 import uuid
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_GET
 
 from accesses.gateway import serving
 
 
-# It has no session, and changes nothing.
-@csrf_exempt
 @require_GET
 @sensitive_variables()
 def secret(request: HttpRequest, access: uuid.UUID) -> HttpResponse:

@@ -14,6 +14,7 @@ from accesses.providers import (
     doppler,
     elasticsearch,
     gcp_secret_manager,
+    http,
     kubernetes,
     onepassword,
     vault,
@@ -33,6 +34,7 @@ from accesses.providers.base import (
     SecretManager,
     Situation,
     TellsChanges,
+    TellsEnd,
 )
 from accesses.providers.writing import Writes, Writing
 from credentials.clouds.errors import (
@@ -61,6 +63,7 @@ PROVIDERS: dict[str, Provider] = {
         delinea_secret_server.PROVIDER,
         elasticsearch.PROVIDER,
         gcp_secret_manager.PROVIDER,
+        http.PROVIDER,
         kubernetes.PROVIDER,
         vault.PROVIDER,
         onepassword.PROVIDER,
@@ -97,6 +100,7 @@ __all__ = [
     "SecretManager",
     "Situation",
     "TellsChanges",
+    "TellsEnd",
     "Throttled",
     "TrustMissing",
     "Writes",

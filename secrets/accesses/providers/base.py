@@ -84,6 +84,14 @@ class TellsChanges(Protocol):
         """
 
 
+@runtime_checkable
+class TellsEnd(Protocol):
+    """What a secret manager has besides when it can say how long what it was signed in with holds."""
+
+    def ends_at(self) -> datetime.datetime | None:
+        """Return when the stored credential ends, or None if it has no end."""
+
+
 @dataclass(frozen=True, slots=True)
 class Obstacle:
     """Why a method cannot be chosen on a cluster, and what would make it possible; `page` is where, a URL name."""

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.views.decorators.debug import sensitive_variables
 
-from accesses.providers import kubernetes_client, kubernetes_references, tokens
+from accesses.providers import kubernetes_client, kubernetes_manifests, kubernetes_references, tokens
 from accesses.providers.addresses import bundle
 from accesses.providers.base import ELSEWHERE, Method, Provider
 from accesses.providers.kubernetes_forms import (
@@ -141,12 +141,12 @@ PROVIDER = Provider(
     store_provider=_store,
     connect=kubernetes_client.Client,
     references=kubernetes_references.SECRETS,
-    policy=kubernetes_client.role("NAMESPACE", "keyhaven", "NAMESPACE"),
+    policy=kubernetes_manifests.role("NAMESPACE", "keyhaven", "NAMESPACE"),
     policy_note="get reads values, which the operator does; list and watch are for names and for several at once. "
     "A Role holds in one namespace: the identity sees no other one's Secrets.",
     group=ELSEWHERE,
     writing=Writing(
-        policy=kubernetes_client.role("NAMESPACE", "keyhaven", "NAMESPACE", writes=True),
+        policy=kubernetes_manifests.role("NAMESPACE", "keyhaven", "NAMESPACE", writes=True),
         versions=False,
         restores=False,
         most_bytes=900_000,

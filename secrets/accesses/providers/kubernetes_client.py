@@ -1,18 +1,15 @@
 """Another namespace's Secrets, through the one door to Kubernetes: it asks for metadata alone, never for data."""
 
-import base64
 import contextlib
 import datetime
-import json
-import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from django.views.decorators.debug import sensitive_variables
 
+from accesses.providers import kubernetes_manifests
 from accesses.providers.asking import Refusal, understood
 from accesses.providers.base import Entry, Page, Probe
-from accesses.providers.kubernetes_forms import NAME
 from clusters import kubernetes
 from clusters.kubernetes import kinds
 from credentials.clouds import errors
@@ -27,9 +24,6 @@ SHOWN, REQUESTS = 100, 20
 _NOT = "type!=helm.sh/release.v1,type!=kubernetes.io/service-account-token"
 MANAGED_BY, OURS = "app.kubernetes.io/managed-by", "keyhaven"
 _OPERATED = "reconcile.external-secrets.io/managed"
-_KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
-_TAG_PREFIX = re.compile(r"([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?")
-_TAG = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 _JSON_PATCH, _MERGE_PATCH = "application/json-patch+json", "application/merge-patch+json"
 
 REFUSALS = (
@@ -87,7 +81,8 @@ class Client:
     def page(self, prefix: str = "", cursor: str = "") -> Page:
         """Return at most 100 entries, by name."""
         number, _, token = cursor.partition(":")
-        skip, entries = int(number) if number.isdecimal() else 0, []
+        skip = int(number) if number.isdecimal() else 0
+        entries: list[Entry] = []
         for _ in range(REQUESTS):
             found, after = self._listed(token)
             for at, entry in enumerate(found):
@@ -131,24 +126,24 @@ class Client:
 
     def statement(self, actions: list[str]) -> str:
         """Return the Role and its binding that allow these."""
-        return f"# for {', '.join(actions)}\n{role(self._namespace, self._subject, self._space or self._namespace)}"
+        return f"# for {', '.join(actions)}\n{kubernetes_manifests.role(self._namespace, self._subject, self._space or self._namespace)}"
 
     # -- writing -----------------------------------------------------------------------------------------
     @sensitive_variables()
     def create(self, name: str, value: str, tags: Mapping[str, str]) -> str:
         """Make a Secret of the type Opaque."""
-        check_name(name)
+        kubernetes_manifests.check_name(name)
         metadata = {
             "name": name,
             "namespace": self._namespace,
-            "labels": {MANAGED_BY: OURS} | _labels(tags),
+            "labels": {MANAGED_BY: OURS} | kubernetes_manifests.labels_of(tags),
         }
         body = {
             "apiVersion": "v1",
             "kind": "Secret",
             "metadata": metadata,
             "type": "Opaque",
-            "data": _data(value),
+            "data": kubernetes_manifests.data_of(value),
         }
         try:
             with self._told("create"):
@@ -163,13 +158,13 @@ class Client:
         revision = self._mine(name)["resourceVersion"]
         patch = [
             {"op": "test", "path": "/metadata/resourceVersion", "value": revision},
-            {"op": "add", "path": "/data", "value": _data(value)},
+            {"op": "add", "path": "/data", "value": kubernetes_manifests.data_of(value)},
         ]
         with self._told("patch"):
             self._door.request("PATCH", self._path(name), patch, _JSON_PATCH)
 
     def tag(self, name: str, tags: Mapping[str, str]) -> None:
-        labels = _labels(tags)
+        labels = kubernetes_manifests.labels_of(tags)
         self._mine(name)
         with self._told("patch"):
             self._door.request("PATCH", self._path(name), {"metadata": {"labels": labels}}, _MERGE_PATCH)
@@ -190,7 +185,7 @@ class Client:
         :raises NotThere: there is none
         :raises NotValid: somebody else would write it again
         """
-        check_name(name)
+        kubernetes_manifests.check_name(name)
         with self._told("get"), understood(VENDOR):
             found: dict[str, Any] = self._door.request("GET", self._path(name))["metadata"]
             labels, owners = found.get("labels") or {}, found.get("ownerReferences") or []
@@ -220,7 +215,9 @@ class Client:
 
     def _needed(self, verb: str) -> str:
         writes = verb in ("create", "patch", "delete")
-        found = role(self._namespace, self._subject, self._space or self._namespace, writes=writes)
+        found = kubernetes_manifests.role(
+            self._namespace, self._subject, self._space or self._namespace, writes=writes
+        )
         return f"# to {_named(verb, self._namespace)}\n{found}"
 
     def _error(self, error: kubernetes.ClusterError, verb: str) -> errors.ProviderError:
@@ -251,73 +248,3 @@ def _entry(found: dict[str, Any]) -> Entry:
         changed_at=datetime.datetime.fromisoformat(at) if at else None,
         tags={str(key): str(value) for key, value in (metadata.get("labels") or {}).items()},
     )
-
-
-@sensitive_variables()
-def _data(value: str) -> dict[str, str]:
-    """Return a Secret's data: an object of strings by its keys, anything else under `value`."""
-    try:
-        found = json.loads(value)
-    except (ValueError, RecursionError):
-        found = None
-    keys = found if isinstance(found, dict) and found else {}
-    whole = all(isinstance(text, str) and _KEY.fullmatch(key) for key, text in keys.items())
-    parts = keys if keys and whole else {"value": value}
-    return {key: base64.b64encode(text.encode()).decode() for key, text in parts.items()}
-
-
-def _labels(tags: Mapping[str, str]) -> dict[str, str]:
-    """Return tags as labels.
-
-    :raises NotValid: one cannot be a label
-    """
-    for key, value in tags.items():
-        start, slash, name = key.rpartition("/")
-        if not (_TAG_PREFIX.fullmatch(start + slash) and _TAG.fullmatch(name)) or (
-            value and not _TAG.fullmatch(value)
-        ):
-            raise errors.NotValid(
-                f"{key[:80]} cannot be a label of a Secret.",
-                "Labels have at most 63 letters, digits and . _ -, a letter or digit at both ends.",
-            )
-    return dict(tags)
-
-
-def check_name(name: str) -> None:
-    """Refuse what can be no name of a Secret.
-
-    :raises NotValid: why
-    """
-    if not NAME.fullmatch(name):
-        raise errors.NotValid(
-            "This is no name of a Secret.",
-            "It has small letters, digits, hyphens and dots, for example shop-db.",
-        )
-
-
-def role(namespace: str, subject: str, space: str, *, writes: bool = False) -> str:
-    """Return the manifests that allow a ServiceAccount to read a namespace's Secrets, and to write them."""
-    more = (
-        '  # The console makes, changes and deletes Secrets.\n  - apiGroups: [""]\n    resources: [secrets]\n'
-        "    verbs: [create, patch, delete]\n"
-    )
-    return f"""\
-apiVersion: rbac.authorization.k8s.io/v1
-kind: Role
-metadata: {{name: {subject}, namespace: {namespace}}}
-rules:
-  # The console lists names and labels; the operator reads values.
-  - apiGroups: [""]
-    resources: [secrets]
-    verbs: [get, list, watch]
-  # The operator checks its store by it.
-  - apiGroups: [authorization.k8s.io]
-    resources: [selfsubjectrulesreviews]
-    verbs: [create]
-{more if writes else ""}---
-apiVersion: rbac.authorization.k8s.io/v1
-kind: RoleBinding
-metadata: {{name: {subject}, namespace: {namespace}}}
-roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: Role, name: {subject}}}
-subjects:
-  - {{kind: ServiceAccount, name: {subject}, namespace: {space}}}"""

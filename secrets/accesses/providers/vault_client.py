@@ -129,9 +129,15 @@ class Reader:
         with understood(vault_wire.VENDOR):
             return {path: list(answer.body["data"][path]) for path in paths}
 
-    def _end(self) -> Probe:
+    def ends_at(self) -> datetime.datetime | None:
+        """Return when a stored token ends; what signs in anew each time has no end."""
+        if self._access.method != "token":
+            return None
         with understood(vault_wire.VENDOR):
-            until = _time(self._token.get("expire_time"))
+            return _time(self._token.get("expire_time"))
+
+    def _end(self) -> Probe:
+        until = self.ends_at()
         if until is None:
             return Probe("Token's end", True, "It has none.")
         return Probe(

@@ -90,7 +90,7 @@ class TokenForm(PlaceForm):
         required=False,
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
         input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
-        help_text="vault token lookup tells it as expire_time. The access's page counts down to it, and you are told before.",
+        help_text="Filled in by the test where Vault tells it. The access's page counts down to it, and you are told before.",
         error_messages={"invalid": "Give a date and a time, for example 2026-11-21T22:00."},
     )
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from accesses.providers import kubernetes_client
+from accesses.providers import kubernetes_manifests
 
 if TYPE_CHECKING:
     from accesses.models import Access, AccessDraft
@@ -81,7 +81,7 @@ def kubernetes_token(access: "Access | AccessDraft") -> dict[str, Any]:
     token = f"kubectl -n {space} get secret keyhaven-token -o jsonpath='{{.data.%s}}' | base64 -d"
     return {
         "cluster": access.cluster.name,
-        "manifests": own + kubernetes_client.role(space, "keyhaven", space),
+        "manifests": own + kubernetes_manifests.role(space, "keyhaven", space),
         "may": f"kubectl auth can-i get secrets -n {space} --as system:serviceaccount:{space}:keyhaven",
         "copies": "\n".join(
             (
@@ -97,6 +97,6 @@ def kubernetes_service_account(access: "Access | AccessDraft") -> dict[str, Any]
     """Return the Role for the access's own ServiceAccount, and the question whether it holds."""
     space, name = _known(access, "namespace", "NAMESPACE"), access.service_account
     return {
-        "manifests": kubernetes_client.role(space, name, access.cluster.operator_namespace),
+        "manifests": kubernetes_manifests.role(space, name, access.cluster.operator_namespace),
         "may": f"kubectl auth can-i get secrets -n {space} --as {_subject(access)}",
     }

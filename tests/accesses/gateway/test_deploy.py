@@ -8,6 +8,8 @@ import pytest
 from django.core.cache import cache
 from django.db import connection
 
+from accesses import trials
+from accesses.providers import gateway_tokens
 from accounts.models import AuditEvent
 from built_in import services
 from sandbox import reading, reading_values
@@ -31,8 +33,6 @@ def access(connected, organization, devops, live_server, settings) -> Any:
     services.create(
         organization=organization, name="prod/json", value=f'{{"user": "{CANARY}-field"}}', tags={}
     )
-    from accesses.providers import gateway_tokens
-
     return make_access(
         connected, ("", ""), devops, provider="built-in", method="gateway", name="own",
         configuration={"gateway_address": "", "gateway_ca": ""}, credential={"token": gateway_tokens.new()},
@@ -85,8 +85,6 @@ def test_a_stolen_token_reads_nothing_that_is_not_linked(access, devops, sandbox
 
 
 def test_a_new_token_is_the_clusters_with_the_next_deploy(access, devops, sandbox_cluster):
-    from accesses.providers import gateway_tokens
-
     link(access, devops, key="prod/db", variable="DB")
     deploy(access.cluster, devops)
     access.refresh_from_db()
@@ -97,3 +95,30 @@ def test_a_new_token_is_the_clusters_with_the_next_deploy(access, devops, sandbo
         read(sandbox_cluster, access, "prod/db")
     deploy(access.cluster, devops)
     assert read(sandbox_cluster, access, "prod/db") == CANARY
+
+
+def test_a_document_of_elasticsearch_arrives_and_its_password_stays_here(
+    connected, organization, devops, live_server, settings, vendors, sandbox_cluster
+):
+    from tests.accesses.worlds import elasticsearch as world
+
+    settings.BASE_URL, settings.ALLOWED_HOSTS = live_server.url, ["*"]
+    vendor = vendors["elasticsearch"]
+    vendor.plant("reset")
+    user = "keyhaven-writer"
+    access = make_access(
+        connected, ("", ""), devops, provider="elasticsearch", method="password", name="elastic",
+        configuration=world.configuration(vendor, "password", user),
+        credential=world.credential(vendor, "password", user),
+    )  # fmt: skip
+    trials.connect(access).create("prod/db", CANARY, {})
+    made = link(access, devops, key="prod/db", variable="DB")
+
+    done = deploy(access.cluster, devops)
+
+    assert done.status == "succeeded", lines(done)
+    assert value_of(sandbox_cluster, made) == CANARY
+    assert vendor["passwords"][user] not in str(sandbox_cluster.list("Secret"))
+    vendor.plant("reset")
+    with pytest.raises(reading_values.Failed, match="422"):
+        read(sandbox_cluster, access, "prod/db")

@@ -3,6 +3,7 @@
 import base64
 from typing import Any
 
+from accesses.models import Access, AccessDraft
 from clusters import addons, kubeconfig
 from clusters import services as clusters
 from clusters.models import Cluster
@@ -16,6 +17,26 @@ def connected(kube: Any, **fields: Any) -> Cluster:
     found = clusters.check(made)
     clusters.refresh_services(found)
     return found
+
+
+def walk(browser: Any, cluster: Cluster, provider: str, method: str, **entered: str) -> tuple[str, Access]:
+    """Walk the wizard to its end as somebody who is signed in; return the page of the details, and the access."""
+    base = f"/o/{cluster.organization.slug}/clusters/{cluster.name}/secret-managers/new/"
+    browser.post(base)
+    draft = AccessDraft.objects.latest("created_at")
+
+    def post(step: str, **data: Any) -> None:
+        answer = browser.post(f"{base}{draft.pk}/{step}/", data)
+        assert answer.status_code == 302, answer.content.decode()[:20000]
+
+    post("provider", provider=provider)
+    post("authentication", method=method)
+    page = browser.get(f"{base}{draft.pk}/details/").content.decode()
+    post("details", name="way-in", namespaces=["shop"], **entered)
+    shown = AccessDraft.objects.get(pk=draft.pk).tested_at
+    assert shown is not None
+    post("test", wish="save", shown=shown.isoformat())
+    return page, Access.objects.get(pk=draft.pk)
 
 
 def deploy(cluster: Cluster) -> None:

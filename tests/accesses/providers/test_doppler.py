@@ -316,6 +316,19 @@ def test_a_token_that_is_not_let_in_is_told_what_to_trust(request, db):
     assert "https://api.doppler.com" in refusal.value.policy
 
 
+@pytest.mark.sandbox
+@pytest.mark.django_db
+def test_no_value_is_ever_asked_for(found, stand_in, manager):
+    before = stand_in.plant("reads")
+
+    trials.try_access(make_access(SLUG, found, found.good))
+    manager.create(found.namespace + "NEVER_READ", CANARY, {})
+    manager.put(found.namespace + "NEVER_READ", f"{CANARY}-2")
+    manager.delete(found.namespace + "NEVER_READ")
+
+    assert stand_in.plant("reads") == before
+
+
 # -- a deploy ------------------------------------------------------------------------------------------------------
 class TestDeploy:
     pytestmark = asks
@@ -349,3 +362,21 @@ class TestDeploy:
         access.refresh_from_db()
         assert access.validated is True, access.validated_reason
         assert access.result["listed"]
+
+    @pytest.mark.parametrize("method", [one.slug for one in PROVIDER.methods])
+    def test_the_wizard_leads_there(self, kube, organization, devops, sign_in, stand_in, method):
+        cluster = deploying.connected(kube, organization=organization)
+        kind = {"service-token": "service_token", "account-token": "account_token"}.get(method)
+        own = {"token": stand_in[kind]} if kind else {"identity": stand_in["identity"]}
+        account = f"system:serviceaccount:{cluster.operator_namespace}:"
+        if not kind:
+            stand_in.plant("trust", issuer=kube.issuer, jwks=kube.jwks(), subjects=[account])
+
+        page, access = deploying.walk(sign_in(devops), cluster, SLUG, method, **PLACE, **own)
+
+        assert access.result["listed"], access.result
+        told = {
+            "service-token": "doppler configs tokens create",
+            "oidc": f"{account}{access.service_account}",
+        }
+        assert told.get(method, "Project") in page

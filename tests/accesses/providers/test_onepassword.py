@@ -431,6 +431,19 @@ class TestWriting:
             PROVIDER.writing.name(None, name)
 
 
+@pytest.mark.sandbox
+@pytest.mark.django_db
+def test_no_value_is_ever_asked_for(found, stand_in, manager):
+    before = stand_in.plant("reads")
+
+    trials.try_access(make_access(SLUG, found, found.good))
+    manager.create(found.namespace + "never-read", CANARY, {})
+    manager.put(found.namespace + "never-read", f"{CANARY}-2")
+    manager.delete(found.namespace + "never-read")
+
+    assert stand_in.plant("reads") == before
+
+
 # -- a deploy ------------------------------------------------------------------------------------------------------
 class TestDeploy:
     pytestmark = asks
@@ -467,3 +480,15 @@ class TestDeploy:
         assert deploying.data(kube, every) == expected
         access.refresh_from_db()
         assert access.validated is True, access.validated_reason
+
+    @pytest.mark.parametrize("method", ["connect", "service-account"])
+    def test_the_wizard_leads_there(self, make_sandbox_cluster, organization, devops, sign_in, found, method):
+        cluster = deploying.connected(make_sandbox_cluster("sandbox"), organization=organization)
+        own = found.configuration | found.good if method == "connect" else SDK | {"token": service_token()}
+
+        page, access = deploying.walk(sign_in(devops), cluster, SLUG, method, **own)
+
+        assert access.result["listed"] is (method == "connect"), access.result
+        assert access.result["untried"] is (method != "connect")
+        assert "keyhaven --" in page
+        assert own["token"] not in page
