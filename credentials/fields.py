@@ -54,7 +54,9 @@ class SecretForm(forms.Form):
         self.stored = frozenset(stored) & frozenset(self.secret_names())
         for name, bound in self.fields.items():
             label = str(bound.label)
-            bound.error_messages["required"] = f"Enter the {label[:1].lower()}{label[1:]}."
+            # “CA certificate” stays as it is.
+            begun = label if label[:2].isupper() else f"{label[:1].lower()}{label[1:]}"
+            bound.error_messages["required"] = f"Enter the {begun}."
             bound.required = bound.required and name not in self.stored
 
     def add_fields(self, before: dict[str, forms.Field], after: dict[str, forms.Field]) -> None:

@@ -14,13 +14,9 @@ _LARGEST = 65_536
 
 
 def _faulty(request: Request) -> None:
-    """Fail as a test wants: `write` is a status, `late` hangs after the work is done (see `_late`)."""
-    if status := int(request.state.faults.get("write", 0)):
+    """Fail as a test wants: `write_once` is the status of the next write alone."""
+    if status := int(request.state.faults.pop("write_once", 0)):
         raise Refused(status, "UNAVAILABLE" if status >= 500 else "INVALID_ARGUMENT", "Planted.")
-
-
-def _late(request: Request) -> None:
-    time.sleep(float(request.state.faults.get("late", 0)))
 
 
 def _labels(given: Any) -> dict[str, str]:
@@ -60,7 +56,6 @@ def add_version(request: Request) -> dict[str, Any]:
     if len(data) > _LARGEST:
         raise Refused(400, "INVALID_ARGUMENT", "Payload is too large.")
     found["versions"].append(data.decode())
-    _late(request)
     return {"name": f"versions/{len(found['versions'])}", "state": "ENABLED"}
 
 

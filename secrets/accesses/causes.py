@@ -45,7 +45,7 @@ def explain(
 ) -> Cause | None:
     """Return the cause of the first row of the table that fits, its words filled in; None when none does."""
     provider = PROVIDERS.get(access.provider) if access else None
-    cloud = provider.cloud if provider else ""
+    cloud = (provider.cloud or provider.slug) if provider else ""
     for row in troubles.TABLE:
         if row.fits(message, about, cloud):
             remedy = row.remedies.get(access.method, row.remedy) if access else row.remedy

@@ -110,6 +110,30 @@ def test_from_the_form_to_the_value(cluster, kube, openbao, sign_in, devops, met
     }
 
 
+def test_a_folder_and_custom_metadata_bring_many(cluster, kube, openbao, sign_in, devops):
+    browser = sign_in(devops)
+    made = walk(browser, begin(browser, "kubernetes"), entered(openbao, "kubernetes"))
+    service = cluster.services.get(namespace="shop", name="api")
+    takes = ExternalSecret.Takes
+    folder = factories.make_link(service=service, access=made, key="prod/shop", variable="", takes=takes.PATH)
+    tagged = factories.make_link(
+        service=service,
+        access=made,
+        key="",
+        variable="",
+        takes=takes.TAGS,
+        tags={"stage": "prod", "team": "data"},
+    )
+
+    deploy(cluster)
+
+    in_folder, with_tags = (kube.get("Secret", one.object_name, "shop")["data"] for one in (folder, tagged))
+    expected = {name.replace("/", "_") for name in openbao.names if name.startswith("prod/shop/")}
+    assert set(in_folder) == expected
+    assert "prod_data_api-key" in with_tags
+    assert not set(with_tags) & expected
+
+
 def test_when_a_token_ends_is_kept_without_being_typed(cluster, kube, openbao, sign_in, devops):
     browser = sign_in(devops)
     short = openbao.token("reader", "36h")

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.django_db
 
 PROVIDER_OF = {
     "aws": "aws-secrets-manager", "azure": "azure-key-vault", "gcp": "gcp-secret-manager", "": "aws-secrets-manager",
+    "conjur": "conjur", "kubernetes": "kubernetes",
 }  # fmt: skip
 WORDS = ("access", "namespace", "operator", "subject", "action")
 OF_A_LINK = ("named", "key", "field", "version", "object")
@@ -85,7 +86,7 @@ def test_a_row_names_only_what_is_known(row):
 
 @rows
 def test_a_row_names_methods_and_clouds_that_are_there(row):
-    clouds = {provider.cloud for provider in PROVIDERS.values()}
+    clouds = {provider.cloud or provider.slug for provider in PROVIDERS.values()}
     methods = {method.slug for provider in PROVIDERS.values() for method in provider.methods}
 
     assert row.cloud in {"", *clouds}
@@ -153,3 +154,16 @@ def test_words_of_one_cloud_are_not_read_as_anothers():
     assert causes.translate(said, factories.make_access()).slug == "identity-on-the-wrong-pod"
     google = factories.make_access(provider="gcp-secret-manager", method="ambient")
     assert causes.translate(said, google).slug == "google-metadata"
+
+
+@pytest.mark.parametrize(
+    ("who", "slug"),
+    [
+        ("external-secrets:external-secrets", "operator-rights"),
+        ("external-secrets:keyhaven-1a2b3c4d", "another-cluster-denies"),
+    ],
+)
+def test_who_may_not_read_secrets_is_the_operator_or_the_access(who, slug):
+    said = f'secrets "db" is forbidden: User "system:serviceaccount:{who}" cannot get resource "secrets"'
+
+    assert causes.translate(said, factories.make_access(provider="kubernetes")).slug == slug

@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 
 from accesses.models import Access, AccessDraft
+from accesses.providers import PROVIDERS
 from accounts.models import AuditEvent
 from tests import factories
 
@@ -53,6 +54,14 @@ def walk_to_details(browser: Any) -> AccessDraft:
     browser.post(url(draft, "provider"), {"provider": "aws-secrets-manager"})
     browser.post(url(draft, "authentication"), {"method": "static"})
     return draft
+
+
+def test_every_secret_manager_can_be_chosen_on_its_first_page(browser, cluster):
+    page = browser.get(url(begin(browser), "provider")).content.decode()
+
+    assert [
+        slug for slug in PROVIDERS if f'name="provider" id="id_provider_{slug}" value="{slug}"' not in page
+    ] == []
 
 
 def test_it_leads_from_the_provider_to_an_access(

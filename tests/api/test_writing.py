@@ -7,7 +7,9 @@ import pytest
 
 from accounts.models import AuditEvent
 from tests import factories
-from tests.external_secrets.writing.conftest import cloud, failing, keys  # noqa: F401
+from tests.external_secrets.writing.conftest import cloud as cloud
+from tests.external_secrets.writing.conftest import failing as failing
+from tests.external_secrets.writing.conftest import keys
 from tests.test_canary import tables
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.django_db(transaction=True)]
@@ -31,7 +33,7 @@ def access(organization: Any) -> Any:
 
 
 @pytest.fixture
-def writable(access: Any, cloud: Any) -> Any:  # noqa: F811
+def writable(access: Any, cloud: Any) -> Any:
     access.credential = keys(cloud.keys["writer"])
     access.save()
     return access
@@ -40,7 +42,7 @@ def writable(access: Any, cloud: Any) -> Any:  # noqa: F811
 ONE = "/clusters/prod/accesses/aws/secret"
 
 
-def test_a_secret_lives_and_comes_back(call_as, devops, writable, cloud):  # noqa: F811
+def test_a_secret_lives_and_comes_back(call_as, devops, writable, cloud):
     call = call_as(devops)
 
     made = call("POST", f"{ONE}s", {"name": "db", "value": CANARY, "tags": {"stage": "prod"}})
@@ -112,7 +114,7 @@ def test_a_key_is_refused(call_as, devops, access):
     ("cut", 502, "outcome-unknown"), ("500", 502, "outcome-unknown"), ("denied", 502, "upstream"),
     ("throttled", 429, "too-many"),
 ])  # fmt: skip
-def test_a_manager_that_fails(call_as, devops, access, failing, caplog, how, status, code):  # noqa: F811
+def test_a_manager_that_fails(call_as, devops, access, failing, caplog, how, status, code):
     manager = failing(how)
     call = call_as(devops)
 

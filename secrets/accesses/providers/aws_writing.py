@@ -51,6 +51,12 @@ def once(permission: str, region: str, policy: str, *, making: bool = False) -> 
     with cloud.translated(permission, region, policy):
         try:
             yield
+        except (exceptions.EndpointConnectionError, exceptions.ConnectTimeoutError, exceptions.SSLError):
+            # There was no connection to send it over.
+            raise errors.ProviderError(
+                f"AWS does not answer in {region}. Nothing was sent.",
+                "Check that the console's network reaches it, and the region.",
+            ) from None
         except exceptions.ClientError as error:
             if found := _meaning(error.response, making=making):
                 raise type(found)(found.reason, found.remedy) from None

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from accesses.models import Access, AccessDraft
 
 SLUG = "azure-key-vault"
-VERSION = "7.4"
+_V = "api-version=7.4"
 # Azure gives at most 25 names a page and filters none: so many of its pages make one of ours.
 ASKED, SHOWN, REQUESTS = 25, 100, 20
 _LIVE, _DELETED = "/secrets", "/deletedsecrets"
@@ -123,7 +123,7 @@ class Client:
             return []
         name = live[0].name
         try:
-            self._ask("GET", f"{_LIVE}/{name}/{_NO_VERSION}{_query()}", READ)
+            self._ask("GET", f"{_LIVE}/{name}/{_NO_VERSION}?{_V}", READ)
         except errors.NotThere:
             return [Probe(READ, True, "Tested by a version that does not exist", name)]
         except errors.PermissionMissing:
@@ -149,7 +149,7 @@ class Client:
             if found.status == 200 and found.body["value"]:
                 raise errors.AlreadyThere(f"The vault has a secret {name} already.")
         sent = {"value": value, "tags": dict(tags)}
-        self._ask("PUT", f"{_LIVE}/{_path(name)}{_query()}", SET, json=sent)
+        self._ask("PUT", f"{_LIVE}/{_path(name)}?{_V}", SET, json=sent)
         return name
 
     @sensitive_variables("value", "sent")
@@ -159,7 +159,7 @@ class Client:
         sent: dict[str, Any] = {"value": value, "tags": found.get("tags") or {}}
         if found.get("contentType"):
             sent["contentType"] = found["contentType"]
-        self._ask("PUT", f"{_LIVE}/{_path(name)}{_query()}", SET, json=sent)
+        self._ask("PUT", f"{_LIVE}/{_path(name)}?{_V}", SET, json=sent)
 
     def tag(self, name: str, tags: Mapping[str, str]) -> None:
         """Add or change tags; Azure replaces them all."""
@@ -168,19 +168,20 @@ class Client:
 
     def _changed(self, name: str, change: dict[str, Any]) -> dict[str, Any]:
         """Change the current version's facts and return them; the answer has no value."""
-        answer = self._ask("PATCH", f"{_LIVE}/{_path(name)}{_query()}", UPDATE, json=change)
+        # Without a version after the last slash it is the current one.
+        answer = self._ask("PATCH", f"{_LIVE}/{_path(name)}/?{_V}", UPDATE, json=change)
         with understood(VENDOR):
             return {key: answer.body.get(key) for key in ("tags", "contentType")}
 
     def delete(self, name: str) -> datetime.datetime | None:
         """Delete a secret; the vault keeps it for as long as it says."""
-        answer = self._ask("DELETE", f"{_LIVE}/{_path(name)}{_query()}", DELETE)
+        answer = self._ask("DELETE", f"{_LIVE}/{_path(name)}?{_V}", DELETE)
         with understood(VENDOR):
             return _time((answer.body or {}).get("scheduledPurgeDate"))
 
     def restore(self, name: str) -> None:
         """Recover a deleted secret with all its versions, which takes Azure some seconds."""
-        self._ask("POST", f"{_DELETED}/{_path(name)}/recover{_query()}", RECOVER)
+        self._ask("POST", f"{_DELETED}/{_path(name)}/recover?{_V}", RECOVER)
 
     # -- asking ------------------------------------------------------------------------------------------------
     @sensitive_variables()
@@ -208,7 +209,7 @@ def is_name(wanted: str) -> bool:
 
 
 def _query(following: str = "") -> str:
-    return f"?{following}" if following else f"?api-version={VERSION}&maxresults={ASKED}"
+    return f"?{following}" if following else f"?{_V}&maxresults={ASKED}"
 
 
 def _path(name: str) -> str:

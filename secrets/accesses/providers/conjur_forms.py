@@ -34,7 +34,7 @@ def _id(text: str, what: str) -> str:
 class PlaceForm(ConfigurationForm):
     """Where Conjur is, and in which of its accounts; and below which policy the console may write."""
 
-    WHERE = ("name", "address", "account", "ca")
+    WHERE = ("name", "address", "account", "branch", "ca")
 
     address = AddressField(example="https://conjur.example.com", help_text="Of Conjur, or of CyberArk's "
                            "Secrets Manager: for example https://conjur.example.com, or "

@@ -35,9 +35,9 @@ def _text(label: str, help_text: str = "", **options: Any) -> forms.CharField:
 class OpenForm(ConfigurationForm):
     """An address that answers without a credential."""
 
-    WHERE = ("name", "url", "verb", "body", "path", "ca", "timeout", "test_key")
+    WHERE = ("name", "url", "verb", "path", "test_key", "timeout", "body", "ca")
     HEADING = "Credential"
-    FOLDED = {"Body, certificate and time": ("body", "ca", "timeout")}
+    FOLDED = {"Body and certificate": ("body", "ca")}
 
     url = _text(
         "Address",

@@ -7,6 +7,7 @@ what is narrow stands above what is wide.
 from accesses.troubles.azure import AZURE
 from accesses.troubles.base import About, Trouble
 from accesses.troubles.doppler import DOPPLER
+from accesses.troubles.elsewhere import ELSEWHERE
 from accesses.troubles.identity import IDENTITY
 from accesses.troubles.objects import OBJECTS
 from accesses.troubles.onepassword import ONEPASSWORD
@@ -15,4 +16,13 @@ from accesses.troubles.ways import WAYS
 
 __all__ = ["TABLE", "About", "Trouble"]
 
-TABLE: tuple[Trouble, ...] = (*OBJECTS, *AZURE, *DOPPLER, *ONEPASSWORD, *IDENTITY, *READING, *WAYS)
+TABLE: tuple[Trouble, ...] = (
+    *OBJECTS,
+    *AZURE,
+    *DOPPLER,
+    *ONEPASSWORD,
+    *ELSEWHERE,
+    *IDENTITY,
+    *READING,
+    *WAYS,
+)

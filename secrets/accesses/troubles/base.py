@@ -14,7 +14,7 @@ class Trouble:
 
     `pattern` finds it in what the operator says. Reason and remedy may hold {access}, {namespace}, {operator} (its
     namespace), {subject} (whom a token is for), {action} (the missing right), and of a link {named}, {key}, {field},
-    {version}, {object}. `cloud` keeps it to one cloud's accesses; `remedies` are other ones, by method of the access.
+    {version}, {object}. `cloud` keeps it to one cloud's accesses, or by its slug to those of one provider without; `remedies` are other ones, by method of the access.
     """
 
     slug: str

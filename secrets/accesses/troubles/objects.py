@@ -62,7 +62,7 @@ OBJECTS: tuple[Trouble, ...] = (
         "Unlink its secrets, or deploy again when it is back."),
     Trouble("operator-rights", "both",
         'secrets is forbidden: User "system:serviceaccount:external-secrets:external-secrets" cannot create resource "secrets"',
-        r'is forbidden: User "system:serviceaccount:',
+        r'is forbidden: User "system:serviceaccount:(?![^"]+(?<!:external-secrets)" cannot (get|list) resource "secrets")',
         "The operator itself may not do this in the cluster.",
         "Give the operator's ServiceAccount in {operator} the right that the message names; its chart does so by default."),
     Trouble("service-account-missing", "both",

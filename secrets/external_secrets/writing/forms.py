@@ -58,7 +58,7 @@ class NewSecretForm(_ValueForm):
         super().__init__(data, initial=initial)
         writing = PROVIDERS[access.provider].writing_of(access)
         if access.prefix:
-            self.fields["name"].help_text = f"Behind {access.prefix}, which is the access's own and stays."
+            self.fields["name"].help_text = f"What comes behind {access.prefix}"
         if writing is None or not writing.tags:
             del self.fields["tags"]
 

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
-from accesses import manifests, trials
+from accesses import about, manifests, trials
 from accesses.providers import PROVIDERS, azure_forms, azure_key_vault, azure_wording
 from accesses.providers.base import Situation
 from accesses.providers.references import NotReadable
@@ -459,6 +459,13 @@ def test_an_application_that_does_not_trust_the_cluster_is_shown_the_exact_trust
     assert trust["audiences"] == ["api://AzureADTokenExchange"]
     assert trust["issuer"] == access.cluster.issuer
     assert access.service_account in trust["subject"]
+
+
+def test_where_it_is_told_the_vault_and_the_application_are(make):
+    access = make()
+
+    assert about.place(access, PROVIDER) == ("Key vault", "acme")
+    assert about.who(access, None, None).name == access.configuration["client"]
 
 
 # -- the operator ----------------------------------------------------------------------------------------------

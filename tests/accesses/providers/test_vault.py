@@ -1,10 +1,13 @@
 """What is special of Vault, against a real OpenBao server: both engines, namespaces, TLS, policies, and what it refuses."""
 
 import json
+import subprocess
+import sys
 import time
 from typing import Any
 
 import pytest
+import yaml
 
 from accesses import manifests, providers, trials
 from accesses.providers import (
@@ -699,6 +702,23 @@ def test_the_store_of_each_method(method, auth):
     assert json.loads(spec) == {
         "server": "https://v:8200", "path": "team/kv", "version": "v1", "namespace": "team-a", "auth": json.loads(expected),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("method", ["token", "userpass", "approle", "kubernetes"])
+def test_all_that_can_be_set_satisfies_the_operators_schema(secured, shared, tmp_path, method):
+    fields = {"auth_path": "a/b", "username": "bob", "role": "r", "audience": "vault", "namespace": "team-a"}
+    access = make_access(secured, "t", method=method, **fields)
+    access.credential = dict.fromkeys(vault.PROVIDER.method(method).form.secret_names(), "x")
+    file = tmp_path / "manifests.yaml"
+    file.write_text(yaml.safe_dump_all(filter(None, [manifests.store(access), manifests.secret(access)])))
+
+    checked = subprocess.run(
+        [sys.executable, str(shared / "tools" / "validate_manifests.py"), str(file)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert manifests.store(access)["spec"]["provider"]["vault"].keys() >= {"namespace", "caBundle"}
 
 
 @pytest.mark.parametrize("method", ["token", "userpass", "approle", "kubernetes"])

@@ -93,6 +93,15 @@ def test_a_permission_that_is_missing_is_said_with_the_policy(client, at, access
     assert "secretsmanager:PutSecretValue" in text
 
 
+def test_where_there_is_no_connection_nothing_was_sent(client, at, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+
+    response = post(client, at, "new")
+
+    assert "Nothing was sent." in response.content.decode()
+    assert actions() == FAILED
+
+
 def test_who_cannot_sign_in_has_sent_nothing(client, at, access, failing):
     manager = failing("cut")
     access.credential = None
