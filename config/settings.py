@@ -7,7 +7,7 @@ from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
-from config import env
+from config import env, queues
 from config.paths import BASE_DIR
 
 VERSION = "0.1.0"
@@ -124,22 +124,7 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_DEFAULT_QUEUE = "default"
-CELERY_TASK_ROUTES = {
-    "accounts.sign_in.tasks.mail_reset": {"queue": "default"},
-    "accounts.sign_in.tasks.mail_notice": {"queue": "default"},
-    "accounts.sign_in.tasks.write_failed": {"queue": "default"},
-    "accounts.outgoing.tasks.deliver": {"queue": "default"},
-    "credentials.tasks.check": {"queue": "default"},
-    "clusters.tasks.run_deploys": {"queue": "deploys"},
-    "clusters.tasks.look": {"queue": "default"},
-    "clusters.tasks.renew_token": {"queue": "default"},
-    "clusters.tasks.examine": {"queue": "default"},
-    "clusters.tasks.make_key": {"queue": "default"},
-    "external_secrets.tasks.read_again": {"queue": "default"},
-    "external_secrets.tasks.restart_changed": {"queue": "default"},
-    "external_secrets.tasks.read_inventory": {"queue": "default"},
-    "external_secrets.tasks.refresh_inventory": {"queue": "default"},
-}
+CELERY_TASK_ROUTES = queues.ROUTES
 
 # -- People ----------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
