@@ -11,7 +11,7 @@ from django.db.models import ProtectedError
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from accesses import identities, providers, signals, situations, tags, trials, variants
+from accesses import identities, providers, seeing, signals, situations, trials, variants
 from accesses.models import Access, AccessDraft
 from accounts.audit import services as audit
 from accounts.models import User
@@ -63,8 +63,8 @@ def verify(access: Access, *, by: User) -> trials.Result:
 
 def keep(access: Access, result: trials.Result) -> trials.Result:
     """Keep on an access what a test of it found."""
-    found = _verification(result.as_json(), timezone.now())
-    Access.objects.filter(pk=access.pk, version=access.version).update(**found)
+    found = Access.objects.filter(pk=access.pk, version=access.version)
+    found.update(**_verification(result.as_json(), timezone.now()))
     return result
 
 
@@ -111,10 +111,7 @@ def create(*, draft: AccessDraft, by: User) -> Access:
         configuration=draft.configuration,
         credential=draft.credential,
         cloud_credential=draft.cloud_credential,
-        prefix=draft.prefix,
-        tags=draft.tags,
-        only_tagged=draft.only_tagged,
-        refresh_seconds=draft.refresh_seconds,
+        **{name: getattr(draft, name) for name in seeing.COLUMNS},
         credential_set_at=draft.credential_set_at,
         credential_set_by=str(by),
         namespaces=draft.namespaces,
@@ -177,7 +174,7 @@ class Values:
 
     def public(self) -> dict[str, Any]:
         named = self.cloud_credential.name if self.cloud_credential else ""
-        return _public(self.method, self.configuration, self.namespaces, named) | narrowed(self)
+        return _public(self.method, self.configuration, self.namespaces, named) | seeing.told(self)
 
 
 @sensitive_variables()
@@ -201,8 +198,8 @@ def change(
     _keep_namespaces_in_use(live, values.namespaces)
     _keep_overrides_in_use(live, values)
     renewed = (values.credential or {}) != (live.credential or {})
-    ends = {"expires": live.expires_at}, {"expires": values.expires_at}
-    before, after = _public_of(live) | ends[0], values.public() | ends[1]
+    before = _public_of(live) | {"expires": live.expires_at}
+    after = values.public() | {"expires": values.expires_at}
     if not renewed and after == before:
         return False
     moved = live.method != values.method
@@ -241,20 +238,9 @@ def _public(
     return configuration | {"method": method, "namespaces": ", ".join(sorted(namespaces))} | named
 
 
-def narrowed(row: Access | Values) -> dict[str, str]:
-    """Return what narrows an access, or is put on what is made through it, in words; what is not set is left out."""
-    found = {
-        "prefix": row.prefix,
-        "default tags": ", ".join(tags.lines(row.tags).splitlines()),
-        "only tagged": "yes" if row.only_tagged else "",
-        "read again every": f"{row.refresh_seconds} seconds" if row.refresh_seconds else "",
-    }
-    return {name: text for name, text in found.items() if text}
-
-
 def _public_of(access: Access) -> dict[str, Any]:
     named = access.cloud_credential.name if access.cloud_credential else ""
-    return _public(access.method, access.configuration, access.namespaces, named) | narrowed(access)
+    return _public(access.method, access.configuration, access.namespaces, named) | seeing.told(access)
 
 
 def check_version(access: Access, seen: int) -> None:
@@ -292,9 +278,8 @@ def delete(*, access: Access, by: User) -> None:
 
     :raises InUse: linked secrets use it
     """
-    cluster: Cluster = access.cluster
     # The cluster first, as everywhere, so that no two changes wait for each other.
-    clusters.changed(cluster)
+    clusters.changed(access.cluster)
     try:
         with transaction.atomic():
             _record(access, "access.deleted", by, {})

@@ -13,6 +13,10 @@ Takes = ExternalSecret.Takes
 TAKEN = ("takes", "key", "tags")
 
 
+class NotAllowed(Exception):
+    """It may not go there, or not become that. `str()` says why."""
+
+
 def wrong(access: Access, values: Mapping[str, Any]) -> tuple[str, str] | None:
     """Return the field and why a link of `values` (takes, key, tags) would take more than the access sees."""
     takes, key = values.get("takes", Takes.VALUE), str(values.get("key", ""))
@@ -42,6 +46,15 @@ def refuses(link: ExternalSecret | None, access: Access, values: Mapping[str, An
         if all(values.get(name, before[name]) == before[name] for name in TAKEN):
             return None
     return wrong(access, values)
+
+
+def keep(link: ExternalSecret | None, access: Access, values: Mapping[str, Any]) -> None:
+    """Refuse what would take more than the access sees; what a link takes already may stay.
+
+    :raises NotAllowed: with the reason
+    """
+    if found := refuses(link, access, values):
+        raise NotAllowed(found[1])
 
 
 def _of_tags(access: Access, tags: Mapping[str, str]) -> tuple[str, str] | None:

@@ -15,6 +15,7 @@ from accounts.models import User
 from clusters import services as cluster_services
 from clusters.models import Cluster
 from external_secrets import clashes, inside, placing, tasks, telling
+from external_secrets.inside import NotAllowed
 from external_secrets.models import ExternalSecret, InventoryState
 from external_secrets.placing import Place, why_not
 
@@ -33,10 +34,6 @@ class Clash(Exception):
     def __init__(self, found: list[clashes.Found]) -> None:
         super().__init__(" ".join(one.text for one in found))
         self.found = found
-
-
-class NotAllowed(Exception):
-    """It may not go there, or not become that. `str()` says why."""
 
 
 class Changed(Exception):
@@ -70,7 +67,7 @@ def link(
     if original is not None:
         values = values | {name: getattr(original, name) for name in READ}
     else:
-        keep_inside(None, access, values)
+        inside.keep(None, access, values)
         values = values | {"access": access, "variant": variant_of(access, overrides)}
     refuse(clashes.Around(place, takes_over=takes_over).find(values))
     made = ExternalSecret(**placing.columns(place), **values, alias_of=original)
@@ -111,7 +108,7 @@ def change(
         raise NotAllowed(f"{live.title} stays on {live.cluster}. Link the secret anew to have it elsewhere.")
     allow(access, place, live.alias_of)
     if live.alias_of is None:
-        keep_inside(live, access, values)
+        inside.keep(live, access, values)
     values = _of_its_own(live, access, values, overrides)
     _keep_aliases(live, place, values)
     before = telling.everything(live)
@@ -176,15 +173,6 @@ def allow(access: Access, place: Place, original: ExternalSecret | None = None) 
             f"An alias stays in the namespace {original.namespace}, where the Secret of {original.title} is. "
             "Link the secret anew to have it elsewhere."
         )
-
-
-def keep_inside(link: ExternalSecret | None, access: Access, values: dict[str, Any]) -> None:
-    """Refuse what would take more than the access sees; what a link takes already may stay.
-
-    :raises NotAllowed: with the reason
-    """
-    if found := inside.refuses(link, access, values):
-        raise NotAllowed(found[1])
 
 
 def refuse(found: list[clashes.Found]) -> None:

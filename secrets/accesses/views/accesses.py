@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
-from accesses import about, forms, manifests, services, states, users
+from accesses import about, forms, manifests, seeing, services, states, users
 from accesses.models import Access, AccessDraft, Identity, OperatorState
 from accesses.providers import PROVIDERS
 from accesses.setup import generator
@@ -47,7 +47,7 @@ def facts(access: Access, made: Identity | None = None) -> dict[str, Any]:
         "method": method,
         "settings": settings,
         "where": " · ".join(value for _, value in settings if value),
-        "sees": services.narrowed(access),
+        "sees": seeing.told(access),
         "place_label": place_label,
         "place": place,
         "who": about.who(access, method, made),

@@ -26,6 +26,14 @@ def is_gone(state: InventoryState, entry: InventoryEntry | None, name: str) -> b
     return browsing.knows(state.access, state, name) is False
 
 
+def _absence(
+    access: Access, state: InventoryState, entry: InventoryEntry | None, name: str
+) -> tuple[bool, bool]:
+    """Tell whether a name lies outside of what the access sees, and else whether it is gone."""
+    outside = entry is None and not browsing_uses.begins(name, access.prefix)
+    return outside, not outside and is_gone(state, entry, name)
+
+
 @org_view(Permission.SECRET_BROWSE)
 def secret(request: OrgRequest) -> HttpResponse:
     """Show a secret by its access and name; one that is gone upstream still has its users."""
@@ -42,11 +50,9 @@ def secret(request: OrgRequest) -> HttpResponse:
         raise Http404
     entry, state = _entry(access, name), browsing.state_of(access)
     found = usage_map.of(request.organization, access, name, entry, request.authority)
-    outside = entry is None and not browsing_uses.begins(name, access.prefix)
-    gone = not outside and is_gone(state, entry, name)
+    outside, gone = _absence(access, state, entry, name)
     if (gone or outside) and not (found.uses or found.unsure):
         raise Http404
-    tags = [(tag.label, "?" + urlencode({"tag": tag.parameter})) for tag in _tags(entry)]
     context = {
         "access": access,
         "cluster": access.cluster,
@@ -56,7 +62,7 @@ def secret(request: OrgRequest) -> HttpResponse:
         "state": state,
         "gone": gone,
         "outside": outside,
-        "tags": tags,
+        "tags": [(tag.label, "?" + urlencode({"tag": tag.parameter})) for tag in _tags(entry)],
         "map": found,
         "here": urlencode({"access": str(access.pk), "key": name}),
         "folder": urlencode({"access": str(access.pk), "q": name[: name.rfind("/") + 1]})
