@@ -290,3 +290,22 @@ def test_every_method_asks_for_it_once(slug):
 
         assert [name for name in shown if name in method.form.SEES] == list(method.form.SEES)
         assert not set(method.form.SEES) & set(method.form.public_fields())
+
+
+@pytest.mark.parametrize("page", ["wizard", "policy"])
+def test_pages_offer_every_provider_under_its_heading(page, organization, devops, sign_in):
+    factories.make_cluster(organization=organization, name="prod")
+    browser = sign_in(devops)
+    at = "/o/acme/clusters/prod/secret-managers/policy/"
+    if page == "wizard":
+        at = browser.post("/o/acme/clusters/prod/secret-managers/new/").headers["Location"]
+
+    text = browser.get(at).content.decode()
+    main = text[text.index("<main") :]
+
+    places = [main.index(f">{heading}</h") for heading, _ in providers.grouped(providers.PROVIDERS.values())]
+    assert places == sorted(places)
+    for provider in providers.PROVIDERS.values():
+        mark = f'value="{provider.slug}"' if page == "wizard" else f"?provider={provider.slug}"
+        assert mark in main
+        assert provider.label in main

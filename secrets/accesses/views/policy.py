@@ -30,7 +30,7 @@ def policy(request: OrgRequest, cluster: str) -> HttpResponse:
         "cluster": found,
         "form": form,
         "provider": provider,
-        "groups": grouped(PROVIDERS.values()),
+        "kinds": grouped(PROVIDERS.values()),
         "made": made,
         "query": form.query() if made else "",
     }

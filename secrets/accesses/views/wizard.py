@@ -143,7 +143,7 @@ def _provider(request: OrgRequest, draft: AccessDraft) -> HttpResponse:
             draft.provider, draft.method = form.cleaned_data["provider"], ""
         draft.save(force_update=True)
         return pages.go_to(request, _url(request, draft, "authentication"))
-    return _page(request, draft, "provider", {"form": form, "groups": grouped(PROVIDERS.values())})
+    return _page(request, draft, "provider", {"form": form, "kinds": grouped(PROVIDERS.values())})
 
 
 def _authentication(request: OrgRequest, draft: AccessDraft) -> HttpResponse:
