@@ -8,7 +8,7 @@ class AccessesConfig(AppConfig):
 
     def ready(self) -> None:
         from accesses import health, steps, watching
-        from accesses.providers import elasticsearch_keys
+        from accesses.providers.elasticsearch import keys as elasticsearch_keys
         from accounts.audit import objects
         from accounts.encryption import outside
         from accounts.roles import Permission

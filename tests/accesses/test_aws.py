@@ -9,7 +9,9 @@ from botocore.exceptions import BotoCoreError, ClientError, SSLError
 from django.core.exceptions import ValidationError
 
 from accesses import providers, situations, trials
-from accesses.providers import aws_automatic, aws_forms, aws_secrets_manager
+from accesses.providers.aws import automatic as aws_automatic
+from accesses.providers.aws import forms as aws_forms
+from accesses.providers.aws import secrets_manager as aws_secrets_manager
 from clusters.models import Cluster
 from credentials.clouds import aws
 from credentials.clouds.aws import regions as aws_regions

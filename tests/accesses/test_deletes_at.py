@@ -6,7 +6,8 @@ import json
 import pytest
 
 from accesses import trials
-from accesses.providers import Entry, Page, Probe, aws_parameter_store
+from accesses.providers import Entry, Page, Probe
+from accesses.providers.aws import parameter_store as aws_parameter_store
 
 WHEN = datetime.datetime(2027, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)
 

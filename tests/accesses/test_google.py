@@ -12,7 +12,10 @@ import yaml
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from accesses import manifests, providers, trials
-from accesses.providers import Situation, gcp_secret_manager, google, google_forms
+from accesses.providers import Situation
+from accesses.providers.google import forms as google_forms
+from accesses.providers.google import secret_manager as gcp_secret_manager
+from accesses.providers.google import ways as google
 from accesses.setup import cards
 from clusters import kubeconfig
 from clusters.models import Cluster

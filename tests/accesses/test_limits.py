@@ -9,7 +9,8 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from accesses import trials
-from accesses.providers import aws_forms, google_forms
+from accesses.providers.aws import forms as aws_forms
+from accesses.providers.google import forms as google_forms
 from credentials.clouds import aws, errors, google
 from credentials.clouds.aws import asking
 from credentials.clouds.azure import wire as azure_wire

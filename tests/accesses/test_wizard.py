@@ -486,7 +486,7 @@ def test_a_forgotten_draft_does_not_keep_its_credential(browser, cluster, sandbo
 
 def test_what_is_out_of_sight_cannot_be_wrong(browser, cluster, sandbox_cloud):
     """The prefixes show with their choice only: what was typed there before another one counts for nothing."""
-    from accesses.providers.aws_automatic import AutomaticForm
+    from accesses.providers.aws.automatic import AutomaticForm
 
     data = {"region": "eu-west-3", "scope": "linked", "prefixes": "not a prefix", "kms_keys": ""}
     form = AutomaticForm(data)

@@ -5,7 +5,10 @@ import json
 import pytest
 
 from accesses import providers, trials
-from accesses.providers import aws_parameter_store, aws_secrets_manager, aws_writing, google_writing
+from accesses.providers.aws import parameter_store as aws_parameter_store
+from accesses.providers.aws import secrets_manager as aws_secrets_manager
+from accesses.providers.aws import writing as aws_writing
+from accesses.providers.google import writing as google_writing
 from accesses.providers.references import NotReadable
 from sandbox import aws_seeds
 from sandbox.google_state import ROLES

@@ -266,7 +266,7 @@ class TestCardsOfKeys:
 
 # Where requests to AWS are made with a cloud credential.
 SOURCES = {
-    "granted": ("credentials/clouds/aws", "secrets/accesses/identities/aws.py", "secrets/accesses/providers/aws_preflight.py"),
+    "granted": ("credentials/clouds/aws", "secrets/accesses/identities/aws.py", "secrets/accesses/providers/aws/preflight.py"),
 }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from django.views.decorators.debug import sensitive_variables
 from accesses import providers
 from accesses.gateway import fields, sources
 from accesses.models import Access
-from accesses.providers import gateway_tokens
+from accesses.providers.gateway import tokens as gateway_tokens
 from accounts.audit import services as audit
 from accounts.encryption import Unreadable, sealing
 from accounts.sign_in.limits import Limit, place

@@ -8,8 +8,8 @@ from django.core.exceptions import ValidationError
 from accesses.identities import linked
 from accesses.identities.base import PURPOSE
 from accesses.models import Access, Identity
-from accesses.providers import aws as provider
 from accesses.providers import tokens
+from accesses.providers.aws import ways as provider
 from accesses.setup import policies
 from clusters.addons import Manifest
 from credentials import signing

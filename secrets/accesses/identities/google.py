@@ -5,7 +5,7 @@ from typing import Any
 
 from accesses.identities.base import PURPOSE
 from accesses.models import Access, Identity
-from accesses.providers import google as provider
+from accesses.providers.google import ways as provider
 from clusters.addons import Manifest
 from credentials import signing
 from credentials.clouds import errors, google

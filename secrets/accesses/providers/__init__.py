@@ -2,24 +2,10 @@
 
 from collections.abc import Iterable
 
-from accesses.providers import (
-    aws_parameter_store,
-    aws_secrets_manager,
-    azure_key_vault,
-    beyondtrust,
-    built_in,
-    conjur,
-    delinea_devops_secrets_vault,
-    delinea_secret_server,
-    doppler,
-    elasticsearch,
-    gcp_secret_manager,
-    http,
-    kubernetes,
-    onepassword,
-    vault,
-)
 from accesses.providers.asking import Refusal
+from accesses.providers.aws import parameter_store as aws_parameter_store
+from accesses.providers.aws import secrets_manager as aws_secrets_manager
+from accesses.providers.azure import key_vault as azure_key_vault
 from accesses.providers.base import (
     GROUPS,
     ConfigurationForm,
@@ -36,6 +22,18 @@ from accesses.providers.base import (
     TellsChanges,
     TellsEnd,
 )
+from accesses.providers.beyondtrust import record as beyondtrust
+from accesses.providers.conjur import record as conjur
+from accesses.providers.delinea import devops_secrets_vault as delinea_devops_secrets_vault
+from accesses.providers.delinea import secret_server as delinea_secret_server
+from accesses.providers.doppler import record as doppler
+from accesses.providers.elasticsearch import record as elasticsearch
+from accesses.providers.gateway import built_in
+from accesses.providers.google import secret_manager as gcp_secret_manager
+from accesses.providers.http import record as http
+from accesses.providers.kubernetes import record as kubernetes
+from accesses.providers.onepassword import record as onepassword
+from accesses.providers.vault import record as vault
 from accesses.providers.writing import Writes, Writing
 from credentials.clouds.errors import (
     AlreadyThere,

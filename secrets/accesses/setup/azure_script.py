@@ -3,8 +3,8 @@
 import json
 import shlex
 
-from accesses.providers.azure import AUDIENCE
-from accesses.providers.azure_wording import USER
+from accesses.providers.azure.ways import AUDIENCE
+from accesses.providers.azure.wording import USER
 
 _OR = "# where the vault has access policies instead of Azure RBAC:"
 

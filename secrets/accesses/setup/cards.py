@@ -9,8 +9,10 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.urls import reverse
 
-from accesses.providers import PROVIDERS, Provider, doppler, onepassword_connect, tokens
-from accesses.providers.azure import AUDIENCE
+from accesses.providers import PROVIDERS, Provider, tokens
+from accesses.providers.azure.ways import AUDIENCE
+from accesses.providers.doppler import record as doppler
+from accesses.providers.onepassword import connect as onepassword_connect
 from accesses.setup import azure_script, cloudformation, elsewhere, generator, google_script, policies, vault
 from credentials.clouds.aws import stacks
 

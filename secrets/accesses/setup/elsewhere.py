@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from accesses.providers import kubernetes_manifests
+from accesses.providers.kubernetes import manifests as kubernetes_manifests
 
 if TYPE_CHECKING:
     from accesses.models import Access, AccessDraft

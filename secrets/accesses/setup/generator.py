@@ -9,7 +9,7 @@ from django.core.validators import RegexValidator
 from django.urls import reverse
 
 from accesses.providers import Provider
-from accesses.providers.aws_forms import clean_region
+from accesses.providers.aws.forms import clean_region
 from accesses.setup import google_script, policies
 from credentials.clouds import google
 

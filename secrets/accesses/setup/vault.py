@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
-from accesses.providers import vault_methods, vault_policies
-from accesses.providers.vault_forms import KubernetesForm
+from accesses.providers.vault import methods as vault_methods
+from accesses.providers.vault import policies as vault_policies
+from accesses.providers.vault.forms import KubernetesForm
 
 if TYPE_CHECKING:
     from accesses.models import Access, AccessDraft

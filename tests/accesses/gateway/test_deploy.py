@@ -9,7 +9,7 @@ from django.core.cache import cache
 from django.db import connection
 
 from accesses import trials
-from accesses.providers import gateway_tokens
+from accesses.providers.gateway import tokens as gateway_tokens
 from accounts.models import AuditEvent
 from built_in import services
 from sandbox import reading, reading_values

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from accesses.gateway import fields
 from accesses.models import Access
-from accesses.providers import gateway_tokens
+from accesses.providers.gateway import tokens as gateway_tokens
 from accounts.models import AuditEvent, Organization
 from built_in import services
 from built_in.models import StoredVersion

@@ -13,7 +13,10 @@ import pytest
 import yaml
 
 from accesses import about, manifests, trials
-from accesses.providers import PROVIDERS, azure_forms, azure_key_vault, azure_wording
+from accesses.providers import PROVIDERS
+from accesses.providers.azure import forms as azure_forms
+from accesses.providers.azure import key_vault as azure_key_vault
+from accesses.providers.azure import wording as azure_wording
 from accesses.providers.base import Situation
 from accesses.providers.references import NotReadable
 from credentials.clouds import errors

@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from accesses import manifests, providers, trials
-from accesses.providers import beyondtrust as provider
-from accesses.providers import beyondtrust_session as session
+from accesses.providers.beyondtrust import record as provider
+from accesses.providers.beyondtrust import session
 from accesses.providers.references import NotReadable
 from tests import factories
 from tests.accesses.worlds import Sandbox

@@ -6,7 +6,9 @@ import pytest
 
 from accesses import manifests, providers, trials
 from accesses.models import Access, AccessDraft
-from accesses.providers import gateway, gateway_references, gateway_tokens
+from accesses.providers.gateway import references as gateway_references
+from accesses.providers.gateway import tokens as gateway_tokens
+from accesses.providers.gateway import ways as gateway
 from accesses.providers.references import NotReadable
 from tests import factories
 from tests.accesses.test_wizard import begin, saving, url

@@ -9,7 +9,10 @@ import pytest
 import yaml
 
 from accesses import manifests, providers, trials
-from accesses.providers import conjur_client, conjur_forms, conjur_session, references
+from accesses.providers import references
+from accesses.providers.conjur import client as conjur_client
+from accesses.providers.conjur import forms as conjur_forms
+from accesses.providers.conjur import session as conjur_session
 from credentials.clouds import errors
 from tests import factories
 from tests.accesses.worlds import conjur as played

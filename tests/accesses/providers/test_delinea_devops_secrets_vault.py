@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from accesses import manifests, providers, trials
-from accesses.providers import delinea_devops_secrets_vault as provider
-from accesses.providers import delinea_devops_secrets_vault_client as client
+from accesses.providers.delinea import devops_secrets_vault as provider
+from accesses.providers.delinea import devops_secrets_vault_client as client
 from accesses.providers.references import NotReadable
 from sandbox import reading_delinea_dsv
 from tests import factories

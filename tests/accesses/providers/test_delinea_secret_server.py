@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from accesses import manifests, providers, trials
-from accesses.providers import delinea_secret_server as provider
-from accesses.providers import delinea_secret_server_client as client
+from accesses.providers.delinea import secret_server as provider
+from accesses.providers.delinea import secret_server_client as client
 from accesses.providers.references import NotReadable
 from tests import factories
 from tests.accesses.worlds import Sandbox

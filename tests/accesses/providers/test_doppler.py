@@ -5,7 +5,10 @@ from typing import Any
 import pytest
 
 from accesses import manifests, providers, trials
-from accesses.providers import Situation, doppler, doppler_forms, doppler_references
+from accesses.providers import Situation
+from accesses.providers.doppler import forms as doppler_forms
+from accesses.providers.doppler import record as doppler
+from accesses.providers.doppler import references as doppler_references
 from accesses.providers.references import NotReadable
 from accesses.setup import cards
 from clusters import waiting

@@ -9,9 +9,9 @@ from django.utils import timezone
 
 from accesses import manifests, providers, trials
 from accesses.gateway import sources
-from accesses.providers import elasticsearch, gateway_tokens
-from accesses.providers import elasticsearch_documents as documents
-from accesses.providers import elasticsearch_wire as wire
+from accesses.providers.elasticsearch import documents, wire
+from accesses.providers.elasticsearch import record as elasticsearch
+from accesses.providers.gateway import tokens as gateway_tokens
 from accounts.encryption import Unreadable
 from credentials.clouds import errors
 from tests import factories

@@ -8,7 +8,12 @@ import pytest
 import yaml
 
 from accesses import manifests, providers, trials
-from accesses.providers import http, http_forms, http_paths, http_references, http_templates, references
+from accesses.providers import references
+from accesses.providers.http import forms as http_forms
+from accesses.providers.http import paths as http_paths
+from accesses.providers.http import record as http
+from accesses.providers.http import references as http_references
+from accesses.providers.http import templates as http_templates
 from sandbox import reading_webhook
 from tests import factories
 from tests.accesses.worlds import http as played

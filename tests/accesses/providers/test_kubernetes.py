@@ -13,7 +13,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from accesses import manifests, providers, trials
-from accesses.providers import kubernetes_client, kubernetes_forms, kubernetes_manifests, references
+from accesses.providers import references
+from accesses.providers.kubernetes import client as kubernetes_client
+from accesses.providers.kubernetes import forms as kubernetes_forms
+from accesses.providers.kubernetes import manifests as kubernetes_manifests
 from clusters.kubernetes import wire
 from credentials.clouds import errors
 from tests import factories

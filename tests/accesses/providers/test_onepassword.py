@@ -10,7 +10,10 @@ import pytest
 import yaml
 
 from accesses import manifests, providers, trials
-from accesses.providers import onepassword, onepassword_connect, onepassword_forms, onepassword_references
+from accesses.providers.onepassword import connect as onepassword_connect
+from accesses.providers.onepassword import forms as onepassword_forms
+from accesses.providers.onepassword import record as onepassword
+from accesses.providers.onepassword import references as onepassword_references
 from accesses.providers.references import NotReadable
 from accesses.setup import cards
 from clusters import waiting

@@ -10,16 +10,14 @@ import pytest
 import yaml
 
 from accesses import manifests, providers, trials
-from accesses.providers import (
-    vault,
-    vault_client,
-    vault_policies,
-    vault_references,
-    vault_wire,
-    vault_writing,
-)
 from accesses.providers.references import NotReadable
-from accesses.providers.vault_forms import AppRoleForm, KubernetesForm, TokenForm, UserpassForm
+from accesses.providers.vault import client as vault_client
+from accesses.providers.vault import policies as vault_policies
+from accesses.providers.vault import record as vault
+from accesses.providers.vault import references as vault_references
+from accesses.providers.vault import wire as vault_wire
+from accesses.providers.vault import writing as vault_writing
+from accesses.providers.vault.forms import AppRoleForm, KubernetesForm, TokenForm, UserpassForm
 from accesses.setup import cards
 from credentials.clouds import errors
 from sandbox import openbao as sandbox_vault

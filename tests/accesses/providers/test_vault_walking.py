@@ -2,7 +2,7 @@
 
 import random
 
-from accesses.providers.vault_walking import FOLDERS, SHOWN, Walk
+from accesses.providers.vault.walking import FOLDERS, SHOWN, Walk
 
 
 class Tree:

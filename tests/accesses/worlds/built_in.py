@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db import connection
 
-from accesses.providers import gateway_tokens
+from accesses.providers.gateway import tokens as gateway_tokens
 from built_in import services
 from sandbox import world as demo
 from tests.accesses.worlds import Sandbox, World

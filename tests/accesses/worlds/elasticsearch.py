@@ -3,8 +3,8 @@
 from typing import Any
 
 from accesses.models import Access
-from accesses.providers import elasticsearch_documents as documents
-from accesses.providers import gateway_tokens
+from accesses.providers.elasticsearch import documents
+from accesses.providers.gateway import tokens as gateway_tokens
 from sandbox import world as demo
 from tests.accesses.worlds import Sandbox, World
 

@@ -1,0 +1,1 @@
+"""Documents in Elasticsearch, which the console encrypts."""

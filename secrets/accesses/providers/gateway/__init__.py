@@ -1,0 +1,1 @@
+"""What is read through the console itself, and the built-in store."""

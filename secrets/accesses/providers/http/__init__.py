@@ -1,0 +1,1 @@
+"""Any HTTP interface that answers one value per request."""

@@ -1,0 +1,1 @@
+"""Secrets of another cluster, or of another namespace."""

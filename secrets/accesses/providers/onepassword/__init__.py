@@ -1,0 +1,1 @@
+"""1Password: a Connect server, or a service account."""
