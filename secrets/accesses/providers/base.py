@@ -203,6 +203,8 @@ class Provider:
     unlisted: str = ""
     # Somebody types its address, which may be one that only the cluster reaches.
     typed_address: bool = False
+    # What the numbered cards of its methods show, beside what holds for all
+    cards: Callable[["Access | AccessDraft"], dict[str, Any]] | None = None
     # Labels that its credential's Secret needs
     secret_labels: Mapping[str, str] = field(default_factory=dict)
 

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.views.decorators.debug import sensitive_variables
 
 from accesses.providers.asking import Answer, Api, understood
+from accesses.providers.azure import cards
 from accesses.providers.azure import references as azure_references
 from accesses.providers.azure import ways as azure
 from accesses.providers.azure import wording as azure_wording
@@ -267,6 +268,7 @@ PROVIDER = Provider(
     methods=azure.METHODS,
     store_provider=_store,
     connect=Client,
+    cards=cards.of,
     policy=azure_wording.READING,
     policy_note="Key Vault Secrets User lists names and reads values: the console does the one, the operator the other. A "
     "vault that has access policies instead of Azure RBAC takes the last line. New assignments work after some minutes.",

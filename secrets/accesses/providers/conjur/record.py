@@ -8,6 +8,7 @@ from django.views.decorators.debug import sensitive_variables
 from accesses.providers import tokens
 from accesses.providers.addresses import bundle
 from accesses.providers.base import VAULTS, Method, Provider
+from accesses.providers.conjur import cards
 from accesses.providers.conjur import client as conjur_client
 from accesses.providers.conjur import references as conjur_references
 from accesses.providers.conjur import session as conjur_session
@@ -115,6 +116,7 @@ PROVIDER = Provider(
     methods=METHODS,
     store_provider=_store,
     connect=conjur_client.Client,
+    cards=cards.of,
     references=conjur_references.SECRETS,
     policy=POLICY,
     policy_note="read lets the console list a variable with its annotations, execute lets the operator read its value. "

@@ -7,6 +7,7 @@ from django.views.decorators.debug import sensitive_variables
 from accesses.providers import tokens
 from accesses.providers.addresses import bundle
 from accesses.providers.base import ELSEWHERE, Method, Provider
+from accesses.providers.kubernetes import cards
 from accesses.providers.kubernetes import client as kubernetes_client
 from accesses.providers.kubernetes import manifests as kubernetes_manifests
 from accesses.providers.kubernetes import references as kubernetes_references
@@ -143,6 +144,7 @@ PROVIDER = Provider(
     methods=METHODS,
     store_provider=_store,
     connect=kubernetes_client.Client,
+    cards=cards.of,
     references=kubernetes_references.SECRETS,
     policy=kubernetes_manifests.role("NAMESPACE", "keyhaven", "NAMESPACE"),
     policy_note="get reads values, which the operator does; list and watch are for names and for several at once. "

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from accesses.providers.addresses import bundle
 from accesses.providers.base import VAULTS, Provider
+from accesses.providers.vault import cards
 from accesses.providers.vault import methods as vault_methods
 from accesses.providers.vault import policies as vault_policies
 from accesses.providers.vault import references as vault_references
@@ -39,6 +40,7 @@ PROVIDER = Provider(
     methods=vault_methods.METHODS,
     store_provider=_store,
     connect=vault_writing.Client,
+    cards=cards.of,
     references=vault_references.VERSION_2,
     references_by=vault_references.of,
     policy=vault_policies.text(),
