@@ -6,7 +6,7 @@ from django.shortcuts import get_object_or_404
 from django.views.decorators.debug import sensitive_variables
 from ninja import Query
 
-from accesses import about, api_shapes, drafts, entering, forms, services, situations, tags, trials
+from accesses import about, api_shapes, drafts, entering, forms, outcomes, services, situations, tags, trials
 from accesses.api_shapes import AccessChange, AccessSent, AccessShown, ProvidersShown
 from accesses.models import Access, AccessDraft
 from accesses.providers import PROVIDERS, ConfigurationForm, Method
@@ -81,13 +81,15 @@ def _check(form: ConfigurationForm, sent: dict[str, str]) -> None:
         raise
 
 
-def _refuse_unusable(result: trials.Result, form: ConfigurationForm) -> None:
-    """Stop where a test says that what was sent does not work.
+def _heard(result: trials.Result, form: ConfigurationForm, *, apart: bool) -> trials.Result:
+    """Return what is kept of a test; where `apart` is said, no answer is none that is missed.
 
-    :raises problems.Problem: it does not
+    :raises problems.Problem: what was sent does not work
     """
+    if result.silent and apart:
+        return outcomes.apart(result.reason)
     if result.usable:
-        return
+        return result
     said = f"{result.reason} {result.remedy}".strip()
     if result.about in form.fields:
         raise problems.invalid(f"fields.{result.about}", said)
@@ -143,8 +145,8 @@ def create_access(request: ApiRequest, cluster: str, sent: AccessSent) -> Access
         drafts.settle(found)
         draft.save(force_insert=True)
         entering.answer(draft, form)
-        _refuse_unusable(drafts.test_draft(draft), form)
-        made = services.create(draft=draft, by=request.user)
+        _heard(drafts.test_draft(draft), form, apart=sent.only_cluster_reaches)
+        made = services.create(draft=draft, by=request.user, apart=sent.only_cluster_reaches)
     return _shown(request, made, Permission.ACCESS_MANAGE)
 
 
@@ -164,8 +166,7 @@ def change_access(request: ApiRequest, cluster: str, access: str, sent: AccessCh
         _check(form, sent.fields)
         values, result = entering.values_of(found, method, form), None
         if values.is_new_to(found):
-            result = entering.try_values(found, values)
-            _refuse_unusable(result, form)
+            result = _heard(entering.try_values(found, values), form, apart=sent.only_cluster_reaches)
         services.change(
             access=found, values=values, result=result, seen_version=sent.version, by=request.user
         )

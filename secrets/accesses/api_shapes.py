@@ -8,7 +8,7 @@ from uuid import UUID
 from django import forms
 from pydantic import Field
 
-from accesses import about, states
+from accesses import about, outcomes, states
 from accesses.models import Access, Identity
 from accesses.providers import PROVIDERS, Method, SecretField, Situation
 from config.api.calls import Sent, Shown
@@ -20,6 +20,11 @@ FIELDS: Any = Field(
     max_length=30,
     description="The method's fields by name, as the list of providers has them. Secret ones are stored encrypted and "
     "never shown.",
+)
+ONLY_CLUSTER: Any = Field(
+    False,
+    description="Store it although no answer came to the test: only the cluster reaches an address such as "
+    "http://vault.vault:8200. Then names are typed, and the operator tells whether it works.",
 )
 NAMESPACES = "Those whose external secrets may use it; each has a service that was discovered."
 
@@ -74,6 +79,9 @@ class AccessShown(Shown):
     tags: dict[str, str] = Field(description="Put on every secret that is made through it.")
     writes: bool = Field(description="Secrets may be written through it; that is allowed on its page alone.")
     only_tagged: bool = Field(description="It sees only secrets that have these tags.")
+    only_cluster_reaches: bool = Field(
+        description="Somebody said so, and no test from here got an answer since: names are typed."
+    )
     refresh_seconds: int = Field(description="What a new link begins with; 0 is the console's own, an hour.")
     store: str = Field(description="The name of its ClusterSecretStore.")
     service_account: str
@@ -96,6 +104,7 @@ class AccessShown(Shown):
         return cls(
             **{name: getattr(access, name) for name in named},
             cluster=access.cluster.name,
+            only_cluster_reaches=outcomes.is_apart(access),
             configuration={name: str(value) for name, value in access.configuration.items()},
             identity=known.name or known.text,
             cloud_credential=access.cloud_credential.name if access.cloud_credential else None,
@@ -152,6 +161,7 @@ class AccessSent(Sent):
     name: str = Field(examples=["aws-prod"])
     namespaces: list[str] = Field(max_length=500, description=NAMESPACES)
     fields: dict[str, str] = FIELDS
+    only_cluster_reaches: bool = ONLY_CLUSTER
 
 
 class AccessChange(Sent):
@@ -163,6 +173,7 @@ class AccessChange(Sent):
     method: str | None = Field(None, description="Another way to sign in.")
     namespaces: list[str] | None = Field(None, max_length=500, description=NAMESPACES)
     fields: dict[str, str] = FIELDS
+    only_cluster_reaches: bool = ONLY_CLUSTER
 
 
 def provider(situation: Situation) -> ProviderShown:

@@ -122,6 +122,7 @@ PROVIDER = Provider(
     policy_note="read lets the console list a variable with its annotations, execute lets the operator read its value. "
     "Conjur has no wildcards: repeat the permit for each variable, or grant the host a group that has them.",
     group=VAULTS,
+    typed_address=True,
     writing=Writing(
         policy=WRITING,
         versions=False,

@@ -150,6 +150,7 @@ PROVIDER = Provider(
     policy_note="get reads values, which the operator does; list and watch are for names and for several at once. "
     "A Role holds in one namespace: the identity sees no other one's Secrets.",
     group=ELSEWHERE,
+    typed_address=True,
     writing=Writing(
         policy=kubernetes_manifests.role("NAMESPACE", "keyhaven", "NAMESPACE", writes=True),
         versions=False,

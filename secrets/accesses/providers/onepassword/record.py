@@ -120,6 +120,7 @@ PROVIDER = Provider(
     policy_note="A token is for whole vaults: keep what a cluster reads in a vault of its own. Who may list items may read "
     "their values as well.",
     group=VAULTS,
+    typed_address=True,
     writing=Writing(
         policy=connect.grant("", connect.WRITE),
         versions=False,

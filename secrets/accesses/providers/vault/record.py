@@ -47,6 +47,7 @@ PROVIDER = Provider(
     policy_note="For the root engine secret, version 2; put your own path in its place. Version 1 has no data/ and no "
     "metadata/ between the engine and the name. Folders that the identity may not list are left out.",
     group=VAULTS,
+    typed_address=True,
     writing=vault_writing.VERSION_2,
     writing_by=vault_writing.of,
     refusals=tuple(dict.fromkeys((*vault_wire.REFUSALS, *vault_wire.LOGIN, *vault_wire.CLUSTER))),
