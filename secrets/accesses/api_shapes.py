@@ -9,8 +9,9 @@ from django import forms
 from pydantic import Field
 
 from accesses import about, outcomes, states
+from accesses import forms as access_forms
 from accesses.models import Access, Identity
-from accesses.providers import PROVIDERS, Method, SecretField, Situation
+from accesses.providers import PROVIDERS, Method, SecretField, Situation, Writing
 from config.api.calls import Sent, Shown
 
 LARGEST = 2_147_483_647
@@ -137,13 +138,29 @@ class MethodShown(Shown):
     fields: list[FieldShown]
 
 
+class WritingShown(Shown):
+    """What can be written to a kind of secret manager, once an access allows it."""
+
+    policy: str = Field(description="What the identity has to be allowed besides, as text to paste.")
+    most_bytes: int = Field(description="The largest value, in bytes as UTF-8.")
+    versions: bool = Field(description="A new version leaves the older ones there.")
+    restores: bool = Field(description="What was deleted can be brought back.")
+    tags: bool = Field(description="What is made can have tags.")
+    note: str
+
+
 class ProviderShown(Shown):
     """A kind of secret manager."""
 
     provider: str
     label: str
     description: str
+    group: str = Field(description="Under which heading the console offers it.")
+    unlisted: str = Field(description="Why names cannot be listed, and are typed; empty where they can.")
     policy: str = Field(description="What the identity has to be allowed, as text to paste.")
+    writing: WritingShown | None = Field(
+        description="Null where nothing is written; an access may allow less, such as version 1 of Vault's engine."
+    )
     methods: list[MethodShown]
 
 
@@ -183,14 +200,25 @@ def provider(situation: Situation) -> ProviderShown:
         provider=known.slug,
         label=known.label,
         description=known.sentence,
+        group=known.group,
+        unlisted=known.unlisted,
         policy=known.policy,
+        writing=_writing(known.writing),
         methods=[_method(method, situation) for method in known.methods],
     )
+
+
+def _writing(known: Writing | None) -> WritingShown | None:
+    if known is None:
+        return None
+    names = ("policy", "most_bytes", "versions", "restores", "tags", "note")
+    return WritingShown(**{name: getattr(known, name) for name in names})
 
 
 def _method(method: Method, situation: Situation) -> MethodShown:
     obstacle = method.obstacle(situation)
     form = method.form(initial={}, situation=situation)
+    access_forms.close_fields(form, PROVIDERS[situation.provider])
     return MethodShown(
         method=method.slug,
         label=method.label,
