@@ -40,7 +40,7 @@ def cluster(organization):
 
 @pytest.mark.parametrize(("slug", "tags", "words"), REFUSED)
 def test_what_the_manager_does_not_take_is_refused_in_the_form(cluster, slug, tags, words):
-    form, said = tags_errors(cluster, slug, tags)
+    _form, said = tags_errors(cluster, slug, tags)
 
     assert words in said
 
@@ -58,7 +58,7 @@ def test_plain_ones_are_taken_or_the_field_is_closed_and_says_why(cluster, slug)
 
 
 def test_version_1_of_vaults_engine_has_none(cluster):
-    form, said = tags_errors(cluster, "vault", "team=shop", version="1")
+    _form, said = tags_errors(cluster, "vault", "team=shop", version="1")
 
     assert "Version 1 of the engine has no custom metadata" in said
 

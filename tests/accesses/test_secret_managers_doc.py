@@ -1,11 +1,11 @@
-"""The table of docs/secret-managers.md is true: each field is in a form, each of the operator's in its schema, no cell is blank."""
+"""The tables of docs/secret-managers.md are true: the records say the same, each field is in a form or in the operator's schema."""
 
 import re
 
 import pytest
 import yaml
 
-from accesses import providers
+from accesses import providers, writing
 from accesses.providers import ConfigurationForm
 
 _OURS = re.compile(r"`([\w*-]+):(\w+)`")
@@ -16,12 +16,71 @@ _STORES = (
 )  # fmt: skip
 
 
+def table(project, heading):
+    """Return the rows below a heading, as cells."""
+    text = (project / "docs" / "secret-managers.md").read_text()
+    part = text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    lines = [line for line in part.splitlines() if line.startswith("|")][2:]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
 @pytest.fixture(scope="module")
 def rows(project):
-    text = (project / "docs" / "secret-managers.md").read_text()
-    lines = [line for line in text.splitlines() if line.startswith("|")][2:]
-    found = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    return [row for row in found if not row[0].startswith("**")]
+    return [row for row in table(project, "Where each option has its place") if not row[0].startswith("**")]
+
+
+def _told(provider):
+    """Return what the overview says of a provider, but for what becomes of a prefix."""
+    rules, written = provider.references, provider.writing
+    kinds = {"keys": "keys of one", "path": "a path", "tags": "tags"}
+    several = [words for kind, words in kinds.items() if kind not in rules.cannot]
+    if writing.has_tags(provider):
+        tags = "listed" if rules.tags_listed else "put, not listed"
+    else:
+        tags = "none"
+    return [
+        f"[{provider.label}](providers/{provider.slug}.md)",
+        ", ".join(method.label for method in provider.methods),
+        "typed" if provider.unlisted else "listed",
+        "can be named" if rules.versions else "the newest alone",
+        "no" if "json_field" in rules.cannot else "yes",
+        ", ".join(several),
+        f"{written.most_bytes:,} bytes" if written else "no",
+        ("older ones stay" if written.versions else "replaces the value") if written else "-",
+        ("comes back" if written.restores else "is gone") if written else "-",
+        tags,
+    ]
+
+
+def test_what_each_can_do_is_what_its_record_says(project):
+    found = table(project, "What each can do")
+    expected = [_told(one) for _, ones in providers.grouped(providers.PROVIDERS.values()) for one in ones]
+    # A provider of which nothing comes at once says so in a word.
+    expected = [[cell or "nothing" for cell in row] for row in expected]
+
+    assert [row[:3] + row[4:] for row in found] == expected
+
+
+def test_each_says_what_becomes_of_a_prefix(project):
+    said = {row[3] for row in table(project, "What each can do")}
+
+    assert all(
+        one.startswith(("asked for", "looked through here", "typed", "its longest part")) for one in said
+    )
+
+
+@pytest.mark.parametrize("heading", ["What narrows an identity to a prefix", "What it was tried against"])
+def test_nobody_is_left_out(project, heading):
+    told = " ".join(row[0] for row in table(project, heading))
+
+    short = {"Delinea Secret Server": "Delinea", "Delinea DevOps Secrets Vault": "Delinea"}
+    for provider in providers.PROVIDERS.values():
+        label = short.get(provider.label, provider.label)
+        words = (
+            label,
+            label.removeprefix("CyberArk ").removesuffix(" Password Safe").removesuffix(" source"),
+        )
+        assert any(one in told or one.removesuffix(" Secrets") in told for one in words), label
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from django import forms
 
+from accounts.tags import TagsField as TagsField
 from external_secrets.models import ExternalSecret
 
 Takes = ExternalSecret.Takes

@@ -1,7 +1,6 @@
 """Azure Key Vault: its secrets, over its own REST interface."""
 
 import datetime
-import re
 import socket
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -15,11 +14,10 @@ from accesses.providers.azure import cards
 from accesses.providers.azure import references as azure_references
 from accesses.providers.azure import ways as azure
 from accesses.providers.azure import wording as azure_wording
+from accesses.providers.azure import writing as azure_writing
 from accesses.providers.azure.forms import CLOUDS
 from accesses.providers.azure.wording import DELETE, LIST, READ, RECOVER, SET, UPDATE, VENDOR
 from accesses.providers.base import Entry, Page, Probe, Provider
-from accesses.providers.references import NotReadable
-from accesses.providers.writing import Writing
 from credentials.clouds import azure as cloud
 from credentials.clouds import errors
 
@@ -33,9 +31,6 @@ ASKED, SHOWN, REQUESTS = 25, 100, 20
 _LIVE, _DELETED = "/secrets", "/deletedsecrets"
 # A version that no secret has: who may read values is told that it is not there, others that they may not.
 _NO_VERSION = "0" * 32
-# A value with its tags is one request of about 25 KB at most.
-MOST_BYTES = 25_600
-MOST_TAGS, LONGEST_TAG = 15, 256
 
 
 def host(configuration: Mapping[str, str]) -> str:
@@ -241,33 +236,6 @@ def _time(seconds: Any) -> datetime.datetime | None:
     return None if seconds is None else datetime.datetime.fromtimestamp(int(seconds), datetime.UTC)
 
 
-def _name(access: "Access", name: str) -> str:
-    """Return a name as the vault takes it.
-
-    :raises NotReadable: it is none
-    """
-    if not azure_references.NAME.fullmatch(name):
-        raise NotReadable(
-            f"A secret's name in a key vault has {azure_references.CHARACTERS}, at most 127: "
-            f"{re.sub(r'[^A-Za-z0-9]+', '-', name)[:127].strip('-') or 'shop-db-password'} would be one."
-        )
-    return name
-
-
-def check_tags(tags: Mapping[str, str]) -> None:
-    """Check that a key vault takes these tags.
-
-    :raises NotReadable: with the reason
-    """
-    if len(tags) > MOST_TAGS:
-        raise NotReadable(f"These are {len(tags)} tags; a key vault takes {MOST_TAGS} a secret.")
-    for name, value in tags.items():
-        if max(len(name), len(value)) > LONGEST_TAG:
-            raise NotReadable(
-                f"“{name[:40]}”: a tag's name and its value have at most {LONGEST_TAG} characters each."
-            )
-
-
 def _store(access: "Access", auth: dict[str, Any] | None) -> dict[str, Any]:
     """Return `spec.provider`: at Azure the ways to sign in stand beside the vault."""
     found = access.configuration
@@ -291,13 +259,5 @@ PROVIDER = Provider(
     references=azure_references.SECRETS,
     refusals=azure_wording.REFUSALS,
     limits=azure_wording.LIMITS,
-    writing=Writing(
-        policy=azure_wording.WRITING,
-        most_bytes=MOST_BYTES,
-        name=_name,
-        check_tags=check_tags,
-        note="A deleted secret can be recovered for as long as the vault keeps it, 7 to 90 days; until then its name is "
-        "taken. Deleting and recovering take Azure some seconds. A new version has no end, whatever end the one before "
-        "had.",
-    ),
+    writing=azure_writing.WRITING,
 )
