@@ -14,6 +14,8 @@ _OF_ORGANIZATION = (
     ("Who may", "Team and roles", "list-checks", "accounts:who_may", Permission.MEMBER_VIEW),
     ("Invite", "Team and roles", "user-plus", "accounts:invite", Permission.MEMBER_MANAGE),
     ("Signing in", "Settings", "log-in", "accounts:sign_in_rules", Permission.ORGANIZATION_MANAGE),
+    ("Built-in store", "Settings", "key-round", "built_in:settings", Permission.ORGANIZATION_MANAGE),
+    ("Default tags", "Settings", "list-checks", "accounts:default_tags", Permission.ORGANIZATION_MANAGE),
     ("API tokens", "Settings", "terminal", "accounts:tokens", Permission.ORGANIZATION_VIEW),
     ("Notifications", "Settings", "bell", "accounts:notifications", Permission.CLUSTER_VIEW),
     ("Audit log settings", "Settings", "scroll-text", "accounts:audit_settings", Permission.AUDIT_MANAGE),

@@ -22,6 +22,7 @@ def test_every_page_belongs_to_a_section():
     ("path", "entry"),
     [
         ("settings/audit/", "settings/"),
+        ("settings/tags/", "settings/"),
         ("tokens/new/", "settings/"),
         ("audit/", "audit/"),
         ("deploys/", "deploys/"),
@@ -41,7 +42,7 @@ def test_the_palette_knows_what_is_behind_tabs_and_ones_account(client, owner):
     client.force_login(owner)
     found = {
         typed: client.get("/o/acme/go-to/", {"q": typed}, headers=PART).content.decode()
-        for typed in ("role", "token", "notif", "account", "signing", "invite")
+        for typed in ("role", "token", "notif", "account", "signing", "invite", "default", "built")
     }
 
     assert '"/o/acme/roles/"' in found["role"]
@@ -50,6 +51,8 @@ def test_the_palette_knows_what_is_behind_tabs_and_ones_account(client, owner):
     assert '"/account/sessions/"' in found["account"]
     assert '"/o/acme/settings/sign-in/"' in found["signing"]
     assert '"/o/acme/team/invite/"' in found["invite"]
+    assert '"/o/acme/settings/tags/"' in found["default"]
+    assert '"/o/acme/settings/built-in-store/"' in found["built"]
 
 
 @pytest.mark.parametrize("who", ["owner", "admin", "devops", "auditor", "viewer"])
