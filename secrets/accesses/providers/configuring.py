@@ -107,7 +107,8 @@ class ConfigurationForm(SecretForm):
 
         Whoever may change an access cannot see its credential, and could have it sent to themselves.
         """
-        super()._post_clean()
+        # Django calls it after every `clean`; its stubs do not name it.
+        super()._post_clean()  # type: ignore[misc]
         if self.entered_for is None or not self._goes_elsewhere(self.entered_for):
             return
         for name in sorted(self.stored - {*self.STAYS, *self.errors}):
