@@ -171,8 +171,10 @@ class TestNoReveal:
         fields = {name for schema in answers for name in schemas[schema].get("properties", {})}
 
         assert len(answers) > 20
-        # A link's `key` is the name of what it reads; of a cloud credential it would be a key.json.
-        assert fields & self.secret_names() <= {"key"}
+        # A link's `key` is the name of what it reads; of a cloud credential it would be a key.json. An event's `token`
+        # is the name of an API token; of an access it would be the manager's.
+        assert fields & self.secret_names() <= {"key", "token"}
+        assert [name for name in answers if "token" in schemas[name].get("properties", {})] == ["EventShown"]
         assert not [
             name for name in answers if "Credential" in name and "key" in schemas[name].get("properties", {})
         ]
