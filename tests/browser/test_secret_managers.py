@@ -14,7 +14,7 @@ pytestmark = pytest.mark.browser
 
 NAME, KEY = "walked/token", "WALKED_TOKEN"
 FIRST, SECOND = "canary-7be1-first", "canary-7be1-second"
-CLUSTERS = {"vault": "eks", "built-in": "onprem"}
+CLUSTERS = {"vault": "eks", "built-in": "plain"}
 
 
 def connect(walker: Walker, name: str, kubeconfig: str) -> None:
