@@ -1,11 +1,12 @@
-"""Tags as people write them, one a line: put on what the console makes in a secret manager."""
+"""Tags as people write them, one a line: put on what the console makes, or had by what is looked for."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from django import forms
 
-LONGEST_NAME, LONGEST_VALUE, MOST = 128, 256, 40
+# Secret managers that take less say so themselves.
+LONGEST, MOST = 256, 40
 _LINES = {"rows": 4, "spellcheck": "false", "autocomplete": "off", "autocapitalize": "none", "class": "mono"}
 
 
@@ -14,13 +15,13 @@ def as_lines(tags: Mapping[str, str]) -> str:
     return "\n".join(f"{name}={value}" for name, value in sorted(tags.items()))
 
 
-class DefaultTagsField(forms.CharField):
+class TagsField(forms.CharField):
     """Tags as lines such as `team=shop`; clean, they are a dict, and none is there with two values."""
 
     widget = forms.Textarea(attrs=_LINES)
 
     def __init__(self, **given: Any) -> None:
-        super().__init__(required=False, max_length=20_000, **given)
+        super().__init__(**{"required": False, "max_length": 20_000} | given)
 
     def to_python(self, value: Any) -> str:
         return super().to_python(value) or ""
@@ -61,9 +62,9 @@ def check(name: str, value: str) -> tuple[str, str]:
     shown = f"{name}={value}"[:80]
     if not (name and value) or "=" in name:
         raise forms.ValidationError(f"“{shown}” is no tag. Write one a line, as name=value.")
-    if len(name) > LONGEST_NAME or len(value) > LONGEST_VALUE:
+    if max(len(name), len(value)) > LONGEST:
         raise forms.ValidationError(
-            f"“{shown}” is too long: a name has at most {LONGEST_NAME} characters, a value {LONGEST_VALUE}."
+            f"“{shown}” is too long: a name and a value have at most {LONGEST} characters each."
         )
     if not f"{name}{value}".isprintable():
         raise forms.ValidationError(f"“{shown!a}” has invisible characters.")

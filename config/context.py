@@ -59,6 +59,7 @@ NAVIGATION = (
         (
             "accounts:settings",
             "accounts:audit_settings",
+            "accounts:default_tags",
             "accounts:rename",
             "accounts:transfer",
             "accounts:leave",

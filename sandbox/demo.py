@@ -170,20 +170,24 @@ def running(folder: Path, port: int) -> Iterator[tuple[Processes, dict[str, Any]
         with Processes(folder / "logs", environment) as processes:
             principal = entra.apps["console"]["object"]
             start_clusters(processes, folder, endpoints, principal, scaleway_url["SCALEWAY_ENDPOINT_URL"])
-            console.manage(environment, ("migrate", "-v", "0"), ("collectstatic", "--no-input", "-v", "0"))
-            console.start_worker(processes)
-            console.start_console(processes, port)
-            console.manage(environment, ("shell", "-v", "0", "-c", SEED.format(subject=subject)))
-            console.wait_until_healthy(processes, port)
+            start_product(processes, environment, port, subject)
             wait_for_clusters(processes, folder)
             facts = facts_of(folder, environment, cloud)
-            facts |= google | {"oidc": issuer.facts}
+            facts |= google | {"oidc": issuer.facts, "openbao": vault}
             facts |= {"azure_url": entra.url, "azure_credential": azure_path}
-            facts |= {"scaleway_credential": str(folder / "scaleway-credential.json")}
             openbao_demo.trust(openbao, facts["kubeconfigs"])
-            facts |= {"secret_managers": str(managers_path), "openbao": vault}
-            facts |= {"subject": subject, "role": cloud.console_role("keyhaven-console", subject)}
+            facts |= {"secret_managers": str(managers_path), "subject": subject}
+            facts |= {"role": cloud.console_role("keyhaven-console", subject)}
             yield processes, facts
+
+
+def start_product(processes: Processes, environment: dict[str, str], port: int, subject: str) -> None:
+    """Bring its database up to date, start the console and its worker, and fill it; return when it answers."""
+    console.manage(environment, ("migrate", "-v", "0"), ("collectstatic", "--no-input", "-v", "0"))
+    console.start_worker(processes)
+    console.start_console(processes, port)
+    console.manage(environment, ("shell", "-v", "0", "-c", SEED.format(subject=subject)))
+    console.wait_until_healthy(processes, port)
 
 
 def facts_of(folder: Path, environment: dict[str, str], cloud: Cloud) -> dict[str, Any]:
@@ -196,6 +200,7 @@ def facts_of(folder: Path, environment: dict[str, str], cloud: Cloud) -> dict[st
         "secret_access_key": cloud.secret_access_key,
         "keys": cloud.keys,
         "aws_url": cloud.url,
+        "scaleway_credential": str(folder / "scaleway-credential.json"),
         "logs": str(folder / "logs"),
         "mail": str(folder / "mail"),
         "database_url": environment["DATABASE_URL"],
@@ -206,7 +211,6 @@ def facts_of(folder: Path, environment: dict[str, str], cloud: Cloud) -> dict[st
 def screen(facts: dict[str, Any], seconds: float) -> str:
     """Return what the newcomer reads."""
     kubeconfig = os.path.relpath(facts["kubeconfig"])
-    keys = [os.path.relpath(facts[name]) for name in ("google_key", "google_console_key")]
     return f"""
 Keyhaven is ready after {seconds:.0f} s:  {facts["address"]}
 
@@ -223,7 +227,18 @@ The main job, in five minutes:
   4. Deploy, and watch it
   5. Look:  kubectl --kubeconfig {kubeconfig} get clustersecretstores,externalsecrets,secrets -A
 
-Other ways in:
+{other_ways(facts)}
+The clouds, the clusters and the operator are stand-ins in memory; PostgreSQL, Valkey, OpenBao,
+Celery, Helm and the console are real.
+Logs are in {os.path.relpath(facts["logs"])}, mails in {os.path.relpath(facts["mail"])}. Ctrl-C ends everything.
+"""
+
+
+def other_ways(facts: dict[str, Any]) -> str:
+    """Return the lines about the other clusters, clouds and secret managers."""
+    kubeconfig = os.path.relpath(facts["kubeconfig"])
+    keys = [os.path.relpath(facts[name]) for name in ("google_key", "google_console_key")]
+    return f"""Other ways in:
   The cluster is an EKS one. There are also {kubeconfig}-gke (GKE), {kubeconfig}-aks (AKS),
   {kubeconfig}-kapsule (Kapsule) and {kubeconfig}-onprem (of no cloud, public issuer).
   AWS               without a key: {facts["role"]},
@@ -242,10 +257,6 @@ Other ways in:
   Secret managers   addresses and credentials of the others are in {os.path.relpath(facts["secret_managers"])}
   Single sign-on    issuer {facts["oidc"]["issuer"]}  client {facts["oidc"]["client_id"]}  secret {facts["oidc"]["client_secret"]}
                     people of acme.example; as owner@, in Settings, Signing in (docs/single-sign-on.md)
-
-The clouds, the clusters and the operator are stand-ins in memory; PostgreSQL, Valkey, OpenBao,
-Celery, Helm and the console are real.
-Logs are in {os.path.relpath(facts["logs"])}, mails in {os.path.relpath(facts["mail"])}. Ctrl-C ends everything.
 """
 
 

@@ -14,6 +14,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -124,16 +125,24 @@ class OpenBao:
 
     # -- asking as its owner ---------------------------------------------------------------------------
     def ask(
-        self, method: str, path: str, body: Any = None, *, namespace: str = "", token: str | None = None
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        namespace: str = "",
+        token: str | None = None,
+        safe: str = "/?=&",
     ) -> Any:
-        """Send a request as root, or as somebody else, and return the answer.
+        """Send a request as root, or as somebody else, and return the answer; letters of the path that are not `safe`
+        are quoted.
 
         :raises Refused: it was refused
         """
         headers = {"X-Vault-Token": self._root if token is None else token, "X-Vault-Namespace": namespace}
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(  # noqa: S310
-            f"{self.url}/v1/{urllib.parse.quote(path, safe='/?=&')}", data=data, method=method,
+            f"{self.url}/v1/{urllib.parse.quote(path, safe=safe)}", data=data, method=method,
             headers={name: text for name, text in headers.items() if text},
         )  # fmt: skip
         context = ssl.create_default_context(cadata=self.ca) if self.ca else None
@@ -193,6 +202,29 @@ class OpenBao:
         path = f"{mount}/data/{name}" if mount == "secret" else f"{mount}/{name}"
         found = self.ask("GET", path)["data"]
         return dict(found["data"] if mount == "secret" else found)
+
+    def written(self, mount: str = "secret") -> list[str]:
+        """Return the names that were not there at first."""
+        first = set(self.names if mount == "secret" else self.old_names)
+        return [
+            name
+            for name in self._below("", "secret/metadata" if mount == "secret" else mount)
+            if name not in first
+        ]
+
+    def _below(self, folder: str, path: str) -> Iterator[str]:
+        for key in self.ask("GET", f"{path}/{folder}?list=true")["data"]["keys"]:
+            if key.endswith("/"):
+                yield from self._below(folder + key, path)
+            else:
+                yield folder + key
+
+    def forget(self) -> None:
+        """Remove what was written since the start, with all its versions."""
+        for name in self.written():
+            self.ask("DELETE", f"secret/metadata/{name}", safe="/")
+        for name in self.written("kv"):
+            self.ask("DELETE", f"kv/{name}", safe="/")
 
     # -- clusters --------------------------------------------------------------------------------------
     def trust(

@@ -148,10 +148,11 @@ def sandbox_openbao() -> Any:
 
 @pytest.fixture
 def openbao(sandbox_openbao: Any) -> Any:
-    """The same, without rate limits before or after."""
+    """The same, without rate limits before or after; what a test writes to it goes with the test."""
     sandbox_openbao.well()
     yield sandbox_openbao
     sandbox_openbao.well()
+    sandbox_openbao.forget()
 
 
 @pytest.fixture(scope="session")

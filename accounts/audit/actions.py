@@ -139,7 +139,6 @@ _WORK = (
             _failed("access.expired", "found that the credential of the access {} has ended"),
             _done("access.writing_allowed", "allowed writing through the access {}"),
             _done("access.writing_ended", "ended writing through the access {}"),
-            _done("access.tags_changed", "changed the default tags of the access {}"),
         ),
     ),
     Group(

@@ -19,7 +19,7 @@ from config import pages
 class TagsForm(forms.Form):
     """The default tags of an organization."""
 
-    tags = tags.DefaultTagsField(
+    tags = tags.TagsField(
         label="Default tags",
         help_text="One a line, as name=value. An access may have tags of its own, which win over these.",
     )

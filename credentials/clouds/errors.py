@@ -50,6 +50,10 @@ class NotReachable(ProviderError):
     retryable = True
 
 
+class ClusterSilent(NotReachable):
+    """The cluster gives no answer, of which a request to the secret manager needed one."""
+
+
 class Throttled(ProviderError):
     """Too many requests."""
 

@@ -6,10 +6,11 @@ from django.shortcuts import get_object_or_404
 from django.views.decorators.debug import sensitive_variables
 from ninja import Query
 
-from accesses import about, api_shapes, drafts, entering, forms, services, situations, tags, trials
+from accesses import about, api_shapes, drafts, entering, forms, outcomes, services, situations, trials
 from accesses.api_shapes import AccessChange, AccessSent, AccessShown, ProvidersShown
 from accesses.models import Access, AccessDraft
 from accesses.providers import PROVIDERS, ConfigurationForm, Method
+from accounts import tags
 from accounts.roles import Permission
 from clusters.api import find as find_cluster
 from config.api import problems
@@ -67,12 +68,15 @@ def _method(provider: str, method: str) -> Method:
 def _check(form: ConfigurationForm, sent: dict[str, str]) -> None:
     """Check what was sent; what is wrong with a field of the method is told as `fields.…`.
 
-    :raises problems.Problem: a field is unknown or not valid
+    :raises problems.Problem: a field is unknown, closed or not valid
     """
     own = set(form.base_fields)
     unknown = sorted(set(sent) - own)
     if unknown:
         raise problems.invalid_fields({f"fields.{name}"[:200]: "There is no such field." for name in unknown})
+    closed = [name for name in sent if form.fields[name].disabled and sent[name].lower() not in ("", "false")]
+    if closed:
+        raise problems.invalid_fields({f"fields.{name}": str(form.fields[name].help_text) for name in closed})
     try:
         problems.checked(form)
     except problems.Problem as problem:
@@ -81,13 +85,15 @@ def _check(form: ConfigurationForm, sent: dict[str, str]) -> None:
         raise
 
 
-def _refuse_unusable(result: trials.Result, form: ConfigurationForm) -> None:
-    """Stop where a test says that what was sent does not work.
+def _heard(result: trials.Result, form: ConfigurationForm, *, apart: bool) -> trials.Result:
+    """Return what is kept of a test; where `apart` is said, no answer is none that is missed.
 
-    :raises problems.Problem: it does not
+    :raises problems.Problem: what was sent does not work
     """
+    if result.silent and apart:
+        return outcomes.apart(result.reason)
     if result.usable:
-        return
+        return result
     said = f"{result.reason} {result.remedy}".strip()
     if result.about in form.fields:
         raise problems.invalid(f"fields.{result.about}", said)
@@ -143,8 +149,8 @@ def create_access(request: ApiRequest, cluster: str, sent: AccessSent) -> Access
         drafts.settle(found)
         draft.save(force_insert=True)
         entering.answer(draft, form)
-        _refuse_unusable(drafts.test_draft(draft), form)
-        made = services.create(draft=draft, by=request.user)
+        _heard(drafts.test_draft(draft), form, apart=sent.only_cluster_reaches)
+        made = services.create(draft=draft, by=request.user, apart=sent.only_cluster_reaches)
     return _shown(request, made, Permission.ACCESS_MANAGE)
 
 
@@ -164,8 +170,7 @@ def change_access(request: ApiRequest, cluster: str, access: str, sent: AccessCh
         _check(form, sent.fields)
         values, result = entering.values_of(found, method, form), None
         if values.is_new_to(found):
-            result = entering.try_values(found, values)
-            _refuse_unusable(result, form)
+            result = _heard(entering.try_values(found, values), form, apart=sent.only_cluster_reaches)
         services.change(
             access=found, values=values, result=result, seen_version=sent.version, by=request.user
         )
@@ -178,7 +183,7 @@ def _kept(access: Access, method: Method) -> dict[str, str]:
     ends = access.expires_at.strftime("%Y-%m-%dT%H:%M:%S") if access.expires_at else ""
     there = access.configuration | {"cloud_credential": named, "expires_at": ends}
     there |= {name: getattr(access, name) for name in method.form.SEES}
-    there |= {"tags": tags.lines(access.tags), "refresh_seconds": access.refresh_seconds or ""}
+    there |= {"tags": tags.as_lines(access.tags), "refresh_seconds": access.refresh_seconds or ""}
     return {name: str(value) for name, value in there.items() if name in method.form.base_fields}
 
 

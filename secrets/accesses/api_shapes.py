@@ -8,9 +8,10 @@ from uuid import UUID
 from django import forms
 from pydantic import Field
 
-from accesses import about, states
+from accesses import about, outcomes, states
+from accesses import forms as access_forms
 from accesses.models import Access, Identity
-from accesses.providers import PROVIDERS, Method, SecretField, Situation
+from accesses.providers import PROVIDERS, Method, SecretField, Situation, Writing
 from config.api.calls import Sent, Shown
 
 LARGEST = 2_147_483_647
@@ -20,6 +21,11 @@ FIELDS: Any = Field(
     max_length=30,
     description="The method's fields by name, as the list of providers has them. Secret ones are stored encrypted and "
     "never shown.",
+)
+ONLY_CLUSTER: Any = Field(
+    False,
+    description="Store it although no answer came to the test: only the cluster reaches an address such as "
+    "http://vault.vault:8200. Then names are typed, and the operator tells whether it works.",
 )
 NAMESPACES = "Those whose external secrets may use it; each has a service that was discovered."
 
@@ -74,6 +80,9 @@ class AccessShown(Shown):
     tags: dict[str, str] = Field(description="Put on every secret that is made through it.")
     writes: bool = Field(description="Secrets may be written through it; that is allowed on its page alone.")
     only_tagged: bool = Field(description="It sees only secrets that have these tags.")
+    only_cluster_reaches: bool = Field(
+        description="Somebody said so, and no test from here got an answer since: names are typed."
+    )
     refresh_seconds: int = Field(description="What a new link begins with; 0 is the console's own, an hour.")
     store: str = Field(description="The name of its ClusterSecretStore.")
     service_account: str
@@ -96,6 +105,7 @@ class AccessShown(Shown):
         return cls(
             **{name: getattr(access, name) for name in named},
             cluster=access.cluster.name,
+            only_cluster_reaches=outcomes.is_apart(access),
             configuration={name: str(value) for name, value in access.configuration.items()},
             identity=known.name or known.text,
             cloud_credential=access.cloud_credential.name if access.cloud_credential else None,
@@ -128,13 +138,29 @@ class MethodShown(Shown):
     fields: list[FieldShown]
 
 
+class WritingShown(Shown):
+    """What can be written to a kind of secret manager, once an access allows it."""
+
+    policy: str = Field(description="What the identity has to be allowed besides, as text to paste.")
+    most_bytes: int = Field(description="The largest value, in bytes as UTF-8.")
+    versions: bool = Field(description="A new version leaves the older ones there.")
+    restores: bool = Field(description="What was deleted can be brought back.")
+    tags: bool = Field(description="What is made can have tags.")
+    note: str
+
+
 class ProviderShown(Shown):
     """A kind of secret manager."""
 
     provider: str
     label: str
     description: str
+    group: str = Field(description="Under which heading the console offers it.")
+    unlisted: str = Field(description="Why names cannot be listed, and are typed; empty where they can.")
     policy: str = Field(description="What the identity has to be allowed, as text to paste.")
+    writing: WritingShown | None = Field(
+        description="Null where nothing is written; an access may allow less, such as version 1 of Vault's engine."
+    )
     methods: list[MethodShown]
 
 
@@ -152,6 +178,7 @@ class AccessSent(Sent):
     name: str = Field(examples=["aws-prod"])
     namespaces: list[str] = Field(max_length=500, description=NAMESPACES)
     fields: dict[str, str] = FIELDS
+    only_cluster_reaches: bool = ONLY_CLUSTER
 
 
 class AccessChange(Sent):
@@ -163,6 +190,7 @@ class AccessChange(Sent):
     method: str | None = Field(None, description="Another way to sign in.")
     namespaces: list[str] | None = Field(None, max_length=500, description=NAMESPACES)
     fields: dict[str, str] = FIELDS
+    only_cluster_reaches: bool = ONLY_CLUSTER
 
 
 def provider(situation: Situation) -> ProviderShown:
@@ -172,14 +200,25 @@ def provider(situation: Situation) -> ProviderShown:
         provider=known.slug,
         label=known.label,
         description=known.sentence,
+        group=known.group,
+        unlisted=known.unlisted,
         policy=known.policy,
+        writing=_writing(known.writing),
         methods=[_method(method, situation) for method in known.methods],
     )
+
+
+def _writing(known: Writing | None) -> WritingShown | None:
+    if known is None:
+        return None
+    names = ("policy", "most_bytes", "versions", "restores", "tags", "note")
+    return WritingShown(**{name: getattr(known, name) for name in names})
 
 
 def _method(method: Method, situation: Situation) -> MethodShown:
     obstacle = method.obstacle(situation)
     form = method.form(initial={}, situation=situation)
+    access_forms.close_fields(form, PROVIDERS[situation.provider])
     return MethodShown(
         method=method.slug,
         label=method.label,

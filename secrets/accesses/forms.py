@@ -4,10 +4,11 @@ from typing import Any
 
 from django import forms
 
-from accesses import situations, tags
+from accesses import situations, writing
 from accesses.models import Access, AccessDraft
 from accesses.providers import PROVIDERS, ConfigurationForm, Method, Provider, Situation
 from accesses.providers.addresses import AddressField
+from accounts import tags
 from accounts.naming import TypedNameForm, name_rule
 from clusters.models import Cluster
 
@@ -126,7 +127,7 @@ def details_form(
     }
     situation = situations.of(draft.cluster, draft.provider, sees_credentials=sees_credentials)
     form = method.form(data, files, initial=initial, stored=draft.credential or (), situation=situation)
-    _keep_to_provider(form, draft.provider)
+    _keep_to_provider(form, draft, method)
     form.add_fields(
         {"name": _name_field(draft.cluster)},
         {"namespaces": _namespaces_field(draft.cluster, draft.namespaces)},
@@ -141,19 +142,32 @@ def _aside(row: Access | AccessDraft) -> dict[str, Any]:
         "cloud_credential": named,
         "expires_at": row.expires_at,
         "prefix": row.prefix,
-        "tags": tags.lines(row.tags),
+        "tags": tags.as_lines(row.tags),
         "only_tagged": row.only_tagged,
         "refresh_seconds": row.refresh_seconds or "",
     }
 
 
-def _keep_to_provider(form: ConfigurationForm, slug: str) -> None:
-    """Let nobody limit an access to tags that its secret manager does not list; what cannot be stays in sight."""
-    provider = PROVIDERS[slug]
-    if not provider.references.tags_listed:
-        only = form.fields["only_tagged"]
-        only.disabled = True
-        only.help_text = f"{provider.label} lists names without their tags."
+def close_fields(form: ConfigurationForm, provider: Provider) -> None:
+    """Close the fields that mean nothing to a secret manager: they stay in sight, and say why."""
+    why = {} if provider.references.tags_listed else {"only_tagged": "lists names without their tags"}
+    if not writing.has_tags(provider):
+        why["tags"] = "has no tags"
+    for name, reason in why.items():
+        form.fields[name].disabled = True
+        form.fields[name].help_text = f"{provider.label} {reason}."
+
+
+def _keep_to_provider(form: ConfigurationForm, row: Access | AccessDraft, method: Method) -> None:
+    """Take only tags that the secret manager takes, and limit nothing to tags that it does not list."""
+    close_fields(form, PROVIDERS[row.provider])
+
+    def check(filled: ConfigurationForm) -> None:
+        tried = Access(cluster=row.cluster, provider=row.provider, method=method.slug)
+        tried.configuration = filled.so_far()
+        writing.check_default_tags(tried, filled.cleaned_data["tags"])
+
+    form.check_tags = check
 
 
 def edit_form(
@@ -165,7 +179,7 @@ def edit_form(
     situation = situations.of(access.cluster, access.provider, access, sees_credentials=sees_credentials)
     form = method.form(data, files, initial=initial, stored=stored, situation=situation)
     form.entered_for = access.configuration
-    _keep_to_provider(form, access.provider)
+    _keep_to_provider(form, access, method)
     form.add_fields({}, {"namespaces": _namespaces_field(access.cluster, access.namespaces)})
     return form
 

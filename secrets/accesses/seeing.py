@@ -7,10 +7,10 @@ from typing import Any
 
 from django.views.decorators.debug import sensitive_variables
 
-from accesses import tags
 from accesses.models import Access, AccessDraft
 from accesses.providers.base import Entry, Page, Probe, SecretManager, TellsChanges, TellsEnd
 from accesses.providers.writing import Writes
+from accounts import tags
 from credentials.clouds import errors
 
 # So many pages are looked through for one that has something to show.
@@ -23,7 +23,7 @@ def told(row: Any) -> dict[str, str]:
     """Return what narrows an access, or is put on what is made through it, in words; what is not set is left out."""
     found = {
         "prefix": row.prefix,
-        "default tags": ", ".join(tags.lines(row.tags).splitlines()),
+        "default tags": ", ".join(tags.as_lines(row.tags).splitlines()),
         "only tagged": "yes" if row.only_tagged else "",
         "read again every": f"{row.refresh_seconds} seconds" if row.refresh_seconds else "",
     }

@@ -11,7 +11,7 @@ from django.db.models import ProtectedError
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from accesses import identities, providers, seeing, signals, situations, trials, variants
+from accesses import identities, outcomes, providers, seeing, signals, situations, trials, variants
 from accesses.models import Access, AccessDraft
 from accounts.audit import services as audit
 from accounts.models import User
@@ -41,6 +41,7 @@ def connect(access: Access) -> providers.SecretManager:
 
     :raises ProviderError: signing in failed, or nothing is there to sign in to before a deploy
     """
+    outcomes.refuse_apart(access)
     method = providers.PROVIDERS[access.provider].method_of(access)
     if method.rehearse is not None and not identities.are_made(access):
         raise providers.NotPossibleHere(
@@ -51,7 +52,7 @@ def connect(access: Access) -> providers.SecretManager:
 
 def verify(access: Access, *, by: User) -> trials.Result:
     """Test an access, keep on it what was found, and tell the audit log who asked and how it ended."""
-    result = trials.try_access(access, made=identities.are_made(access))
+    result = outcomes.tried(access, made=identities.are_made(access))
     with transaction.atomic():
         keep(access, result)
         if result.listed or result.untried:
@@ -64,22 +65,8 @@ def verify(access: Access, *, by: User) -> trials.Result:
 def keep(access: Access, result: trials.Result) -> trials.Result:
     """Keep on an access what a test of it found."""
     found = Access.objects.filter(pk=access.pk, version=access.version)
-    found.update(**_verification(result.as_json(), timezone.now()))
+    found.update(**outcomes.columns(result.as_json(), timezone.now()))
     return result
-
-
-def _verification(result: dict[str, Any], at: Any) -> dict[str, Any]:
-    """Return what an access keeps of a test: not the names, which not everybody who sees it may see."""
-    quiet = result["listed"] or result["untried"]
-    found = {
-        "result": result | {"names": [], "facts": [fact | {"on": ""} for fact in result["facts"]]},
-        "tested_at": at,
-        "verified_error": "" if quiet else result["reason"],
-        "verified_remedy": "" if quiet else result["remedy"],
-    }
-    if (ends := result.get("ends")) is not None:
-        found["expires_at"] = datetime.datetime.fromisoformat(ends) if ends else None
-    return found | ({"verified_at": at} if result["listed"] else {})
 
 
 def _announce(access: Access) -> None:
@@ -89,8 +76,10 @@ def _announce(access: Access) -> None:
 
 @sensitive_variables()
 @transaction.atomic
-def create(*, draft: AccessDraft, by: User) -> Access:
+def create(*, draft: AccessDraft, by: User, apart: bool = False) -> Access:
     """Make an access of a tested draft and end the draft; the access has the draft's id.
+
+    `apart` says that only the cluster reaches the secret manager: then a test without an answer will do.
 
     :raises NotUsable: it was not tested as it is now, or its credential does not work
     :raises NameTaken: the cluster has an access of that name
@@ -98,10 +87,7 @@ def create(*, draft: AccessDraft, by: User) -> Access:
     :raises AccessDraft.DoesNotExist: it was made an access already
     """
     draft = AccessDraft.objects.select_for_update(of=("self",)).select_related("cluster").get(pk=draft.pk)
-    if not draft.result.get("usable") or draft.tested_at is None:
-        raise NotUsable(draft.result.get("reason") or "Test the access first.")
-    if not trials.has_keys(draft):
-        raise NotUsable("The cloud credential that was tested is gone. Choose another in the details.")
+    _check_tested(draft, apart)
     access = Access(
         id=draft.pk,
         cluster=draft.cluster,
@@ -115,7 +101,7 @@ def create(*, draft: AccessDraft, by: User) -> Access:
         credential_set_at=draft.credential_set_at,
         credential_set_by=str(by),
         namespaces=draft.namespaces,
-        **{"expires_at": draft.expires_at} | _verification(draft.result, draft.tested_at),
+        **{"expires_at": draft.expires_at} | outcomes.columns(draft.result, draft.tested_at),
     )
     situations.enforce(access)
     try:
@@ -124,10 +110,24 @@ def create(*, draft: AccessDraft, by: User) -> Access:
     except IntegrityError as error:
         raise NameTaken(f"{draft.cluster} already has an access named {draft.name}.") from error
     clusters.changed(access.cluster)
-    _record(access, "access.created", by, {"credential": "set" if access.credential else "none"})
+    credential = {"credential": "set" if access.credential else "none"}
+    _record(access, "access.created", by, credential | outcomes.left_out(access.result))
     draft.delete()
     _announce(access)
     return access
+
+
+def _check_tested(draft: AccessDraft, apart: bool) -> None:
+    """Refuse a draft that was not tested or does not work; where `apart` is said, no answer is none that is missed.
+
+    :raises NotUsable: with the reason
+    """
+    if apart and draft.result.get("silent"):
+        draft.result = outcomes.apart(draft.result["reason"]).as_json()
+    if not draft.result.get("usable") or draft.tested_at is None:
+        raise NotUsable(draft.result.get("reason") or "Test the access first.")
+    if not trials.has_keys(draft):
+        raise NotUsable("The cloud credential that was tested is gone. Choose another in the details.")
 
 
 def _record(access: Access, action: str, by: User, more: dict[str, Any]) -> None:
@@ -207,7 +207,7 @@ def change(
     if moved:
         situations.enforce(live)
     if result is not None:
-        for name, value in _verification(result.as_json(), timezone.now()).items():
+        for name, value in outcomes.columns(result.as_json(), timezone.now()).items():
             setattr(live, name, value)
     if renewed:
         live.credential_set_at, live.credential_set_by = timezone.now(), str(by)
@@ -215,6 +215,7 @@ def change(
     live.save()
     clusters.changed(live.cluster)
     told = audit.changes(before, after, {name: name for name in before | after})
+    told |= outcomes.left_out(result.as_json()) if result else {}
     _record(live, "access.changed", by, told | {"credential": "changed" if renewed else "kept"})
     _announce(live)
     return True

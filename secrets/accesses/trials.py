@@ -40,6 +40,10 @@ class Result:
     more: bool = False
     # Not to be had from here, or not made yet: neither well nor failed.
     untried: bool = False
+    # No answer came from an address that somebody typed: the cluster may reach it all the same.
+    silent: bool = False
+    # Somebody says that only the cluster reaches it: see `outcomes`.
+    apart: bool = False
     # When the credential ends, in ISO 8601, or empty if never; None where the manager does not tell.
     ends: str | None = None
 
@@ -75,13 +79,13 @@ def try_access(access: Access | AccessDraft, *, made: bool = True) -> Result:
         ensure_service_account(access)
         manager = connect(access)
     except providers.ProviderError as error:
-        return _failed(method, error)
+        return _failed(access, method, error)
     try:
         page = manager.page()
     except providers.PermissionMissing as error:
         return _not_listed(manager, error)
     except providers.ProviderError as error:
-        return _failed(method, error)
+        return _failed(access, method, error)
     names = [entry.name for entry in page.entries]
     more = len(names) > SHOWN or bool(page.cursor)
     text = "" if names or page.cursor else _nothing(access)
@@ -122,7 +126,7 @@ def _rehearsed(facts: list[tuple[str, str]]) -> Result:
     return Result([*shown, last], True, False, reason=reason, remedy=remedy, untried=True)
 
 
-def _failed(method: providers.Method, error: providers.ProviderError) -> Result:
+def _failed(access: Access | AccessDraft, method: providers.Method, error: providers.ProviderError) -> Result:
     """Return a test that did not get as far as an answer about names."""
     said: dict[str, Any] = {"reason": error.reason, "remedy": error.remedy, "about": method.field_of(error)}
     if isinstance(error, providers.NotPossibleHere):
@@ -132,7 +136,15 @@ def _failed(method: providers.Method, error: providers.ProviderError) -> Result:
         facts = [Fact("Sign in", False, error.reason), Fact("List secrets", None, "")]
         return Result(facts, False, False, refused=True, policy=getattr(error, "policy", ""), **said)
     facts = [Fact("Sign in", None, ""), Fact("List secrets", False, error.reason)]
-    return Result(facts, False, False, **said)
+    return Result(facts, False, False, silent=_is_silent(access, error), **said)
+
+
+def _is_silent(access: Access | AccessDraft, error: providers.ProviderError) -> bool:
+    """Tell whether there was no answer from a typed address; where the cluster gave none, it reaches nothing either."""
+    typed = providers.PROVIDERS[access.provider].typed_address
+    return (
+        typed and isinstance(error, providers.NotReachable) and not isinstance(error, providers.ClusterSilent)
+    )
 
 
 def _not_listed(manager: providers.SecretManager, error: providers.PermissionMissing) -> Result:
@@ -186,4 +198,4 @@ def ensure_service_account(access: Access | AccessDraft) -> None:
             f"The console may not make the ServiceAccount {namespace}/{metadata['name']}.", error.remedy
         ) from None
     except kubernetes.ClusterError as error:
-        raise providers.NotReachable(f"The cluster does not answer: {error.reason}", error.remedy) from None
+        raise providers.ClusterSilent(f"The cluster does not answer: {error.reason}", error.remedy) from None

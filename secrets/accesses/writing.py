@@ -7,7 +7,8 @@ from django.db import transaction
 
 from accesses import providers
 from accesses.models import Access
-from accesses.providers import Writing
+from accesses.providers import Provider, Writing
+from accesses.providers.references import NotReadable, References
 from accounts.audit import services as audit
 from accounts.models import User
 
@@ -55,6 +56,38 @@ def tags_of(access: Access) -> dict[str, str]:
     return {**access.cluster.organization.default_tags, **access.tags}
 
 
+def has_tags(provider: Provider) -> bool:
+    """Tell whether a provider's secrets have tags: they are put on what is made, or can be looked for."""
+    return bool(provider.writing and provider.writing.tags) or _lists_tags(provider, provider.references)
+
+
+def _lists_tags(provider: Provider, rules: References) -> bool:
+    return rules.tags_listed and not provider.unlisted
+
+
+def check_default_tags(access: Access, tags: Mapping[str, str]) -> None:
+    """Check that an access's secret manager takes these tags, whether or not it may be written through.
+
+    :raises NotReadable: it does not, or has none
+    """
+    provider = providers.PROVIDERS[access.provider]
+    how, rules = provider.writing_of(access), provider.references_of(access)
+    written = how is not None and how.tags
+    if tags and not (written or _lists_tags(provider, rules)):
+        raise NotReadable(rules.no_tags or f"{provider.label} has no tags.")
+    if how is not None and written:
+        how.check_tags(tags)
+
+
+def wrong_tags(access: Access) -> str:
+    """Return why nothing can be made with the default tags of the organization and the access; empty where it can."""
+    try:
+        check_default_tags(access, tags_of(access))
+    except NotReadable as error:
+        return str(error)
+    return ""
+
+
 @transaction.atomic
 def allow(*, access: Access, writes: bool, by: User) -> bool:
     """Allow writing through an access, or end it, and return whether that differs from how it was.
@@ -72,19 +105,6 @@ def allow(*, access: Access, writes: bool, by: User) -> bool:
         live, "access.writing_allowed" if writes else "access.writing_ended", by, {"provider": live.provider}
     )
     access.writes = writes
-    return True
-
-
-@transaction.atomic
-def set_tags(*, access: Access, tags: Mapping[str, str], by: User) -> bool:
-    """Replace an access's default tags, and return whether they differ."""
-    live = _locked(access)
-    before, after = dict(live.tags), dict(tags)
-    if before == after:
-        return False
-    _save(live, tags=after)
-    _record(live, "access.tags_changed", by, {"changes": {"default tags": [before, after]}})
-    access.tags = after
     return True
 
 

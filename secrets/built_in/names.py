@@ -9,6 +9,7 @@ LONGEST = 200
 MOST_BYTES = 65_536
 # Of one secret; older ones go.
 MOST_VERSIONS = 100
+MOST_TAGS = 40
 # Of one organization.
 MOST_SECRETS = 10_000
 

@@ -20,9 +20,13 @@ def _at_the_start(tree):
 
 
 def test_no_provider_imports_a_client_before_it_is_used(project):
-    modules = sorted((project / "secrets" / "accesses" / "providers").glob("*.py"))
+    folder = project / "secrets" / "accesses" / "providers"
+    modules = sorted(folder.rglob("*.py"))
 
-    found = {path.name: set(_at_the_start(ast.parse(path.read_text()))) & CLIENTS for path in modules}
+    found = {
+        str(path.relative_to(folder)): set(_at_the_start(ast.parse(path.read_text()))) & CLIENTS
+        for path in modules
+    }
 
     assert len(modules) > len(providers.PROVIDERS)
     assert {name: early for name, early in found.items() if early} == {}

@@ -6,6 +6,7 @@ import pytest
 from django.utils import timezone
 
 from accesses.models import Access, AccessDraft
+from accesses.providers import PROVIDERS
 from accounts.models import AuditEvent
 from external_secrets.models import ExternalSecret, InventoryState
 from tests import factories
@@ -56,6 +57,30 @@ def details(cloud, **changed):
 
 
 # -- accesses ----------------------------------------------------------------------------------------------
+def test_providers_say_what_is_written_and_why_names_are_typed(call):
+    items = {one["provider"]: one for one in call.get(f"{ROOT}/providers").json()["items"]}
+
+    assert {slug: one["group"] for slug, one in items.items()} == {
+        slug: one.group for slug, one in PROVIDERS.items()
+    }
+    assert items["http"]["writing"] is None
+    assert items["http"]["unlisted"] == PROVIDERS["http"].unlisted != ""
+    assert items["aws-secrets-manager"]["unlisted"] == ""
+    assert items["aws-secrets-manager"]["writing"]["restores"]
+    assert not items["doppler"]["writing"]["tags"]
+    assert "secretsmanager:CreateSecret" in items["aws-secrets-manager"]["writing"]["policy"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "field"), [({"tags": "aws:team=shop"}, "fields.tags"), ({"tags": "team"}, "fields.tags")]
+)
+def test_default_tags_are_checked_as_the_manager_takes_them(call, access, sent, field):
+    answer = call("PATCH", f"{ROOT}/accesses/aws", {"version": access.version, "fields": sent})
+
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == [field]
+
+
 def test_providers_say_what_to_send(call):
     items = {one["provider"]: one for one in call.get(f"{ROOT}/providers").json()["items"]}
 

@@ -37,6 +37,7 @@ from accesses.providers.vault import record as vault
 from accesses.providers.writing import Writes, Writing
 from credentials.clouds.errors import (
     AlreadyThere,
+    ClusterSilent,
     CredentialRefused,
     NotPossibleHere,
     NotReachable,
@@ -79,6 +80,7 @@ def grouped(providers: Iterable[Provider]) -> list[tuple[str, list[Provider]]]:
 __all__ = [
     "PROVIDERS",
     "AlreadyThere",
+    "ClusterSilent",
     "ConfigurationForm",
     "CredentialRefused",
     "Entry",

@@ -1,13 +1,14 @@
 """What the forms of all methods of all providers share."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from django import forms
 
 from accesses.providers.addresses import AddressField
-from accesses.tags import TagsField
+from accesses.providers.references import NotReadable
+from accounts.tags import TagsField
 from credentials.fields import Group, Row, SecretForm
 
 if TYPE_CHECKING:
@@ -41,9 +42,9 @@ class ConfigurationForm(SecretForm):
     )
     tags = TagsField(
         label="Default tags",
-        required=False,
         max_length=4000,
-        help_text="One a line, as name=value. Put on every secret that is made through this access.",
+        help_text="One a line, as name=value. Put on every secret that is made through this access; they win over the "
+        "organization's.",
     )
     only_tagged = forms.BooleanField(
         label="Only secrets with the default tags",
@@ -86,6 +87,8 @@ class ConfigurationForm(SecretForm):
     ) -> None:
         super().__init__(data, files, initial=initial, stored=stored)
         self.situation = situation
+        # Refuses tags that the secret manager does not take; who makes the form for an access knows.
+        self.check_tags: Callable[[ConfigurationForm], None] = lambda form: None
         for name in self.ONE_OF:
             self.fields[name].one_of = True  # type: ignore[attr-defined]
         if situation is not None:
@@ -164,6 +167,10 @@ class ConfigurationForm(SecretForm):
         """Return what is not secret."""
         return {name: self.cleaned_data[name] for name in self.public_fields()}
 
+    def so_far(self) -> dict[str, Any]:
+        """Return the configuration as far as it is right."""
+        return {name: self.cleaned_data.get(name, "") for name in self.public_fields()}
+
     def credential(self, kept: dict[str, str] | None) -> dict[str, str]:
         """Return the credential: what was typed, over what is stored; nothing when one of the organization is used."""
         if self.cleaned_data.get("cloud_credential") is not None:
@@ -179,6 +186,15 @@ class ConfigurationForm(SecretForm):
     def aside(self) -> dict[str, Any]:
         """Return the access's columns that the form fills; what it does not ask for is empty."""
         return {name: self.cleaned_data.get(name) for name in (*self.ASIDE, *self.SEES)}
+
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        if self.cleaned_data.get("tags") and not self.fields["tags"].disabled:
+            try:
+                self.check_tags(self)
+            except NotReadable as error:
+                self.add_error("tags", str(error))
+        return self.cleaned_data
 
     def clean_prefix(self) -> str:
         prefix: str = self.cleaned_data["prefix"]

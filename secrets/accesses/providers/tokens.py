@@ -34,7 +34,7 @@ def token(access: "Access | AccessDraft", audience: str) -> str:
             "Until then names are typed instead of browsed.",
         ) from None
     except kubernetes.ClusterError as error:
-        raise errors.NotReachable(
+        raise errors.ClusterSilent(
             f"The cluster does not give a token: {error.reason}", error.remedy
         ) from None
 

@@ -1,7 +1,6 @@
 """What the numbered cards of templates/accesses/setup/ show for one access or draft: `{% include … with setup=setup only %}`."""
 
 import contextlib
-import shlex
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -9,11 +8,8 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.urls import reverse
 
-from accesses.providers import PROVIDERS, Provider, tokens
-from accesses.providers.azure.ways import AUDIENCE
-from accesses.providers.doppler import record as doppler
-from accesses.providers.onepassword import connect as onepassword_connect
-from accesses.setup import azure_script, cloudformation, elsewhere, generator, google_script, policies, vault
+from accesses.providers import PROVIDERS, Provider
+from accesses.setup import cloudformation, generator, google_script, policies
 from credentials.clouds.aws import stacks
 
 if TYPE_CHECKING:
@@ -30,11 +26,12 @@ def context(access: "Access | AccessDraft") -> Setup:
     provider = PROVIDERS.get(access.provider)
     if provider is None:
         return {}
-    make = _MAKERS.get((access.provider, access.method)) or _MAKERS.get((provider.cloud, access.method))
-    if make:
+    if make := _MAKERS.get((provider.cloud, access.method)):
         return make(access)
     method = provider.method(access.method)
-    return _plain(access, provider) if method and method.setup else {}
+    if method is None or not method.setup:
+        return {}
+    return _plain(access, provider) | (provider.cards(access) if provider.cards else {})
 
 
 def _common(access: "Access | AccessDraft") -> Setup:
@@ -237,47 +234,6 @@ def _gcp_ambient(access: "Access | AccessDraft") -> Setup:
     }
 
 
-def _azure(access: "Access | AccessDraft") -> Setup:
-    """Return the lines of each of Azure's ways; the vault's name is in them as soon as it was entered."""
-    cluster, vault = access.cluster, access.configuration.get("vault", "")
-    subject, name = tokens.subject(access), f"keyhaven-{cluster.name}-{access.pk.hex[:8]}"
-    listings = {
-        "workload-identity": lambda: azure_script.workload_identity_listing(
-            vault, name, cluster.issuer, subject
-        ),
-        "service-principal": lambda: azure_script.principal_listing(vault, name),
-        "ambient": lambda: azure_script.managed_listing(vault, cluster.cloud_name),
-    }
-    return {
-        "issuer": cluster.issuer,
-        "subject": subject,
-        "audience": AUDIENCE,
-        "vault": vault,
-        "namespace": cluster.operator_namespace,
-        "service_account": access.service_account,
-        "shell_url": "https://shell.azure.com",
-        "listing": listings[access.method](),
-    }
-
-
-def _doppler_token(access: "Access | AccessDraft") -> Setup:
-    return {**_common(access), "command": doppler.grant(access.configuration, doppler.READ)}
-
-
-def _doppler_oidc(access: "Access | AccessDraft") -> Setup:
-    return {**_common(access), "audience": doppler.AUDIENCE}
-
-
-def _onepassword_connect(access: "Access | AccessDraft") -> Setup:
-    vault = str(access.configuration.get("vault", ""))
-    return {**_common(access), "command": onepassword_connect.grant(vault, onepassword_connect.READ)}
-
-
-def _onepassword_account(access: "Access | AccessDraft") -> Setup:
-    asked = shlex.quote(f"{access.configuration.get('vault') or 'VAULT'}:read_items")
-    return {**_common(access), "command": f"op service-account create keyhaven --vault {asked}"}
-
-
 _MAKERS: dict[tuple[str, str], Callable[["Access | AccessDraft"], Setup]] = {
     ("aws", "role"): _aws_role,
     ("aws", "federation"): _aws_role,
@@ -287,16 +243,4 @@ _MAKERS: dict[tuple[str, str], Callable[["Access | AccessDraft"], Setup]] = {
     ("gcp", "federation"): _gcp_federation,
     ("gcp", "workload-identity"): _gcp_workload_identity,
     ("gcp", "ambient"): _gcp_ambient,
-    **{("vault", method): vault.context for method in ("approle", "kubernetes", "token", "userpass")},
-    ("azure", "workload-identity"): _azure,
-    ("azure", "service-principal"): _azure,
-    ("azure", "ambient"): _azure,
-    ("conjur", "api-key"): elsewhere.conjur_key,
-    ("conjur", "jwt"): elsewhere.conjur_jwt,
-    ("kubernetes", "token"): elsewhere.kubernetes_token,
-    ("kubernetes", "service-account"): elsewhere.kubernetes_service_account,
-    ("doppler", "service-token"): _doppler_token,
-    ("doppler", "oidc"): _doppler_oidc,
-    ("onepassword", "connect"): _onepassword_connect,
-    ("onepassword", "service-account"): _onepassword_account,
 }

@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
-from accesses import manifests, services, signals, trials, watching
+from accesses import manifests, outcomes, services, signals, trials, watching
 from accesses.models import Access
 from accesses.steps import stores
 from clusters import addons, applying, waiting
@@ -29,7 +29,7 @@ class Verify(addons.Step):
         touched = run.record.changed(stores.STORE, "Secret")
         due = [access for access in accesses if access.store_name in touched or not _fresh(access)]
         # The secret managers are asked side by side.
-        results = dict(zip(due, applying.gather(run, trials.try_access, due), strict=True))
+        results = dict(zip(due, applying.gather(run, outcomes.tried, due), strict=True))
         well = all(said.get("status") == "True" for said in found.values())
         warnings = {} if well else watching.warnings(run)
         failures = []

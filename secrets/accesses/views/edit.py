@@ -5,7 +5,7 @@ from typing import Any
 from django.http import HttpResponse
 from django.views.decorators.debug import sensitive_variables
 
-from accesses import entering, forms, services, situations, trials
+from accesses import entering, forms, outcomes, services, situations, trials
 from accesses.models import Access
 from accesses.providers import PROVIDERS, ConfigurationForm, Method
 from accesses.setup import cards
@@ -35,6 +35,7 @@ def edit(request: OrgRequest, cluster: str, access: str) -> HttpResponse:
     context = accesses.facts(found) | {
         "cluster": found.cluster, "form": form, "result": result, "chosen": method,
         "offers": _offers(found, method), "setup": _setup(found, method),
+        "apart": outcomes.is_apart(found) or "apart" in request.POST,
         "set_at": found.credential_set_at, "set_by": found.credential_set_by,
     }  # fmt: skip
     return pages.render_page(request, "accesses/edit.html", context, status=422 if form.is_bound else 200)
@@ -77,6 +78,8 @@ def _change(
         entering.keep_rules(access, method)
         if values.is_new_to(access):
             result = entering.try_values(access, values)
+            if result.silent and "apart" in request.POST:
+                result = outcomes.apart(result.reason)
             if not result.usable:
                 _say(form, result)
                 return result

@@ -193,7 +193,7 @@ def _details(request: OrgRequest, draft: AccessDraft) -> HttpResponse:
 
 def _test(request: OrgRequest, draft: AccessDraft) -> HttpResponse:
     """Test on demand; what was tested, and shown to the person, can be saved."""
-    save = request.method == "POST" and request.POST.get("wish") == "save"
+    save = request.method == "POST" and request.POST.get("wish") in ("save", "apart")
     if save and draft.tested_at and request.POST.get("shown") == draft.tested_at.isoformat():
         return _save(request, draft)
     if (request.method == "POST" and not save) or not draft.result:
@@ -205,7 +205,8 @@ def _test(request: OrgRequest, draft: AccessDraft) -> HttpResponse:
 
 def _save(request: OrgRequest, draft: AccessDraft) -> HttpResponse:
     try:
-        access = services.create(draft=draft, by=request.user)
+        apart = request.POST.get("wish") == "apart"
+        access = services.create(draft=draft, by=request.user, apart=apart)
     except (services.NameTaken, services.NotUsable, situations.NotPossible) as error:
         context = {"result": draft.result, "problem": str(error)}
         return _page(request, draft, "test", context, wrong=True)

@@ -8,6 +8,7 @@ from django.http import QueryDict
 from accesses import variants
 from accesses.models import Access
 from accesses.providers.references import OVERRIDES, Note, NotReadable, Reference, check_field
+from accounts import tags as tag_lines
 from credentials.clouds.aws import regions as aws_regions
 from credentials.clouds.google import regions as google_regions
 from credentials.fields import SuggestingInput
@@ -46,7 +47,7 @@ class ReferenceForm(forms.Form):
     takes = taking.TakesField()
     key = forms.CharField(label="Secret", max_length=2600, required=False)
     below = forms.CharField(max_length=1011, required=False)
-    tags = taking.TagsField(label="Tags", max_length=4000, required=False)
+    tags = tag_lines.TagsField(label="Tags", max_length=4000)
     json_field = forms.CharField(
         label="JSON field",
         required=False,

@@ -2,7 +2,6 @@
 
 from django import forms
 
-from accesses.tags import TagsField as TagsField
 from external_secrets.models import ExternalSecret
 
 Takes = ExternalSecret.Takes

@@ -1,5 +1,7 @@
 """One upstream secret: its facts, and who uses it."""
 
+from typing import Any
+
 from django.http import Http404, HttpResponse
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -43,10 +45,7 @@ def secret(request: OrgRequest) -> HttpResponse:
             request, reverse("external_secrets:browse", kwargs={"org": request.organization.slug})
         )
     access = lookup.access(request, request.GET.get("access", ""), Permission.SECRET_BROWSE)
-    reach = request.authority.prefixes(
-        Permission.SECRET_BROWSE, cluster=access.cluster.name, namespaces=access.namespaces
-    )
-    if not name.startswith(reach):
+    if not name.startswith(_reach(request, access)):
         raise Http404
     entry, state = _entry(access, name), browsing.state_of(access)
     found = usage_map.of(request.organization, access, name, entry, request.authority)
@@ -62,19 +61,39 @@ def secret(request: OrgRequest) -> HttpResponse:
         "state": state,
         "gone": gone,
         "outside": outside,
-        "tags": [(tag.label, "?" + urlencode({"tag": tag.parameter})) for tag in _tags(entry)],
         "map": found,
-        "here": urlencode({"access": str(access.pk), "key": name}),
-        "folder": urlencode({"access": str(access.pk), "q": name[: name.rfind("/") + 1]})
-        if "/" in name
-        else "",
-        "can_link": request.allows(
-            Permission.EXTERNAL_SECRET_MANAGE, cluster=access.cluster.name, secret=name
-        ),
+        **_links(entry, access, name),
+        **_linking(request, access, name),
         **writing.on_page(request, access, name),
-        "who_may_link": who_may(Permission.EXTERNAL_SECRET_MANAGE),
     }
     return pages.render_page(request, "external_secrets/secret.html", context)
+
+
+def _reach(request: OrgRequest, access: Access) -> tuple[str, ...]:
+    """Return what the names begin with that this person may see by the access."""
+    return request.authority.prefixes(
+        Permission.SECRET_BROWSE, cluster=access.cluster.name, namespaces=access.namespaces
+    )
+
+
+def _links(entry: InventoryEntry | None, access: Access, name: str) -> dict[str, Any]:
+    """Return where the page leads: to what shares a tag or the folder, and to this secret by itself."""
+    chosen = {"access": str(access.pk)}
+    folder, slash, _ = name.rpartition("/")
+    return {
+        "tags": [(tag.label, "?" + urlencode({"tag": tag.parameter})) for tag in _tags(entry)],
+        "here": urlencode(chosen | {"key": name}),
+        "folder": urlencode(chosen | {"q": folder + slash}) if slash else "",
+    }
+
+
+def _linking(request: OrgRequest, access: Access, name: str) -> dict[str, Any]:
+    """Tell whether this person may link the secret, and who may."""
+    manage = Permission.EXTERNAL_SECRET_MANAGE
+    return {
+        "can_link": request.allows(manage, cluster=access.cluster.name, secret=name),
+        "who_may_link": who_may(manage),
+    }
 
 
 def _tags(entry: InventoryEntry | None) -> list[Tag]:

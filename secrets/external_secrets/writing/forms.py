@@ -52,7 +52,7 @@ class NewSecretForm(_ValueForm):
         widget=forms.TextInput(attrs=_PLAIN),
     )
     value = ValueField()
-    tags = tags.DefaultTagsField(label="More tags", help_text="One a line, as name=value.")
+    tags = tags.TagsField(label="More tags", help_text="One a line, as name=value.")
 
     def __init__(self, access: Access, data: Any = None, initial: dict[str, Any] | None = None) -> None:
         super().__init__(data, initial=initial)
@@ -72,7 +72,7 @@ class VersionForm(_ValueForm):
 class TagsForm(forms.Form):
     """Tags to add to a secret, or to change."""
 
-    tags = tags.DefaultTagsField(
+    tags = tags.TagsField(
         label="Tags to add or change", help_text="One a line, as name=value. Other tags stay."
     )
 

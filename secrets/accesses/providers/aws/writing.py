@@ -12,7 +12,7 @@ from credentials.clouds import errors
 
 # What a tag's name and value can hold at AWS.
 _TAG = re.compile(r"[\w\s.:/=+@-]*")
-MOST_TAGS = 50
+MOST_TAGS, LONGEST_TAG = 50, 128
 _SCHEDULED = "It is scheduled for deletion there; until then its name is taken."
 _RESTORE = "Restore it, or choose another name."
 
@@ -99,6 +99,8 @@ def check_tags(tags: Mapping[str, str]) -> None:
     for name, value in tags.items():
         if name.lower().startswith("aws:"):
             raise NotReadable(f"“{name}”: names that begin with aws: are AWS's own.")
+        if len(name) > LONGEST_TAG:
+            raise NotReadable(f"“{name[:40]}”: a tag's name has at most {LONGEST_TAG} characters at AWS.")
         if not (_TAG.fullmatch(name) and _TAG.fullmatch(value)):
             raise NotReadable(
                 f"“{name}={value}”: AWS takes letters, digits, spaces and . : / = + @ _ - in tags."

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.views.decorators.debug import sensitive_variables
 
 from accesses.providers.asking import Answer, Api, understood
+from accesses.providers.azure import cards
 from accesses.providers.azure import references as azure_references
 from accesses.providers.azure import ways as azure
 from accesses.providers.azure import wording as azure_wording
@@ -34,6 +35,7 @@ _LIVE, _DELETED = "/secrets", "/deletedsecrets"
 _NO_VERSION = "0" * 32
 # A value with its tags is one request of about 25 KB at most.
 MOST_BYTES = 25_600
+MOST_TAGS, LONGEST_TAG = 15, 256
 
 
 def host(configuration: Mapping[str, str]) -> str:
@@ -252,6 +254,20 @@ def _name(access: "Access", name: str) -> str:
     return name
 
 
+def check_tags(tags: Mapping[str, str]) -> None:
+    """Check that a key vault takes these tags.
+
+    :raises NotReadable: with the reason
+    """
+    if len(tags) > MOST_TAGS:
+        raise NotReadable(f"These are {len(tags)} tags; a key vault takes {MOST_TAGS} a secret.")
+    for name, value in tags.items():
+        if max(len(name), len(value)) > LONGEST_TAG:
+            raise NotReadable(
+                f"“{name[:40]}”: a tag's name and its value have at most {LONGEST_TAG} characters each."
+            )
+
+
 def _store(access: "Access", auth: dict[str, Any] | None) -> dict[str, Any]:
     """Return `spec.provider`: at Azure the ways to sign in stand beside the vault."""
     found = access.configuration
@@ -267,6 +283,7 @@ PROVIDER = Provider(
     methods=azure.METHODS,
     store_provider=_store,
     connect=Client,
+    cards=cards.of,
     policy=azure_wording.READING,
     policy_note="Key Vault Secrets User lists names and reads values: the console does the one, the operator the other. A "
     "vault that has access policies instead of Azure RBAC takes the last line. New assignments work after some minutes.",
@@ -278,6 +295,7 @@ PROVIDER = Provider(
         policy=azure_wording.WRITING,
         most_bytes=MOST_BYTES,
         name=_name,
+        check_tags=check_tags,
         note="A deleted secret can be recovered for as long as the vault keeps it, 7 to 90 days; until then its name is "
         "taken. Deleting and recovering take Azure some seconds. A new version has no end, whatever end the one before "
         "had.",

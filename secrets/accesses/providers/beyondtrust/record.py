@@ -210,6 +210,7 @@ PROVIDER = Provider(
     policy=session.policy(session.READ),
     policy_note="The operator reads values with it, the console lists names. Password Safe has one permission for both.",
     group=VAULTS,
+    typed_address=True,
     writing=Writing(
         policy=session.policy(session.WRITE),
         versions=False,

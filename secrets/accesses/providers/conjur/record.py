@@ -1,5 +1,6 @@
 """CyberArk Conjur, which CyberArk's cloud calls Secrets Manager."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -8,10 +9,12 @@ from django.views.decorators.debug import sensitive_variables
 from accesses.providers import tokens
 from accesses.providers.addresses import bundle
 from accesses.providers.base import VAULTS, Method, Provider
+from accesses.providers.conjur import cards
 from accesses.providers.conjur import client as conjur_client
 from accesses.providers.conjur import references as conjur_references
 from accesses.providers.conjur import session as conjur_session
 from accesses.providers.conjur.forms import ApiKeyForm, JwtForm
+from accesses.providers.references import NotReadable
 from accesses.providers.writing import Writing
 
 if TYPE_CHECKING:
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
 
 SLUG = "conjur"
 LOGIN, KEY = "login", "api-key"
+# Of annotations by which Conjur shows, rotates or authenticates
+_OWN = ("conjur/", "rotation/", "authn-")
 
 
 # -- by an API key ----------------------------------------------------------------------------------------
@@ -82,6 +87,18 @@ def _writable(access: "Access", name: str) -> str:
     return name
 
 
+def check_annotations(tags: Mapping[str, str]) -> None:
+    """Check that tags are annotations that mean nothing to Conjur itself.
+
+    :raises NotReadable: with the reason
+    """
+    for name in tags:
+        if name.startswith(_OWN):
+            raise NotReadable(
+                f"“{name}”: annotations that begin with {' or '.join(_OWN)} tell Conjur what to do."
+            )
+
+
 METHODS = (
     Method(
         "api-key", "API key", "A user's or host's key, stored encrypted here and in the cluster; you rotate it.",
@@ -115,17 +132,20 @@ PROVIDER = Provider(
     methods=METHODS,
     store_provider=_store,
     connect=conjur_client.Client,
+    cards=cards.of,
     references=conjur_references.SECRETS,
     policy=POLICY,
     policy_note="read lets the console list a variable with its annotations, execute lets the operator read its value. "
     "Conjur has no wildcards: repeat the permit for each variable, or grant the host a group that has them.",
     group=VAULTS,
+    typed_address=True,
     writing=Writing(
         policy=WRITING,
         versions=False,
         restores=False,
         most_bytes=1_000_000,
         name=_writable,
+        check_tags=check_annotations,
         note="Conjur keeps a variable's twenty latest values; the operator reads the newest alone. "
         "A deleted variable is gone with all of them, and does not come back.",
     ),

@@ -139,6 +139,7 @@ PROVIDER = Provider(
     policy_note="list lets the console list paths, read lets the operator read values. Narrow the resources to a path, such as "
     "secrets:shop:<.*>.",
     group=VAULTS,
+    typed_address=True,
     writing=Writing(
         policy=client.policy(client.LIST, client.READ, client.CREATE, client.UPDATE, client.DELETE),
         versions=False,

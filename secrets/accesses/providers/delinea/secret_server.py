@@ -137,6 +137,7 @@ PROVIDER = Provider(
     policy_note="The operator reads values with it, the console lists names. Secrets that want an approval, a comment or "
     "a check-out cannot be read by the operator.",
     group=VAULTS,
+    typed_address=True,
     writing=Writing(
         policy=WRITE_POLICY,
         versions=False,

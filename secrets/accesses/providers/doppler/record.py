@@ -235,6 +235,10 @@ METHODS = (
 )
 
 
+def _cards(access: "Access | AccessDraft") -> dict[str, Any]:
+    return {"command": grant(access.configuration, READ), "audience": AUDIENCE}
+
+
 def _store(access: "Access", auth: dict[str, Any] | None) -> dict[str, Any]:
     names = ("project", "config")
     place = {name: text for name in names if (text := access.configuration.get(name, ""))}
@@ -248,6 +252,7 @@ PROVIDER = Provider(
     methods=METHODS,
     store_provider=_store,
     connect=Client,
+    cards=_cards,
     references=doppler_references.SECRETS,
     policy=grant({}, READ),
     policy_note="A service token reads the one config that it is of. A service account needs a role of the project with "

@@ -1,6 +1,7 @@
 """What providers share that the operator reads through the console's gateway: the form's part, and the store."""
 
 import urllib.parse
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -176,6 +177,17 @@ def check_name(access: "Access", name: str) -> str:
     return name
 
 
+def check_tags(tags: Mapping[str, str]) -> None:
+    """Check that both stores take these tags.
+
+    :raises NotReadable: with the reason
+    """
+    if len(tags) > names.MOST_TAGS:
+        raise NotReadable(f"These are {len(tags)} tags; a secret has at most {names.MOST_TAGS}.")
+
+
 def writes(policy: str, note: str) -> writing.Writing:
     """Return how a store of ours is written to."""
-    return writing.Writing(policy=policy, most_bytes=names.MOST_BYTES, name=check_name, note=note)
+    return writing.Writing(
+        policy=policy, most_bytes=names.MOST_BYTES, name=check_name, check_tags=check_tags, note=note
+    )

@@ -195,6 +195,7 @@ PROVIDER = Provider(
     policy_note="What the source has to answer. 404 means that a secret was deleted: a source that answers it while it is "
     "out of order, or to who may not read, makes the operator do what a link says for that.",
     group=ELSEWHERE,
+    typed_address=True,
     refusals=REFUSALS,
     limits="The source has its own. The console asks once a test, and only for the name to test with; the operator asks once "
     "for each value each time that it reads.",

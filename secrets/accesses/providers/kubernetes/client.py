@@ -23,8 +23,7 @@ VENDOR = "The API server"
 SHOWN, REQUESTS = 100, 20
 # Helm's own bookkeeping and tokens are no secrets that anybody links.
 _NOT = "type!=helm.sh/release.v1,type!=kubernetes.io/service-account-token"
-MANAGED_BY, OURS = "app.kubernetes.io/managed-by", "keyhaven"
-_OPERATED = "reconcile.external-secrets.io/managed"
+OURS = "keyhaven"
 _JSON_PATCH, _MERGE_PATCH = "application/json-patch+json", "application/merge-patch+json"
 
 REFUSALS = (
@@ -137,7 +136,7 @@ class Client:
         metadata = {
             "name": name,
             "namespace": self._namespace,
-            "labels": {MANAGED_BY: OURS} | kubernetes_manifests.labels_of(tags),
+            "labels": {kubernetes_manifests.MANAGED_BY: OURS} | kubernetes_manifests.labels_of(tags),
         }
         body = {
             "apiVersion": "v1",
@@ -190,9 +189,9 @@ class Client:
         with self._told("get"), understood(VENDOR):
             found: dict[str, Any] = self._door.request("GET", self._path(name))["metadata"]
             labels, owners = found.get("labels") or {}, found.get("ownerReferences") or []
-            manager = str(labels.get(MANAGED_BY) or OURS)
+            manager = str(labels.get(kubernetes_manifests.MANAGED_BY) or OURS)
             owner = f"{owners[0]['kind']} {owners[0]['name']}" if owners else ""
-        if owner or manager != OURS or _OPERATED in labels:
+        if owner or manager != OURS or kubernetes_manifests.OPERATED in labels:
             who = owner or (manager if manager != OURS else "an operator")
             raise errors.NotValid(
                 f"{who[:120]} manages this Secret, and would write it again.",

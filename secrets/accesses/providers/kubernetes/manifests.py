@@ -8,11 +8,15 @@ from collections.abc import Mapping
 from django.views.decorators.debug import sensitive_variables
 
 from accesses.providers.kubernetes.forms import NAME
+from accesses.providers.references import NotReadable
 from credentials.clouds import errors
 
 _KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 _TAG_PREFIX = re.compile(r"([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?")
 _TAG = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
+_LABELS = "Labels have at most 63 letters, digits and . _ -, a letter or digit at both ends."
+MANAGED_BY, OPERATED = "app.kubernetes.io/managed-by", "reconcile.external-secrets.io/managed"
+OWN_LABELS = (MANAGED_BY, OPERATED)
 
 
 @sensitive_variables()
@@ -28,20 +32,33 @@ def data_of(value: str) -> dict[str, str]:
     return {key: base64.b64encode(text.encode()).decode() for key, text in parts.items()}
 
 
+def _is_label(key: str, value: str) -> bool:
+    start, slash, name = key.rpartition("/")
+    named = _TAG_PREFIX.fullmatch(start + slash) and _TAG.fullmatch(name)
+    return bool(named and (not value or _TAG.fullmatch(value)))
+
+
+def check_labels(tags: Mapping[str, str]) -> None:
+    """Check that a Secret takes tags as labels, which say nothing of who manages it.
+
+    :raises NotReadable: with the reason
+    """
+    for key, value in tags.items():
+        if not _is_label(key, value):
+            raise NotReadable(f"{key[:80]} cannot be a label of a Secret. {_LABELS}")
+        if key in OWN_LABELS:
+            raise NotReadable(f"{key} says who manages a Secret, which is the console.")
+
+
 def labels_of(tags: Mapping[str, str]) -> dict[str, str]:
     """Return tags as labels.
 
     :raises NotValid: one cannot be a label
     """
-    for key, value in tags.items():
-        start, slash, name = key.rpartition("/")
-        if not (_TAG_PREFIX.fullmatch(start + slash) and _TAG.fullmatch(name)) or (
-            value and not _TAG.fullmatch(value)
-        ):
-            raise errors.NotValid(
-                f"{key[:80]} cannot be a label of a Secret.",
-                "Labels have at most 63 letters, digits and . _ -, a letter or digit at both ends.",
-            )
+    try:
+        check_labels(tags)
+    except NotReadable as error:
+        raise errors.NotValid(str(error), "Choose other tags.") from None
     return dict(tags)
 
 

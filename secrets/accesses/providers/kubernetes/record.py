@@ -7,6 +7,7 @@ from django.views.decorators.debug import sensitive_variables
 from accesses.providers import tokens
 from accesses.providers.addresses import bundle
 from accesses.providers.base import ELSEWHERE, Method, Provider
+from accesses.providers.kubernetes import cards
 from accesses.providers.kubernetes import client as kubernetes_client
 from accesses.providers.kubernetes import manifests as kubernetes_manifests
 from accesses.providers.kubernetes import references as kubernetes_references
@@ -143,17 +144,20 @@ PROVIDER = Provider(
     methods=METHODS,
     store_provider=_store,
     connect=kubernetes_client.Client,
+    cards=cards.of,
     references=kubernetes_references.SECRETS,
     policy=kubernetes_manifests.role("NAMESPACE", "keyhaven", "NAMESPACE"),
     policy_note="get reads values, which the operator does; list and watch are for names and for several at once. "
     "A Role holds in one namespace: the identity sees no other one's Secrets.",
     group=ELSEWHERE,
+    typed_address=True,
     writing=Writing(
         policy=kubernetes_manifests.role("NAMESPACE", "keyhaven", "NAMESPACE", writes=True),
         versions=False,
         restores=False,
         most_bytes=900_000,
         name=_writable,
+        check_tags=kubernetes_manifests.check_labels,
         note="A value that is a JSON object of strings becomes a Secret with those keys, any other one has the key value. "
         "There are no versions, and a deleted Secret does not come back. One that somebody else manages is left alone.",
     ),

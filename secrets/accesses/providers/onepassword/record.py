@@ -1,5 +1,6 @@
 """1Password: the items of one vault, by a Connect server or by a service account."""
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from django.views.decorators.debug import sensitive_variables
@@ -60,6 +61,14 @@ def _service_account_auth(access: "Access", namespace: str) -> dict[str, Any]:
     return {"serviceAccountSecretRef": _selector(access, namespace)}
 
 
+def _cards(access: "Access | AccessDraft") -> dict[str, Any]:
+    vault = str(access.configuration.get("vault", ""))
+    if access.method == "connect":
+        return {"command": connect.grant(vault, connect.READ)}
+    asked = shlex.quote(f"{vault or 'VAULT'}:{connect.READ}")
+    return {"command": f"op service-account create keyhaven --vault {asked}"}
+
+
 def _store(access: "Access", auth: dict[str, Any] | None) -> dict[str, Any]:
     """Return `spec.provider`: the operator has one provider for Connect and another for service accounts."""
     configuration = access.configuration
@@ -105,11 +114,13 @@ PROVIDER = Provider(
     methods=METHODS,
     store_provider=_store,
     connect=connect.Client,
+    cards=_cards,
     references=onepassword_references.CONNECT,
     policy=connect.grant("", connect.READ),
     policy_note="A token is for whole vaults: keep what a cluster reads in a vault of its own. Who may list items may read "
     "their values as well.",
     group=VAULTS,
+    typed_address=True,
     writing=Writing(
         policy=connect.grant("", connect.WRITE),
         versions=False,

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from accesses.providers.addresses import bundle
 from accesses.providers.base import VAULTS, Provider
+from accesses.providers.vault import cards
 from accesses.providers.vault import methods as vault_methods
 from accesses.providers.vault import policies as vault_policies
 from accesses.providers.vault import references as vault_references
@@ -39,12 +40,14 @@ PROVIDER = Provider(
     methods=vault_methods.METHODS,
     store_provider=_store,
     connect=vault_writing.Client,
+    cards=cards.of,
     references=vault_references.VERSION_2,
     references_by=vault_references.of,
     policy=vault_policies.text(),
     policy_note="For the root engine secret, version 2; put your own path in its place. Version 1 has no data/ and no "
     "metadata/ between the engine and the name. Folders that the identity may not list are left out.",
     group=VAULTS,
+    typed_address=True,
     writing=vault_writing.VERSION_2,
     writing_by=vault_writing.of,
     refusals=tuple(dict.fromkeys((*vault_wire.REFUSALS, *vault_wire.LOGIN, *vault_wire.CLUSTER))),

@@ -1,8 +1,8 @@
-"""What the cards of Conjur, of another cluster's Secrets and of HTTP sources show, as texts to paste."""
+"""What the cards of Conjur's methods show, as texts to paste."""
 
 from typing import TYPE_CHECKING, Any
 
-from accesses.providers.kubernetes import manifests as kubernetes_manifests
+from accesses.providers import tokens
 
 if TYPE_CHECKING:
     from accesses.models import Access, AccessDraft
@@ -12,11 +12,7 @@ def _known(access: "Access | AccessDraft", name: str, otherwise: str) -> str:
     return str(access.configuration.get(name) or otherwise)
 
 
-def _subject(access: "Access | AccessDraft") -> str:
-    return f"system:serviceaccount:{access.cluster.operator_namespace}:{access.service_account}"
-
-
-def conjur_key(access: "Access | AccessDraft") -> dict[str, Any]:
+def _key(access: "Access | AccessDraft") -> dict[str, Any]:
     """Return the policy of a host for the cluster, and the commands that give its key."""
     host = _known(access, "login", f"host/apps/{access.service_account}").removeprefix("host/")
     address = _known(access, "address", "https://conjur.example.com")
@@ -34,7 +30,7 @@ def conjur_key(access: "Access | AccessDraft") -> dict[str, Any]:
     }
 
 
-def conjur_jwt(access: "Access | AccessDraft") -> dict[str, Any]:
+def _jwt(access: "Access | AccessDraft") -> dict[str, Any]:
     """Return the policies of an authenticator for the cluster's tokens and of its host, and the commands around."""
     service = _known(access, "service", "keyhaven")
     host = _known(access, "host", "host/jwt-apps/keyhaven").removeprefix("host/")
@@ -45,7 +41,7 @@ def conjur_jwt(access: "Access | AccessDraft") -> dict[str, Any]:
     return {
         "service": service,
         "host": host,
-        "subject": _subject(access),
+        "subject": tokens.subject(access),
         "authenticator": (
             f"- !policy\n  id: {at}\n  body:\n    - !webservice\n{variables}\n    - !group apps\n"
             "    - !permit\n      role: !group apps\n      privileges: [ read, authenticate ]\n"
@@ -61,7 +57,7 @@ def conjur_jwt(access: "Access | AccessDraft") -> dict[str, Any]:
             )
         ),
         "grant": (
-            f"- !host\n  id: {host}\n  annotations:\n    authn-jwt/{service}/sub: {_subject(access)}\n\n"
+            f"- !host\n  id: {host}\n  annotations:\n    authn-jwt/{service}/sub: {tokens.subject(access)}\n\n"
             f"- !grant\n  role: !group {at}/apps\n  member: !host {host}\n\n"
             f"- !permit\n  role: !host {host}\n  privileges: [ read, execute ]\n"
             "  resource: !variable prod/db/password"
@@ -70,33 +66,6 @@ def conjur_jwt(access: "Access | AccessDraft") -> dict[str, Any]:
     }
 
 
-def kubernetes_token(access: "Access | AccessDraft") -> dict[str, Any]:
-    """Return what makes a ServiceAccount with a token in the other cluster, and the commands that show both."""
-    space = _known(access, "namespace", "NAMESPACE")
-    own = (
-        f"apiVersion: v1\nkind: ServiceAccount\nmetadata: {{name: keyhaven, namespace: {space}}}\n---\n"
-        f"apiVersion: v1\nkind: Secret\nmetadata:\n  name: keyhaven-token\n  namespace: {space}\n"
-        "  annotations: {kubernetes.io/service-account.name: keyhaven}\ntype: kubernetes.io/service-account-token\n---\n"
-    )
-    token = f"kubectl -n {space} get secret keyhaven-token -o jsonpath='{{.data.%s}}' | base64 -d"
-    return {
-        "cluster": access.cluster.name,
-        "manifests": own + kubernetes_manifests.role(space, "keyhaven", space),
-        "may": f"kubectl auth can-i get secrets -n {space} --as system:serviceaccount:{space}:keyhaven",
-        "copies": "\n".join(
-            (
-                token % "token",
-                token % "ca\\.crt",
-                "kubectl config view --minify -o jsonpath='{.clusters[0].cluster.server}'",
-            )
-        ),
-    }
-
-
-def kubernetes_service_account(access: "Access | AccessDraft") -> dict[str, Any]:
-    """Return the Role for the access's own ServiceAccount, and the question whether it holds."""
-    space, name = _known(access, "namespace", "NAMESPACE"), access.service_account
-    return {
-        "manifests": kubernetes_manifests.role(space, name, access.cluster.operator_namespace),
-        "may": f"kubectl auth can-i get secrets -n {space} --as {_subject(access)}",
-    }
+def of(access: "Access | AccessDraft") -> dict[str, Any]:
+    """Return what the cards of its method show."""
+    return _jwt(access) if access.method == "jwt" else _key(access)

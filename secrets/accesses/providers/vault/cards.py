@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 POLICY = "keyhaven"
 
 
-def context(access: "Access | AccessDraft") -> dict[str, Any]:
+def of(access: "Access | AccessDraft") -> dict[str, Any]:
     """Return the commands for one access; until the form was sent, those of the usual paths."""
     configuration = access.configuration
     mount, version = configuration.get("mount") or vault_policies.MOUNT, configuration.get("version") or "2"
