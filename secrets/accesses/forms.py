@@ -178,6 +178,7 @@ def edit_form(
     stored = (access.credential or ()) if method.slug == access.method else ()
     situation = situations.of(access.cluster, access.provider, access, sees_credentials=sees_credentials)
     form = method.form(data, files, initial=initial, stored=stored, situation=situation)
+    form.entered_for = access.configuration
     _keep_to_provider(form, access, method)
     form.add_fields({}, {"namespaces": _namespaces_field(access.cluster, access.namespaces)})
     return form

@@ -87,12 +87,7 @@ def create(*, draft: AccessDraft, by: User, apart: bool = False) -> Access:
     :raises AccessDraft.DoesNotExist: it was made an access already
     """
     draft = AccessDraft.objects.select_for_update(of=("self",)).select_related("cluster").get(pk=draft.pk)
-    if apart and draft.result.get("silent"):
-        draft.result = outcomes.apart(draft.result["reason"]).as_json()
-    if not draft.result.get("usable") or draft.tested_at is None:
-        raise NotUsable(draft.result.get("reason") or "Test the access first.")
-    if not trials.has_keys(draft):
-        raise NotUsable("The cloud credential that was tested is gone. Choose another in the details.")
+    _check_tested(draft, apart)
     access = Access(
         id=draft.pk,
         cluster=draft.cluster,
@@ -120,6 +115,19 @@ def create(*, draft: AccessDraft, by: User, apart: bool = False) -> Access:
     draft.delete()
     _announce(access)
     return access
+
+
+def _check_tested(draft: AccessDraft, apart: bool) -> None:
+    """Refuse a draft that was not tested or does not work; where `apart` is said, no answer is none that is missed.
+
+    :raises NotUsable: with the reason
+    """
+    if apart and draft.result.get("silent"):
+        draft.result = outcomes.apart(draft.result["reason"]).as_json()
+    if not draft.result.get("usable") or draft.tested_at is None:
+        raise NotUsable(draft.result.get("reason") or "Test the access first.")
+    if not trials.has_keys(draft):
+        raise NotUsable("The cloud credential that was tested is gone. Choose another in the details.")
 
 
 def _record(access: Access, action: str, by: User, more: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import unquote
 
 from accesses import providers
 from accesses.models import Access
@@ -22,6 +23,12 @@ def wrong(access: Access, values: Mapping[str, Any]) -> tuple[str, str] | None:
     takes, key = values.get("takes", Takes.VALUE), str(values.get("key", ""))
     if takes == Takes.TAGS:
         return _of_tags(access, values.get("tags") or {})
+    if _leads_out(key):
+        # A name below a prefix, or one that a role reaches, would be another one to who resolves the dots.
+        return (
+            "below" if takes == Takes.PATH else "key",
+            "No part of a name is . or .., which lead elsewhere.",
+        )
     if takes == Takes.PATH:
         return _of_path(access, key)
     if not browsing_uses.begins(key, access.prefix):
@@ -55,6 +62,10 @@ def keep(link: ExternalSecret | None, access: Access, values: Mapping[str, Any])
     """
     if found := refuses(link, access, values):
         raise NotAllowed(found[1])
+
+
+def _leads_out(key: str) -> bool:
+    return any(part in (".", "..") for part in unquote(key).replace("\\", "/").split("/"))
 
 
 def _of_tags(access: Access, tags: Mapping[str, str]) -> tuple[str, str] | None:

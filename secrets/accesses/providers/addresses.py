@@ -41,7 +41,9 @@ class AddressField(forms.CharField):
             host, _ = parts.hostname, parts.port
         except ValueError:
             host = None
-        if not host or parts.scheme not in ("https", "http") or not text.isprintable() or " " in text:
+        # Braces are templates to the operator, and a backslash is read as a slash by some.
+        odd = not text.isprintable() or any(sign in text for sign in " \\{}")
+        if not host or parts.scheme not in ("https", "http") or odd:
             raise forms.ValidationError(f"Enter an address such as {self.example}.")
         if parts.username or parts.password or parts.query or parts.fragment:
             raise forms.ValidationError("Enter the address alone, without a user, a question mark or a #.")

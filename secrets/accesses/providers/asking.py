@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 from django.views.decorators.debug import sensitive_variables
 
@@ -101,6 +102,7 @@ class Api:
 
         :raises ProviderError: it was refused, or there is no answer
         """
+        check_path(path)
         all_headers = {**self._headers(), **(headers or {})}
         with self._reached(), self._session() as session:
             got = session.request(
@@ -154,6 +156,19 @@ class Api:
         raise errors.NotReachable(
             f"What answers for {self.vendor} is not {self.vendor}.",
             "Check the address, and the proxies on the console's way out.",
+        )
+
+
+def check_path(path: str) -> None:
+    """Refuse a path with `.` or `..` in it, also written as `%2e` or between `%2f`: it would lead to another one.
+
+    What is entered stands in paths (names, users, accounts), and a client resolves dots before anything is sent.
+
+    :raises NotValid: it has
+    """
+    if any(part in (".", "..") for part in unquote(path.partition("?")[0]).split("/")):
+        raise errors.NotValid(
+            "A name has a part of dots alone, which would lead to another address.", "Write it without them."
         )
 
 

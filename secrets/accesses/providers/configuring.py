@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from django import forms
 
+from accesses.providers.addresses import AddressField
 from accesses.providers.references import NotReadable
 from accounts.tags import TagsField
 from credentials.fields import Group, Row, SecretForm
@@ -67,6 +69,10 @@ class ConfigurationForm(SecretForm):
     ONLY: Mapping[str, str] = {}
     # One of these is needed: none of them is optional, and none required.
     ONE_OF: Sequence[str] = ()
+    # The configuration for which the stored credential was entered; None where it is the person's own, in a draft.
+    entered_for: Mapping[str, Any] | None = None
+    # Secrets that are sent to none of the form's addresses.
+    STAYS: Sequence[str] = ()
     # Where the stored values differ from what was sent, when somebody else was faster.
     theirs: Sequence[dict[str, str]] = ()
 
@@ -90,6 +96,32 @@ class ConfigurationForm(SecretForm):
 
     def prepare(self, situation: "Situation") -> None:
         """Fill in what the cluster decides: choices and defaults."""
+
+    @classmethod
+    def addresses(cls) -> list[str]:
+        """Return the fields that say to whom the credential is sent."""
+        return [name for name, bound in cls.base_fields.items() if isinstance(bound, AddressField)]
+
+    def _post_clean(self) -> None:
+        """Ask for the credential again where it would go to somebody else than whom it was entered for.
+
+        Whoever may change an access cannot see its credential, and could have it sent to themselves.
+        """
+        super()._post_clean()
+        if self.entered_for is None or not self._goes_elsewhere(self.entered_for):
+            return
+        for name in sorted(self.stored - {*self.STAYS, *self.errors}):
+            if not self.cleaned_data.get(name):
+                label = str(self.fields[name].label)
+                self.add_error(
+                    name,
+                    f"Enter it again: the stored {label} is not sent to another address than the one before.",
+                )
+
+    def _goes_elsewhere(self, before: Mapping[str, Any]) -> bool:
+        return any(
+            _origin(self.cleaned_data.get(name)) != _origin(before.get(name)) for name in self.addresses()
+        )
 
     def groups(self) -> list["Group"]:
         """Return the fields as a page lays them out: where, who signs in, who may use it."""
@@ -180,3 +212,9 @@ class ConfigurationForm(SecretForm):
         if only and not self.cleaned_data.get("tags") and "tags" not in self.errors:
             raise forms.ValidationError("Enter the default tags that they have.")
         return only
+
+
+def _origin(address: Any) -> tuple[str, str, int | None]:
+    """Return whom an address leads to: a path there is theirs as well."""
+    parts = urlsplit(str(address or ""))
+    return parts.scheme, parts.hostname or "", parts.port or {"https": 443, "http": 80}.get(parts.scheme)

@@ -20,7 +20,7 @@ class Slices:
 
     def page(self, prefix: str, cursor: str) -> Page:
         """Return entries whose name starts with the prefix; the cursor is the offset of the next one."""
-        at = int(cursor) if cursor.isdecimal() else 0
+        at = offset(cursor)
         if not cursor:
             self._kept = (0, [], False)
         for _ in range(REQUESTS):
@@ -42,3 +42,8 @@ class Slices:
         if not start <= at < start + len(entries):
             self._kept = (at, *self._ask(at))
         return self._kept
+
+
+def offset(text: str) -> int:
+    """Return a place in a list as a cursor has it; a cursor comes from a browser, and what is none is the beginning."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from django.views.decorators.debug import sensitive_variables
 
-from accesses.providers import references
+from accesses.providers import references, slicing
 from accesses.providers.asking import Api, Refusal, understood
 from accesses.providers.base import Entry, Page, Probe
 from accesses.providers.conjur import session as conjur_session
@@ -67,7 +67,7 @@ class Client:
     # -- reading -----------------------------------------------------------------------------------------
     def page(self, prefix: str = "", cursor: str = "") -> Page:
         """Return at most 100 entries, ordered by their IDs as Conjur's database does it."""
-        start = int(cursor) if cursor.isdecimal() else 0
+        start = slicing.offset(cursor)
         entries: list[Entry] = []
         for _ in range(REQUESTS if prefix else 1):
             found, size = self._listed(start, self._most if prefix else SHOWN)

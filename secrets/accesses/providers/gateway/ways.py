@@ -77,6 +77,13 @@ class GatewayForm(ConfigurationForm):
     )
 
     FOLDED = {FOLD: ("gateway_address", "gateway_ca")}
+    # The cluster sends it, to the console.
+    STAYS = ("token",)
+
+    @classmethod
+    def addresses(cls) -> list[str]:
+        """Return the fields that say to whom the credential is sent: the console's own is none."""
+        return [name for name in super().addresses() if name != "gateway_address"]
 
     def clean_gateway_address(self) -> str:
         address: str = self.cleaned_data["gateway_address"]

@@ -5,6 +5,7 @@ import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from accesses.providers import slicing
 from accesses.providers.base import Entry, Page, Probe, Provider
 from accesses.providers.google import references as google_references
 from accesses.providers.google import ways as google
@@ -46,7 +47,7 @@ class Client(google_writing.Writes):
         if not NAME.fullmatch(prefix):
             return Page([])
         number, _, token = cursor.partition(":")
-        start = int(number) if number.isdecimal() else 0
+        start = slicing.offset(number)
         for _ in range(REQUESTS):
             found, after = self._asked(prefix, token)
             end = start + SHOWN

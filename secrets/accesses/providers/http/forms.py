@@ -37,6 +37,12 @@ class OpenForm(ConfigurationForm):
 
     WHERE = ("name", "url", "verb", "path", "test_key", "timeout", "body", "ca")
     HEADING = "Credential"
+
+    @classmethod
+    def addresses(cls) -> list[str]:
+        """Return the field that says to whom the credential is sent."""
+        return ["url"]
+
     FOLDED = {"Body and certificate": ("body", "ca")}
 
     url = _text(

@@ -3,7 +3,8 @@
 import re
 from typing import Any
 
-_STEP = re.compile(r"""\.([A-Za-z_][\w-]*)|\[(\d{1,6})\]|\['([^'\\]+)'\]|\["([^"\\]+)"\]""", re.ASCII)
+# Without braces: the operator fills a path in like an address, and would show a credential in what it says of it.
+_STEP = re.compile(r"""\.([A-Za-z_][\w-]*)|\[(\d{1,6})\]|\['([^'\\{}]+)'\]|\["([^"\\{}]+)"\]""", re.ASCII)
 
 
 class NotAPath(ValueError):

@@ -49,7 +49,13 @@ def check_address(text: str) -> None:
         host, _ = parts.hostname, parts.port
     except ValueError:
         host = None
-    if not host or parts.scheme not in ("https", "http") or not text.isprintable() or " " in text:
+    if (
+        not host
+        or parts.scheme not in ("https", "http")
+        or not text.isprintable()
+        or " " in text
+        or "\\" in text
+    ):
         raise NotATemplate("Enter an address such as https://secrets.example.com/v1/{key}.")
     if "{" in parts.netloc:
         raise NotATemplate("The host is written out: a name of a secret may not decide who is asked.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.views.decorators.debug import sensitive_variables
 
+from accesses.providers import slicing
 from accesses.providers.asking import Refusal, understood
 from accesses.providers.base import Entry, Page, Probe
 from accesses.providers.kubernetes import manifests as kubernetes_manifests
@@ -80,7 +81,7 @@ class Client:
     def page(self, prefix: str = "", cursor: str = "") -> Page:
         """Return at most 100 entries, by name."""
         number, _, token = cursor.partition(":")
-        skip = int(number) if number.isdecimal() else 0
+        skip = slicing.offset(number)
         entries: list[Entry] = []
         for _ in range(REQUESTS):
             found, after = self._listed(token)
