@@ -35,7 +35,6 @@ def _told(provider):
     kinds = {"keys": "keys of one", "path": "a path", "tags": "tags"}
     several = [words for kind, words in kinds.items() if kind not in rules.cannot]
     listed = "listed" if rules.tags_listed else "put, not listed"
-    tags = listed if writing.has_tags(provider) else "none"
     return [
         f"[{provider.label}](providers/{provider.slug}.md)",
         ", ".join(method.label for method in provider.methods),
@@ -46,7 +45,7 @@ def _told(provider):
         f"{written.most_bytes:,} bytes" if written else "no",
         ("older ones stay" if written.versions else "replaces the value") if written else "-",
         ("comes back" if written.restores else "is gone") if written else "-",
-        tags,
+        listed if writing.has_tags(provider) else "none",
     ]
 
 
