@@ -19,7 +19,7 @@ from tests import factories
 pytestmark = [pytest.mark.worker, pytest.mark.django_db(transaction=True)]
 
 
-def wait_for(done, seconds: float = 30) -> None:
+def wait_for(done, seconds: float = 120) -> None:
     until = time.monotonic() + seconds
     while not done():
         assert time.monotonic() < until, "waited too long"

@@ -18,7 +18,7 @@ from tests.survival.conftest import database_url
 pytestmark = [pytest.mark.worker, pytest.mark.django_db(transaction=True)]
 
 
-def wait_for(done, seconds=40):
+def wait_for(done, seconds=120):
     until = time.monotonic() + seconds
     while not (found := done()):
         assert time.monotonic() < until, list(InventoryState.objects.values())
