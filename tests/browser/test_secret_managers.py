@@ -20,7 +20,8 @@ CLUSTERS = {"vault": "eks", "built-in": "plain"}
 def connect(walker: Walker, name: str, kubeconfig: str) -> None:
     """Connect a cluster as a person of DevOps."""
     walker.sign_in("devops")
-    walker.page.goto(f"{walker.demo['address']}/o/acme/clusters/new/")
+    walker.page.goto(f"{walker.demo['address']}/o/acme/clusters/")
+    walker.click("link", "Connect cluster")
     walker.page.get_by_label("By a kubeconfig").check()
     walker.click("button", "Continue")
     walker.fill("Kubeconfig", Path(kubeconfig).read_text())
@@ -57,12 +58,14 @@ def add(walker: Walker, cluster: str, slug: str, method: str, details: Any) -> N
     walker.click("button", "Allow writing")
 
 
-def create_and_link(walker: Walker) -> str:
+def create_and_link(walker: Walker, cluster: str) -> str:
     """Create a secret, link it to a service, and return the address of its page."""
     page = walker.page
     walker.click("link", "Back to")
     walker.click("link", "Browse secrets")
     walker.click("link", "New secret")
+    row = page.get_by_role("listitem").filter(has_text=f"on {cluster}")
+    row.get_by_role("link", name="Create here").click()
     walker.fill("Name", NAME)
     walker.fill("Value", FIRST)
     walker.click("button", "Create secret")
@@ -110,7 +113,7 @@ def test_what_is_written_here_arrives_in_the_cluster(page, demo, kubectl, slug, 
     page.set_default_timeout(60_000)
     connect(walker, f"{slug}-walked", kubeconfig)
     add(walker, f"{slug}-walked", slug, method, details)
-    address = create_and_link(walker)
+    address = create_and_link(walker, f"{slug}-walked")
 
     deploy(walker)
     wait_for(kubectl, demo, kubeconfig, FIRST)

@@ -81,11 +81,11 @@ class TestFacts:
         ("provider", "words"),
         [
             ("built-in", "Keyhaven reads it only to hand it to the cluster."),
-            ("vault", "never read by Keyhaven."),
+            ("aws-secrets-manager", "never read by Keyhaven."),
         ],
     )
     def test_who_reads_its_value(self, show, access, provider, words):
-        access.provider, access.method = provider, {"built-in": "gateway", "vault": "approle"}[provider]
+        access.provider, access.method = provider, "gateway" if provider == "built-in" else "static"
         access.save()
         factories.make_entry(access, "prod/db")
 
