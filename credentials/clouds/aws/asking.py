@@ -228,7 +228,7 @@ def translated(permission: str, region: str, policy: str) -> Iterator[None]:
         raise _from_code(str(said.get("Code", "")), permission, policy) from None
     except (exceptions.ConnectionError, exceptions.HTTPClientError):
         raise errors.NotReachable(f"AWS does not answer in {region}.") from None
-    except (parsers.ResponseParserError, LookupError):
+    except (parsers.ResponseParserError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
         raise errors.NotReachable(
             f"What answers for AWS in {region} is not AWS.", "Check the proxies on the console's way out."
         ) from None

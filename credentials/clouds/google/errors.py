@@ -151,7 +151,7 @@ def _grant(error: Any, trust: google_trust.Trust) -> errors.ProviderError:
 
 
 def _impersonation(body: dict[str, Any], trust: google_trust.Trust) -> errors.ProviderError:
-    found = refusal(int(body["error"].get("code") or 0), body, "iam.serviceAccounts.getAccessToken", "")
+    found = refusal(_code(body), body, "iam.serviceAccounts.getAccessToken", "")
     if isinstance(found, errors.PermissionMissing | errors.NotThere):
         return trust.denied
     return found
@@ -175,7 +175,7 @@ def _code(body: Any) -> int:
 def _parsed(text: Any) -> Any:
     try:
         return json.loads(text)
-    except (TypeError, ValueError):
+    except (RecursionError, TypeError, ValueError):
         return None
 
 

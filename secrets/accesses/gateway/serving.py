@@ -134,7 +134,8 @@ def _note(access: Access, name: str, number: int) -> None:
         return
     try:
         _record(access, "gateway.read", {"secret": name, "version": number})
-    except Exception:
+    except BaseException:
+        # Also where the server ends the request: the next one is on record, or has nothing either.
         cache.delete(key)
         raise
 
