@@ -41,7 +41,7 @@ def identities_of(accesses: list[Access]) -> dict[object, Identity]:
 
 
 def place(access: Access, provider: Provider) -> tuple[str, str]:
-    """Return where its secrets are as (label, text): a region with its city, a project, or a vault; else two empty strings."""
+    """Return where its secrets are as (label, text): a region with its city, a project, a vault, or an address; else two empty strings."""
     configuration = access.configuration
     region = configuration.get("region", "")
     if provider.cloud == "aws" and region:
@@ -51,6 +51,8 @@ def place(access: Access, provider: Provider) -> tuple[str, str]:
     project = _first(configuration, _PROJECT)
     if project:
         return "Project", f"{project} · {google_regions.city(region)}" if region else project
+    if provider.typed_address and configuration.get("address"):
+        return "Address", configuration["address"]
     return ("Region", region) if region else ("", "")
 
 

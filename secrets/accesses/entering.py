@@ -3,7 +3,7 @@
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from accesses import identities, services, situations, trials
+from accesses import identities, situations, trials, wanted
 from accesses.models import Access, AccessDraft
 from accesses.providers import ConfigurationForm, Method
 
@@ -29,10 +29,10 @@ def keep_credential(draft: AccessDraft, form: ConfigurationForm) -> None:
 
 
 @sensitive_variables()
-def values_of(access: Access, method: Method, form: ConfigurationForm) -> services.Values:
+def values_of(access: Access, method: Method, form: ConfigurationForm) -> wanted.Values:
     """Return what an access is to be; keys that are left blank stay, unless it signs in otherwise from now on."""
     kept = access.credential if method.slug == access.method else None
-    return services.Values(
+    return wanted.Values(
         method=method.slug,
         configuration=form.configuration(),
         credential=form.credential(kept),
@@ -53,7 +53,7 @@ def keep_rules(access: Access, method: Method) -> None:
         raise situations.NotPossible(obstacle)
 
 
-def try_values(access: Access, values: services.Values) -> trials.Result:
+def try_values(access: Access, values: wanted.Values) -> trials.Result:
     """Test the new values as the access itself, whose row stays as it is."""
     tried = Access(pk=access.pk, cluster=access.cluster, provider=access.provider, name=access.name)
     made = values.method == access.method and identities.are_made(access)

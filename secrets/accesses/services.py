@@ -1,8 +1,6 @@
 """Making, changing and removing accesses, and keeping what a test of them found."""
 
 import copy
-import datetime
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -11,7 +9,7 @@ from django.db.models import ProtectedError
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from accesses import identities, outcomes, providers, seeing, signals, situations, trials, variants
+from accesses import identities, outcomes, providers, seeing, signals, situations, trials, variants, wanted
 from accesses.models import Access, AccessDraft
 from accounts.audit import services as audit
 from accounts.models import User
@@ -134,53 +132,17 @@ def _record(access: Access, action: str, by: User, more: dict[str, Any]) -> None
     details = {
         "cluster": access.cluster.name,
         "provider": access.provider,
-        **_public_of(access),
+        **wanted.public_of(access),
         **more,
     }
     organization = access.cluster.organization
     audit.record(organization=organization, by=by, action=action, target=access, details=details)
 
 
-@dataclass(frozen=True, slots=True)
-class Values:
-    """What a person wants an access to be: all but its name, its cluster and its provider."""
-
-    method: str
-    configuration: dict[str, Any]
-    credential: dict[str, str] = field(repr=False)
-    namespaces: list[str]
-    cloud_credential: CloudCredential | None = None
-    expires_at: datetime.datetime | None = None
-    prefix: str = ""
-    tags: dict[str, str] = field(default_factory=dict)
-    only_tagged: bool = False
-    refresh_seconds: int = 0
-
-    def is_new_to(self, access: Access) -> bool:
-        """Tell whether another identity or place would be signed in to, or other names seen, which is to be tried first."""
-        tried = ("method", "configuration", "credential", "cloud_credential", "prefix", "only_tagged")
-        return any(getattr(self, name) != (getattr(access, name) or self._nothing(name)) for name in tried)
-
-    @staticmethod
-    def _nothing(name: str) -> Any:
-        return {"configuration": {}, "credential": {}, "prefix": "", "only_tagged": False}.get(name)
-
-    def put(self, access: Access) -> Access:
-        """Write the values on a row, without saving it."""
-        for name in self.__dataclass_fields__:
-            setattr(access, name, getattr(self, name))
-        access.namespaces = sorted(self.namespaces)
-        return access
-
-    def public(self) -> dict[str, Any]:
-        named = self.cloud_credential.name if self.cloud_credential else ""
-        return _public(self.method, self.configuration, self.namespaces, named) | seeing.told(self)
-
-
 @sensitive_variables()
 @transaction.atomic
 def change(
-    *, access: Access, values: Values, result: trials.Result | None, seen_version: int, by: User
+    *, access: Access, values: wanted.Values, result: trials.Result | None, seen_version: int, by: User
 ) -> bool:
     """Change an access that was tested with the new values; return whether anything differs.
 
@@ -198,7 +160,7 @@ def change(
     _keep_namespaces_in_use(live, values.namespaces)
     _keep_overrides_in_use(live, values)
     renewed = (values.credential or {}) != (live.credential or {})
-    before = _public_of(live) | {"expires": live.expires_at}
+    before = wanted.public_of(live) | {"expires": live.expires_at}
     after = values.public() | {"expires": values.expires_at}
     if not renewed and after == before:
         return False
@@ -221,29 +183,6 @@ def change(
     return True
 
 
-def compared(access: Access, values: Values) -> list[dict[str, str]]:
-    """Return where an access differs from what a person sent: `[{"name", "stored", "sent"}]`, never a credential."""
-    stored, sent = _public_of(access), values.public()
-    return [
-        {"name": name, "stored": str(stored.get(name, "")), "sent": str(value)}
-        for name, value in sent.items()
-        if value != stored.get(name)
-    ]
-
-
-def _public(
-    method: str, configuration: dict[str, Any], namespaces: list[str], cloud_credential: str
-) -> dict[str, Any]:
-    """Return what may be told of an access; a cloud credential only where there is one."""
-    named = {"cloud credential": cloud_credential} if cloud_credential else {}
-    return configuration | {"method": method, "namespaces": ", ".join(sorted(namespaces))} | named
-
-
-def _public_of(access: Access) -> dict[str, Any]:
-    named = access.cloud_credential.name if access.cloud_credential else ""
-    return _public(access.method, access.configuration, access.namespaces, named) | seeing.told(access)
-
-
 def check_version(access: Access, seen: int) -> None:
     """Refuse a form that was made from an older version.
 
@@ -264,7 +203,7 @@ def _keep_namespaces_in_use(access: Access, namespaces: list[str]) -> None:
         raise InUse(f"Services of {', '.join(used)} have linked secrets from here. Unlink them first.")
 
 
-def _keep_overrides_in_use(access: Access, values: Values) -> None:
+def _keep_overrides_in_use(access: Access, values: wanted.Values) -> None:
     """Refuse a method by which linked secrets could not be read from elsewhere any more, as they are now."""
     after = values.put(copy.copy(access))
     for one in variants.used(access):

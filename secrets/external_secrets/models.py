@@ -7,6 +7,7 @@ import uuid
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 from accesses.models import Access, StoreVariant
 from accounts.authority import Paths
@@ -47,7 +48,7 @@ class InventoryEntry(models.Model):
     kind = models.CharField(max_length=40, blank=True)
     tags = models.JSONField(default=dict)
     changed_at = models.DateTimeField(null=True)
-    # It is scheduled for deletion, or was deleted and can be brought back until then.
+    # It is scheduled for deletion, or was deleted and can be brought back until then; in the past, since when it is.
     deletes_at = models.DateTimeField(null=True)
 
     objects = InventoryQuerySet.as_manager()
@@ -59,6 +60,11 @@ class InventoryEntry(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether it is deleted already, without an end of the time in which it can be brought back."""
+        return self.deletes_at is not None and self.deletes_at <= timezone.now()
 
 
 class InventoryState(models.Model):

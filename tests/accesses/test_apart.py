@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.sandbox, pytest.mark.django_db]
 # Nobody listens there, as from here nobody listens at an address inside a cluster.
 NOWHERE = "http://127.0.0.1:9"
 ROOT = "/o/acme/clusters/prod/secret-managers"
-OFFER = "Only the cluster reaches it: save it without a test"
+OFFER = "ave it without a test"
 SECRET_ID = "11111111-2222-4333-8444-555555555555"
 SAYS = "Only the cluster reaches this secret manager; the console does not."
 

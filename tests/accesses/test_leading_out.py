@@ -1,5 +1,6 @@
 """What people enter stands in addresses and templates: it leads to no other one, and to nobody else."""
 
+import shlex
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from accesses.providers.addresses import AddressField
 from accesses.providers.asking import Api, check_path
 from accesses.providers.http import paths as http_paths
 from accesses.providers.http import templates as http_templates
+from accesses.setup import cards
 from credentials.clouds import errors
 from external_secrets import inside
 from tests import factories
@@ -130,3 +132,38 @@ def _page(manager: Any, cursor: str) -> list[str]:
         return [entry.name for entry in manager.page(cursor=cursor).entries]
     except providers.ProviderError:
         return []
+
+
+ODD = "https://issuer.example/;$(touch${IFS}here)`id`"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("slug", "method"),
+    [
+        ("conjur", "jwt"),
+        ("conjur", "api-key"),
+        ("vault", "kubernetes"),
+        ("azure-key-vault", "workload-identity"),
+    ],
+)
+def test_what_a_cluster_says_of_itself_runs_nothing_where_a_command_is_pasted(slug, method):
+    cluster = factories.make_cluster(issuer=ODD, server=ODD)
+    access = factories.make_access(
+        cluster=cluster, provider=slug, method=method,
+        configuration={"address": ODD, "audience": ODD, "vault": "acme", "account": "acme"},
+    )  # fmt: skip
+
+    shown = [text for text in cards.context(access).values() if isinstance(text, str)]
+
+    commands = [text for text in shown if ODD in text and text != ODD]
+    assert commands
+    for text in commands:
+        assert [word for word in shlex.split(text, comments=True) if "here)" in word]
+        assert _bare(text) == ""
+
+
+def _bare(text: str) -> str:
+    """Return what of an odd text stands outside of single quotes, where a shell would act on it."""
+    outside = "".join(text.split("'")[::2])
+    return outside if "$(touch" in outside or "`id`" in outside else ""

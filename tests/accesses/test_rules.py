@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from accesses import services, situations
 from accesses.models import Access, AccessDraft
+from accesses.wanted import Values
 from clusters.models import Cluster
 from tests import factories
 
@@ -81,7 +82,7 @@ def change(access: Access, by: Any, **values: Any) -> bool:
         "namespaces": access.namespaces, "cloud_credential": access.cloud_credential,
     } | values  # fmt: skip
     return services.change(
-        access=access, values=services.Values(**wanted), result=None, seen_version=access.version, by=by
+        access=access, values=Values(**wanted), result=None, seen_version=access.version, by=by
     )
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from accesses import providers, seeing, services, trials
 from accesses.providers import Entry, Page, Writes
+from accesses.wanted import Values
 from accounts.models import AuditEvent
 from credentials.clouds import errors
 from external_secrets import browsing, inside, inventory
@@ -242,7 +243,7 @@ def test_the_service_refuses_what_is_outside_and_keeps_what_is_there(devops):
 
 # -- changing it ---------------------------------------------------------------------------------------------
 def change(access, by, **values):
-    wanted = services.Values(
+    wanted = Values(
         method=access.method, configuration=access.configuration, credential=access.credential,
         namespaces=access.namespaces, **values,
     )  # fmt: skip

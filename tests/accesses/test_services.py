@@ -6,6 +6,7 @@ from django.utils import timezone
 
 from accesses import drafts, providers, services, signals, trials
 from accesses.models import Access, AccessDraft
+from accesses.wanted import Values
 from accounts.models import AuditEvent
 from tests import factories
 
@@ -216,7 +217,7 @@ class TestChange:
         } | values  # fmt: skip
         version = access.version if seen_version is None else seen_version
         return services.change(
-            access=access, by=by, result=result, seen_version=version, values=services.Values(**wanted)
+            access=access, by=by, result=result, seen_version=version, values=Values(**wanted)
         )
 
     def test_what_differs_is_told_with_what_it_was_and_no_value(self, answers, access, devops):

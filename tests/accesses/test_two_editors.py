@@ -9,6 +9,7 @@ from django.db import connection
 
 from accesses import services
 from accesses.models import Access
+from accesses.wanted import Values
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -19,7 +20,7 @@ ROUNDS = 1000
 def change(access: Access, seen: int, by: Any, region: str) -> bool:
     """Change the region as the form does; tell whether it was taken."""
     try:
-        values = services.Values(
+        values = Values(
             method=access.method, configuration={"region": region}, credential=access.credential,
             namespaces=access.namespaces,
         )  # fmt: skip

@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from accesses import identities, manifests, services, variants, watching
 from accesses.models import Access, StoreVariant
 from accesses.steps import stores
+from accesses.wanted import Values
 from clusters import kubeconfig
 from tests import factories
 from tests.runs import make_run
@@ -166,7 +167,7 @@ def test_the_operators_schema_accepts_them(make, shared, tmp_path):
 def test_an_edit_that_would_leave_a_secret_unread_is_refused(make, admin):
     access = make("role")
     linked(access, audience="other.example.com")
-    values = services.Values(
+    values = Values(
         "static", {"region": "eu-west-3"}, {"access_key_id": "A", "secret_access_key": "s"}, ["shop"]
     )
 

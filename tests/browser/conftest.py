@@ -58,10 +58,10 @@ def demo(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[di
             stderr=subprocess.STDOUT,
         )
     try:
-        until = time.monotonic() + 120
+        until = time.monotonic() + 300
         while not facts.exists() or not facts.read_text():
             assert process.poll() is None, (folder / "screen.txt").read_text()
-            assert time.monotonic() < until, "the demo is not ready after two minutes"
+            assert time.monotonic() < until, "the demo is not ready after five minutes"
             time.sleep(0.2)
         yield json.loads(facts.read_text()) | {"pid": process.pid}
     finally:

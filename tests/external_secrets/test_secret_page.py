@@ -68,6 +68,29 @@ class TestFacts:
         assert f"/o/acme/secrets/link/?access={access.pk}&amp;key=prod%2Fdb" in text
         assert f"/o/acme/secrets/?access={access.pk}&amp;q=prod%2F" in text
 
+    def test_what_is_deleted_already_says_since_when(self, show, access):
+        since = datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC)
+        factories.make_entry(access, "prod/db", deletes_at=since)
+
+        text = show("prod/db").content.decode()
+
+        assert "Deleted since 2026-01-02" in text
+        assert "Scheduled for deletion" not in text
+
+    @pytest.mark.parametrize(
+        ("provider", "words"),
+        [
+            ("built-in", "Keyhaven reads it only to hand it to the cluster."),
+            ("vault", "never read by Keyhaven."),
+        ],
+    )
+    def test_who_reads_its_value(self, show, access, provider, words):
+        access.provider, access.method = provider, {"built-in": "gateway", "vault": "approle"}[provider]
+        access.save()
+        factories.make_entry(access, "prod/db")
+
+        assert words in show("prod/db").content.decode()
+
     @pytest.mark.parametrize("name", HOSTILE)
     def test_hostile_names(self, show, access, service, name):
         factories.make_entry(access, name)

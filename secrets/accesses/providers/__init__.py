@@ -57,15 +57,15 @@ PROVIDERS: dict[str, Provider] = {
         beyondtrust.PROVIDER,
         built_in.PROVIDER,
         conjur.PROVIDER,
-        doppler.PROVIDER,
         delinea_devops_secrets_vault.PROVIDER,
         delinea_secret_server.PROVIDER,
+        doppler.PROVIDER,
         elasticsearch.PROVIDER,
         gcp_secret_manager.PROVIDER,
         http.PROVIDER,
         kubernetes.PROVIDER,
-        vault.PROVIDER,
         onepassword.PROVIDER,
+        vault.PROVIDER,
     )
 }
 

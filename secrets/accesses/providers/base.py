@@ -201,6 +201,9 @@ class Provider:
     limits: str = ""
     # Why names cannot be listed by the console; empty where they can. Then they are typed.
     unlisted: str = ""
+    # The console reads its values, to hand them out to the operator; its own database keeps them
+    hands_out: bool = False
+    keeps: bool = False
     # Somebody types its address, which may be one that only the cluster reaches.
     typed_address: bool = False
     # What the numbered cards of its methods show, beside what holds for all

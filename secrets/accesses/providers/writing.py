@@ -77,5 +77,7 @@ class Writing:
     name: Callable[["Access", str], str] = any_name
     # Raises `references.NotReadable` with the reason where the manager does not take these tags.
     check_tags: Callable[[Mapping[str, str]], None] = any_tags
+    # The field that a text becomes where secrets are made of fields: a link has to name it to get the text alone.
+    text_field: str = ""
     # What a person should know before writing: how a value is kept there, and for how long a deleted one.
     note: str = ""

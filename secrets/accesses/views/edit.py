@@ -5,7 +5,7 @@ from typing import Any
 from django.http import HttpResponse
 from django.views.decorators.debug import sensitive_variables
 
-from accesses import entering, forms, outcomes, services, situations, trials
+from accesses import entering, forms, outcomes, services, situations, trials, wanted
 from accesses.models import Access
 from accesses.providers import PROVIDERS, ConfigurationForm, Method
 from accesses.setup import cards
@@ -89,7 +89,7 @@ def _change(
     except services.Changed as error:
         access.refresh_from_db()
         form.add_error(None, str(error))
-        form.theirs = services.compared(access, values)
+        form.theirs = wanted.compared(access, values)
     except (services.InUse, situations.NotPossible) as error:
         form.add_error("namespaces" if isinstance(error, services.InUse) else None, str(error))
     else:

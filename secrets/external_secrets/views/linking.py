@@ -16,6 +16,7 @@ from config import pages
 from external_secrets import browsing, forms, naming, placing, previews, services
 from external_secrets.models import ExternalSecret, InventoryState
 from external_secrets.views import lookup
+from external_secrets.writing import rules
 
 type Form = forms.LinkForm | forms.AliasForm
 
@@ -54,12 +55,13 @@ def _initial(request: OrgRequest, access: Access, service: Service | None) -> di
     places = forms.places(access, [service]) if service else []
     namespace = asked.get("namespace", "")
     name = entry.name if entry else key
+    told = rules.telling(access, json_field)
     return (
         _usual(access)
         | read
         | {
-            "variable": naming.derive_variable(name, json_field),
-            "path": naming.derive_path(name, json_field) if name else "",
+            "variable": naming.derive_variable(name, told),
+            "path": naming.derive_path(name, told) if name else "",
             "scope": "namespace" if namespace and not service else "service",
             "namespace": namespace or (service.namespace if service else ""),
             "place": places[0][0] if len(places) == 1 else "",

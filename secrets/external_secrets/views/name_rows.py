@@ -21,7 +21,14 @@ from external_secrets.models import InventoryEntry
 TAGS = 5
 LONGEST_TAG = 60
 LONGEST_DESCRIPTION = 120
-_DELETED = '<span class="badge t-warn">Scheduled for deletion</span> on'
+_DELETES = '<span class="badge t-warn">Scheduled for deletion</span> on'
+_DELETED = '<span class="badge t-warn">Deleted</span> since'
+
+
+def _ending(entry: InventoryEntry) -> str:
+    """Return since when it is deleted, or when it will be."""
+    words = _DELETED if entry.is_deleted else _DELETES
+    return f'<div class="sub">{words} {entry.deletes_at:%Y-%m-%d}</div>'
 
 
 def bulk_url(request: OrgRequest) -> str:
@@ -83,7 +90,7 @@ class _Page:
                 if entry.description
                 else ""
             )
-            + (f'<div class="sub">{_DELETED} {entry.deletes_at:%Y-%m-%d}</div>' if entry.deletes_at else "")
+            + (_ending(entry) if entry.deletes_at else "")
             + (f'<div class="tags">{tags}</div>' if tags else "")
         )
 

@@ -19,7 +19,7 @@ from config import pages
 from external_secrets import browsing, inventory, usage_map
 from external_secrets.models import InventoryEntry
 from external_secrets.views import lookup
-from external_secrets.writing import forms, services
+from external_secrets.writing import forms, rules, services
 
 WRITE = Permission.SECRET_WRITE
 _METHODS = ("GET", "POST")
@@ -42,7 +42,15 @@ def on_page(request: OrgRequest, access: Access, name: str) -> dict[str, Any]:
         "can_write": may_write(request, access, name),
         "writing": PROVIDERS[access.provider].writing_of(access),
         "written": request.GET.get("written", ""),
+        "field": _field(request, access),
     }
+
+
+def _field(request: OrgRequest, access: Access) -> str:
+    """Return the field that a text has just become, as the address says, or nothing."""
+    how = PROVIDERS[access.provider].writing_of(access)
+    field = how.text_field if how else ""
+    return field if field == request.GET.get("field", "") else ""
 
 
 def require(request: OrgRequest, access: Access, name: str) -> None:
@@ -151,7 +159,9 @@ def new(request: OrgRequest) -> HttpResponse:
             ),
         )  # fmt: skip
     if made:
-        return _go(request, access, made[0], f"{made[0]} is created.", written="new")
+        field = rules.field_of(access, form.cleaned_data["value"])
+        more = {"written": "new"} | ({"field": field} if field else {})
+        return _go(request, access, made[0], f"{made[0]} is created.", **more)
     form.say_again()
     defaults = sorted(access_writing.tags_of(access).items())
     own = set(access.tags)

@@ -1,11 +1,14 @@
 """What may be written through an access: which names, with which tags, how large."""
 
+import json
 import unicodedata
 from collections.abc import Mapping
 
+from django.views.decorators.debug import sensitive_variables
+
 from accesses import writing
 from accesses.models import Access
-from accesses.providers import Writing
+from accesses.providers import PROVIDERS, Writing
 from accesses.providers.references import NotReadable
 from external_secrets.inventory_staging import LONGEST_NAME
 from external_secrets.models import InventoryEntry
@@ -120,6 +123,22 @@ def check_tags(access: Access, tags: Mapping[str, str]) -> None:
         how(access).check_tags(tags)
     except NotReadable as error:
         raise NotAllowed(str(error), "tags") from None
+
+
+@sensitive_variables()
+def field_of(access: Access, value: str) -> str:
+    """Return the field that a value has become, which a link has to name; empty where it is read as it was typed."""
+    try:
+        typed = json.loads(value)
+    except (ValueError, RecursionError):
+        typed = None
+    return "" if isinstance(typed, dict) and typed else how(access).text_field
+
+
+def telling(access: Access, field: str) -> str:
+    """Return a field where it says something of what is in it, which the one that every text becomes does not."""
+    known = PROVIDERS[access.provider].writing_of(access)
+    return "" if known and field == known.text_field else field
 
 
 def check_size(access: Access, length: int) -> None:

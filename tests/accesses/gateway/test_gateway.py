@@ -11,7 +11,9 @@ from django.urls import reverse
 
 from accesses.gateway import fields
 from accesses.models import Access
+from accesses.providers import PROVIDERS
 from accesses.providers.gateway import tokens as gateway_tokens
+from accesses.providers.gateway import ways
 from accounts.models import AuditEvent, Organization
 from built_in import services
 from built_in.models import StoredVersion
@@ -291,3 +293,10 @@ def test_a_field_is_taken_as_the_operator_would(path, value):
 def test_a_field_that_is_not_there_is_refused(text, path):
     with pytest.raises(fields.NoField):
         fields.take(text, path)
+
+
+def test_what_is_read_through_the_console_says_so():
+    through = {slug for slug, one in PROVIDERS.items() if one.store_provider is ways.store}
+
+    assert {slug for slug, one in PROVIDERS.items() if one.hands_out} == through
+    assert {slug for slug, one in PROVIDERS.items() if one.keeps} == {"built-in"}

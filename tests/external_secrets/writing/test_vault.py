@@ -97,3 +97,17 @@ def test_one_that_only_reads_is_told_which_policy_is_missing(browser, url, make,
     assert answer.status_code == 422
     assert "create and update on secret/metadata/" in page
     assert VALUE not in page
+
+
+@pytest.mark.parametrize(("value", "field"), [(VALUE, "value"), (json.dumps({"user": "shop"}), "")])
+def test_a_text_is_linked_by_the_field_that_it_becomes(browser, url, make, value, field):
+    access = make()
+
+    made = browser.post(address(url, "new", access), {"name": "db", "value": value})
+    page = browser.get(made.headers["Location"])
+    form = browser.get(f"{url('link')}?access={access.pk}&key={NAME}&json_field={field}").context["form"]
+
+    assert page.context["field"] == field
+    assert (f"key={NAME.replace('/', '%2F')}&amp;json_field=value" in page.content.decode()) is bool(field)
+    assert form.initial["json_field"] == field
+    assert form.initial["variable"] == "DB"

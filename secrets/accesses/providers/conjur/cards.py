@@ -1,5 +1,6 @@
 """What the cards of Conjur's methods show, as texts to paste."""
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from accesses.providers import tokens
@@ -26,7 +27,7 @@ def _key(access: "Access | AccessDraft") -> dict[str, Any]:
         "policy": policy,
         "load": "conjur policy load --branch root --file keyhaven.yml",
         "rotate": f"conjur host rotate-api-key --id {host}",
-        "login": f"curl --user NAME {address}/authn/{account}/login",
+        "login": f"curl --user NAME {shlex.quote(f'{address}/authn/{account}/login')}",
     }
 
 
@@ -51,8 +52,8 @@ def _jwt(access: "Access | AccessDraft") -> dict[str, Any]:
             (
                 'kubectl get --raw /openid/v1/jwks | sed \'s/.*/{"type":"jwks","value":&}/\' > keys.json',
                 f'conjur variable set --id {at}/public-keys --value "$(cat keys.json)"',
-                f"conjur variable set --id {at}/issuer --value {issuer}",
-                f"conjur variable set --id {at}/audience --value {audience}",
+                f"conjur variable set --id {at}/issuer --value {shlex.quote(issuer)}",
+                f"conjur variable set --id {at}/audience --value {shlex.quote(audience)}",
                 f"conjur authenticator enable --id authn-jwt/{service}",
             )
         ),

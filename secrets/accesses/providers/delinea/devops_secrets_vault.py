@@ -146,6 +146,7 @@ PROVIDER = Provider(
         versions=False,
         most_bytes=200_000,
         name=_name,
+        text_field=client.FIELD,
         note="A secret there is JSON: an object is kept as it is, all else under the key value. What is deleted is kept for 72 "
         "hours. Tags are attributes.",
     ),

@@ -236,6 +236,7 @@ PROVIDER = Provider(
     policy=wire.role(INDEX, wire.READING),
     policy_note="Whoever reads the index sees names, tags and times. Values open only with this console's key.",
     group=ELSEWHERE,
+    hands_out=True,
     writing=gateway.writes(
         wire.role(INDEX, wire.WRITING),
         "The value is encrypted by this console and kept in the index with its 20 newest versions. A deleted secret can "

@@ -166,6 +166,8 @@ PROVIDER = Provider(
     policy=POLICY,
     policy_note="The console holds the values: its database and its key are what has to be kept.",
     group=ELSEWHERE,
+    hands_out=True,
+    keeps=True,
     writing=gateway.writes(
         WRITE_POLICY,
         "The value is kept by this console, encrypted in its database. A deleted secret can be brought back for as long "

@@ -158,6 +158,7 @@ PROVIDER = Provider(
         most_bytes=900_000,
         name=_writable,
         check_tags=kubernetes_manifests.check_labels,
+        text_field="value",
         note="A value that is a JSON object of strings becomes a Secret with those keys, any other one has the key value. "
         "There are no versions, and a deleted Secret does not come back. One that somebody else manages is left alone.",
     ),

@@ -60,7 +60,8 @@ class ConnectForm(VaultForm):
     address = AddressField(
         label="Address of the Connect server",
         example="https://connect.example.com:8080",
-        help_text="As both the cluster and this console reach it, for example https://connect.example.com:8080.",
+        help_text="As the cluster reaches it, for example https://connect.example.com:8080. "
+        "One that this console does not reach cannot be tested here.",
     )
     token = SecretField(
         label="Connect token",

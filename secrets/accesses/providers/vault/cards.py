@@ -1,5 +1,6 @@
 """What the cards of Vault's methods show."""
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from accesses.providers.vault import methods as vault_methods
@@ -53,6 +54,6 @@ def _reviewer(namespace: str) -> str:
 
 def _config(path: str, server: str) -> str:
     return (
-        f"vault write auth/{path}/config \\\n  kubernetes_host={server or 'https://API_SERVER'} \\\n"
+        f"vault write auth/{path}/config \\\n  kubernetes_host={shlex.quote(server or 'https://API_SERVER')} \\\n"
         "  kubernetes_ca_cert=@ca.crt token_reviewer_jwt=@reviewer.jwt"
     )

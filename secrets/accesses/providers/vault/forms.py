@@ -35,7 +35,7 @@ class PlaceForm(ConfigurationForm):
 
     address = AddressField(
         example="https://vault.example.com:8200",
-        help_text="For example https://vault.example.com:8200. The console and the cluster both reach it there.",
+        help_text="For example https://vault.example.com:8200. One that only the cluster reaches, such as http://vault.vault:8200, cannot be tested here.",
     )
     namespace = forms.CharField(
         label="Namespace",

@@ -1,5 +1,6 @@
 """The ways to sign in to Vault."""
 
+import shlex
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -90,7 +91,7 @@ def role(access: "Access | AccessDraft") -> str:
             f"vault write auth/{path}/role/{name}",
             f"bound_service_account_names={access.service_account}",
             f"bound_service_account_namespaces={access.cluster.operator_namespace}",
-            f"audience={configuration.get('audience') or 'vault'}",
+            f"audience={shlex.quote(configuration.get('audience') or 'vault')}",
             "token_policies=keyhaven token_ttl=20m",
         )
     )

@@ -61,6 +61,7 @@ VERSION_2 = Writing(
     most_bytes=500_000,
     name=_name,
     check_tags=_check_tags,
+    text_field="value",
     note=_AS_FIELDS
     + "A deleted secret keeps its versions, and can be restored until somebody destroys them in Vault.",
 )
