@@ -1,18 +1,16 @@
 """How the sandbox's operator reads from Azure key vaults: as the identity of an `azurekv` store, from the stand-in."""
 
-import json
 import urllib.error
 import urllib.parse
 import urllib.request
 from typing import Any
 
-from sandbox import reading_values
+from sandbox import reading_http, reading_values
 from sandbox.azure_tokens import ASSERTION
 from sandbox.kubernetes import Cluster, answers
 from sandbox.reading import Manifest, secret_value
 from sandbox.reading_values import Failed, Missing
 
-_TIMEOUT = 5
 _API = "7.0"
 AUDIENCE, SCOPE = "api://AzureADTokenExchange", "https://vault.azure.net/.default"
 _CLIENT, _TENANT = "azure.workload.identity/client-id", "azure.workload.identity/tenant-id"
@@ -168,14 +166,9 @@ def _said(call: str, code: int, found: dict[str, Any]) -> str:
 
 
 def _ask(url: str, *, token: str = "", form: dict[str, str] | None = None) -> tuple[int, dict[str, Any]]:
-    data = urllib.parse.urlencode(form).encode() if form else None
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    request = urllib.request.Request(url, data=data, headers=headers)  # noqa: S310
     try:
-        with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310
-            return answer.status, json.loads(answer.read())
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, json.loads(error.read() or b"{}")
-    except (OSError, ValueError):
+        answer = reading_http.ask("POST" if form else "GET", url, headers=headers, form=form)
+    except Failed:
         raise Failed("unable to create client: Azure does not answer") from None
+    return answer.status, answer.body or {}

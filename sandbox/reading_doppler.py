@@ -1,21 +1,19 @@
 """How the sandbox's operator reads from Doppler: whole secrets, as a token or a service account identity."""
 
 import base64
-import json
 import os
 import urllib.error
 import urllib.parse
 import urllib.request
 from typing import Any
 
-from sandbox import reading_values
+from sandbox import reading_http, reading_values
 from sandbox.kubernetes import Cluster, answers
 from sandbox.reading import Manifest, secret_value
 from sandbox.reading_values import Failed
 
 # The operator takes a value whole, whatever field is asked for.
 own_fields = True
-_TIMEOUT = 5
 _DOWNLOAD = "/v3/configs/config/secrets/download"
 
 
@@ -87,23 +85,21 @@ def _token(cluster: Cluster, manifest: Manifest) -> str:
 
 def _ask(path: str, query: dict[str, str], token: str, body: dict[str, str] | None = None) -> Any:
     base = os.environ.get("DOPPLER_ENDPOINT_URL") or "https://api.doppler.com"
-    headers = {"Content-Type": "application/json", "Accept": "application/json"}
+    headers = {"Accept": "application/json"}
     if token:
         headers["Authorization"] = "Basic " + base64.b64encode(f"{token}:".encode()).decode()
     address = f"{base}{path}" + (f"?{urllib.parse.urlencode(query)}" if query else "")
-    data = json.dumps(body).encode() if body is not None else None
-    request = urllib.request.Request(address, data=data, headers=headers)  # noqa: S310
     try:
-        with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310
-            return json.loads(answer.read())
-    except urllib.error.HTTPError as error:
-        raise Failed(f"Doppler API Client Error: {_messages(error)}") from None
-    except (OSError, ValueError):
+        answer = reading_http.ask("GET" if body is None else "POST", address, headers=headers, body=body)
+    except Failed:
         raise Failed("Doppler API Client Error: unable to load response") from None
+    if answer.status >= 400:
+        raise Failed(f"Doppler API Client Error: {_messages(answer)}")
+    return answer.body
 
 
-def _messages(error: urllib.error.HTTPError) -> str:
+def _messages(answer: reading_http.Answer) -> str:
     try:
-        return "\n".join(json.loads(error.read())["messages"])
-    except (OSError, ValueError, LookupError, TypeError):
-        return f"{error.code} status code"
+        return "\n".join(answer.body["messages"])
+    except (LookupError, TypeError):
+        return f"{answer.status} status code"

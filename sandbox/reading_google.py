@@ -8,12 +8,11 @@ import urllib.parse
 import urllib.request
 from typing import Any
 
-from sandbox import reading_values
+from sandbox import reading_http, reading_values
 from sandbox.kubernetes import Cluster, answers
 from sandbox.reading import Manifest, secret_value
 from sandbox.reading_values import Failed, Missing
 
-_TIMEOUT = 5
 _JWT = "urn:ietf:params:oauth:token-type:jwt"
 _ANNOTATION = "iam.gke.io/gcp-service-account"
 
@@ -177,14 +176,11 @@ def _by_pool(cluster: Cluster, auth: Manifest, url: str) -> str:
 def _ask(
     url: str, *, token: str = "", form: dict[str, str] | None = None, body: dict[str, Any] | None = None
 ) -> tuple[int, dict[str, Any]]:
-    data = urllib.parse.urlencode(form).encode() if form else json.dumps(body).encode() if body else None
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    request = urllib.request.Request(url, data=data, headers=headers)  # noqa: S310
     try:
-        with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310
-            return answer.status, json.loads(answer.read())
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, json.loads(error.read() or b"{}")
-    except (OSError, ValueError):
+        answer = reading_http.ask(
+            "POST" if form or body else "GET", url, headers=headers, form=form, body=body
+        )
+    except Failed:
         raise Failed("unable to create GCP client: Google does not answer") from None
+    return answer.status, answer.body or {}

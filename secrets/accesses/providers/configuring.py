@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from accesses.providers.base import Situation
 
 
-_QUIET = {"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}
+# Of a text that is typed as it is: no browser corrects or completes it.
+AS_TYPED = {"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}
 _INTERVALS = (
     ("", "1 hour, the console's own"),
     (300, "5 minutes"),
@@ -38,7 +39,7 @@ class ConfigurationForm(SecretForm):
         required=False,
         max_length=200,
         help_text="What the names begin with that this access sees, links and writes, for example prod/shop/. Empty is all.",
-        widget=forms.TextInput(attrs=_QUIET),
+        widget=forms.TextInput(attrs=AS_TYPED),
     )
     tags = TagsField(
         label="Default tags",

@@ -15,6 +15,7 @@ from accesses.providers.conjur import forms as conjur_forms
 from accesses.providers.conjur import session as conjur_session
 from credentials.clouds import errors
 from tests import factories
+from tests.accesses.providers.forms import errors_of
 from tests.accesses.worlds import conjur as played
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.django_db]
@@ -40,11 +41,6 @@ def make(conjur: Any, who: str = "reader", **fields: Any) -> Any:
 # -- forms ---------------------------------------------------------------------------------------------------
 def details(conjur: Any, **fields: str) -> dict[str, str]:
     return played.configuration(conjur, "api-key") | fields
-
-
-def errors_of(form: Any, field: str) -> str:
-    assert not form.is_valid()
-    return " ".join(form.errors.get(field, []))
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from sandbox.vendors import doppler as vendor
 from tests import factories
 from tests.accesses import worlds
 from tests.accesses.providers import deploying
+from tests.accesses.providers.forms import errors_of
 from tests.accesses.worlds import Sandbox, make_access
 
 SLUG, CANARY = "doppler", "canary-3c77e1-value"
@@ -33,11 +34,6 @@ def make(method: str = "service-token", **configuration: str) -> Any:
 
 
 # -- forms ---------------------------------------------------------------------------------------------------------
-def errors_of(form: Any, field: str) -> str:
-    assert not form.is_valid()
-    return " ".join(form.errors.get(field, []))
-
-
 @pytest.mark.parametrize(
     ("token", "words"),
     [

@@ -16,6 +16,7 @@ from accesses.providers.http import references as http_references
 from accesses.providers.http import templates as http_templates
 from sandbox import reading_webhook
 from tests import factories
+from tests.accesses.providers.forms import errors_of
 from tests.accesses.worlds import http as played
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.django_db]
@@ -41,11 +42,6 @@ def make(source: Any, **fields: Any) -> Any:
 
 
 # -- forms ---------------------------------------------------------------------------------------------------
-def errors_of(form: Any, field: str) -> str:
-    assert not form.is_valid()
-    return " ".join(form.errors.get(field, []))
-
-
 @pytest.mark.parametrize(
     ("field", "typed", "words"),
     [

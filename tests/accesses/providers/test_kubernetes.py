@@ -20,6 +20,7 @@ from accesses.providers.kubernetes import manifests as kubernetes_manifests
 from clusters.kubernetes import wire
 from credentials.clouds import errors
 from tests import factories
+from tests.accesses.providers.forms import errors_of
 from tests.accesses.worlds import kubernetes as played
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.django_db]
@@ -63,11 +64,6 @@ def pair() -> tuple[str, str]:
 
 
 # -- forms ---------------------------------------------------------------------------------------------------
-def errors_of(form: Any, field: str) -> str:
-    assert not form.is_valid()
-    return " ".join(form.errors.get(field, []))
-
-
 @pytest.mark.parametrize(
     ("field", "typed", "words"),
     [

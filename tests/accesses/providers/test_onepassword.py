@@ -22,6 +22,7 @@ from external_secrets.forms.reference import ReferenceForm
 from tests import factories
 from tests.accesses import worlds
 from tests.accesses.providers import deploying
+from tests.accesses.providers.forms import errors_of
 from tests.accesses.worlds import Sandbox, make_access
 
 SLUG, CANARY = "onepassword", "canary-71be90-value"
@@ -41,11 +42,6 @@ def make(method: str = "connect", **configuration: str) -> Any:
         provider=SLUG, method=method, name="op", configuration=own | configuration,
         credential={"token": service_token() if method == "service-account" else "ey.a.b"},
     )  # fmt: skip
-
-
-def errors_of(form: Any, field: str) -> str:
-    assert not form.is_valid()
-    return " ".join(form.errors.get(field, []))
 
 
 # -- forms ---------------------------------------------------------------------------------------------------------

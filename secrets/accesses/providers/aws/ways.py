@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.views.decorators.debug import sensitive_variables
 
-from accesses.providers import issuers, tokens
+from accesses.providers import issuers, selecting, tokens
 from accesses.providers.aws import client as aws_client
 from accesses.providers.aws import trust as aws_trust
 from accesses.providers.aws.automatic import AutomaticForm
@@ -35,7 +35,7 @@ def _secret_ref(access: "Access", namespace: str) -> dict[str, Any]:
     if _stored(access).get("session_token"):
         names["sessionTokenSecretRef"] = "session_token"
     selectors = {
-        field: {"name": access.store_name, "namespace": namespace, "key": key.replace("_", "-")}
+        field: selecting.key_of_secret(access, namespace, key.replace("_", "-"))
         for field, key in names.items()
     }
     return {"secretRef": selectors}
@@ -60,7 +60,7 @@ def role_arn(access: "Access | AccessDraft") -> str:
 
 
 def _service_account(access: "Access", namespace: str) -> dict[str, Any]:
-    return {"jwt": {"serviceAccountRef": {"name": access.service_account, "namespace": namespace}}}
+    return {"jwt": {"serviceAccountRef": selecting.service_account(access, namespace)}}
 
 
 def _annotations(access: "Access | AccessDraft") -> dict[str, str]:

@@ -8,12 +8,12 @@ from urllib.parse import urlsplit
 from django import forms
 
 from accesses.providers.base import ConfigurationForm, SecretField, Situation
+from accesses.providers.configuring import AS_TYPED
 from credentials.chooser import CloudCredentialField
 from credentials.clouds import azure
 from credentials.clouds.azure.form import GuidField, secret_rule
 
 NAME = re.compile(r"[A-Za-z](?!.*--)[A-Za-z0-9-]{1,22}[A-Za-z0-9]", re.ASCII)
-_PLAIN = {"autocomplete": "off", "spellcheck": "false"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class VaultForm(ConfigurationForm):
         label="Key vault",
         max_length=200,
         help_text="Its name, for example acme-prod, or its whole address, https://acme-prod.vault.azure.net.",
-        widget=forms.TextInput(attrs=_PLAIN),
+        widget=forms.TextInput(attrs=AS_TYPED),
     )
     environment = forms.ChoiceField(
         label="Cloud",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.views.decorators.debug import sensitive_variables
 
-from accesses.providers import issuers, tokens
+from accesses.providers import issuers, selecting, tokens
 from accesses.providers.azure.forms import ManagedIdentityForm, PrincipalForm, WorkloadIdentityForm
 from accesses.providers.base import Method, Obstacle, Situation
 from credentials.clouds import azure, errors
@@ -52,13 +52,12 @@ def _secret_data(access: "Access") -> dict[str, str]:
 
 
 def _secret_auth(access: "Access", namespace: str) -> dict[str, Any]:
-    found = {"name": access.store_name, "namespace": namespace}
     return {
         "authType": "ServicePrincipal",
         "tenantId": facts(access).get("tenant", ""),
         "authSecretRef": {
-            "clientId": found | {"key": CLIENT_ID},
-            "clientSecret": found | {"key": CLIENT_SECRET},
+            "clientId": selecting.key_of_secret(access, namespace, CLIENT_ID),
+            "clientSecret": selecting.key_of_secret(access, namespace, CLIENT_SECRET),
         },
     }
 
@@ -71,7 +70,7 @@ def _annotations(access: "Access | AccessDraft") -> dict[str, str]:
 
 def _token_auth(access: "Access", namespace: str) -> dict[str, Any]:
     # The tenant stands in the ServiceAccount: the operator refuses one that is said twice.
-    reference = {"name": access.service_account, "namespace": namespace}
+    reference = selecting.service_account(access, namespace)
     return {"authType": "WorkloadIdentity", "serviceAccountRef": reference}
 
 

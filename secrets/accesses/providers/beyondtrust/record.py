@@ -9,9 +9,11 @@ from urllib.parse import urlsplit
 from django import forms
 from django.core.validators import RegexValidator
 
+from accesses.providers import selecting
 from accesses.providers.addresses import AddressField
 from accesses.providers.base import VAULTS, ConfigurationForm, Method, Provider, SecretField
 from accesses.providers.beyondtrust import client, session
+from accesses.providers.configuring import AS_TYPED
 from accesses.providers.references import PLAIN, Below, Note, NotReadable, Reference
 from accesses.providers.writing import Writing
 from config import egress
@@ -19,7 +21,6 @@ from config import egress
 if TYPE_CHECKING:
     from accesses.models import Access
 
-_PLAIN = {"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}
 _GUID = RegexValidator(
     r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z",
     "An ID there looks like 1b5e2a3c-0d4f-4a6b-8c7d-9e0f1a2b3c4d.",
@@ -48,11 +49,11 @@ class _PlaceForm(ConfigurationForm):
         help_text="For example https://acme.ps.beyondtrustcloud.com; /BeyondTrust/api/public/v3 is added.",
     )
     folder = forms.CharField(
-        label="Folder ID", required=False, max_length=36, validators=[_GUID], widget=forms.TextInput(attrs=_PLAIN),
+        label="Folder ID", required=False, max_length=36, validators=[_GUID], widget=forms.TextInput(attrs=AS_TYPED),
         help_text="Of Secrets Safe. Secrets are made in this folder and those below it. Not needed for reading.",
     )  # fmt: skip
     separator = forms.CharField(
-        label="Separator", initial="/", max_length=1, widget=forms.TextInput(attrs=_PLAIN),
+        label="Separator", initial="/", max_length=1, widget=forms.TextInput(attrs=AS_TYPED),
         help_text="One character between folders and title. Another one where a title has a slash.",
     )  # fmt: skip
     version = forms.ChoiceField(label="API version", required=False, choices=VERSIONS)
@@ -73,7 +74,7 @@ class OAuthForm(_PlaceForm):
     """The client of an application user."""
 
     client_id = forms.CharField(
-        label="Client ID", max_length=36, min_length=36, widget=forms.TextInput(attrs=_PLAIN),
+        label="Client ID", max_length=36, min_length=36, widget=forms.TextInput(attrs=AS_TYPED),
         help_text="36 characters; the operator takes no other.",
     )  # fmt: skip
     client_secret = SecretField(label="Client secret", min_length=36, max_length=64)
@@ -83,7 +84,7 @@ class KeyForm(_PlaceForm):
     """The key of an API registration, and whom it runs as."""
 
     run_as = forms.CharField(
-        label="Run as", max_length=200, validators=[_ONE_WORD], widget=forms.TextInput(attrs=_PLAIN),
+        label="Run as", max_length=200, validators=[_ONE_WORD], widget=forms.TextInput(attrs=AS_TYPED),
         help_text="The user, for example acme\\svc-keyhaven. It is sent with the key.",
     )  # fmt: skip
     api_key = SecretField(label="API key", max_length=200, validators=[_ONE_WORD])
@@ -95,7 +96,7 @@ class KeyForm(_PlaceForm):
 
 # -- the store ----------------------------------------------------------------------------------------------------
 def _selector(access: "Access", namespace: str, key: str) -> dict[str, Any]:
-    return {"secretRef": {"name": access.store_name, "namespace": namespace, "key": key}}
+    return {"secretRef": selecting.key_of_secret(access, namespace, key)}
 
 
 def _oauth_auth(access: "Access", namespace: str) -> dict[str, Any]:

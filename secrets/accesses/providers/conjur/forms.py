@@ -7,10 +7,10 @@ from django import forms
 
 from accesses.providers.addresses import AddressField, AuthorityField
 from accesses.providers.base import ConfigurationForm, SecretField
+from accesses.providers.configuring import AS_TYPED
 from accesses.providers.conjur import session as conjur_session
 from credentials.clouds import errors
 
-_PLAIN = {"autocomplete": "off", "spellcheck": "false"}
 _WORD = re.compile(r"[A-Za-z0-9._-]{1,120}")
 # An identifier in a policy: what is below what is told by slashes.
 ID = re.compile(r"[A-Za-z0-9._@+-]+(/[A-Za-z0-9._@+-]+)*")
@@ -18,7 +18,9 @@ ID = re.compile(r"[A-Za-z0-9._@+-]+(/[A-Za-z0-9._@+-]+)*")
 
 def _text(label: str, help_text: str = "", **options: Any) -> forms.CharField:
     options = {"max_length": 250} | options
-    return forms.CharField(label=label, help_text=help_text, widget=forms.TextInput(attrs=_PLAIN), **options)
+    return forms.CharField(
+        label=label, help_text=help_text, widget=forms.TextInput(attrs=AS_TYPED), **options
+    )
 
 
 def _id(text: str, what: str) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.views.decorators.debug import sensitive_variables
 
-from accesses.providers import tokens
+from accesses.providers import selecting, tokens
 from accesses.providers.addresses import bundle
 from accesses.providers.base import VAULTS, Method, Provider
 from accesses.providers.conjur import cards
@@ -41,12 +41,11 @@ def _key_data(access: "Access") -> dict[str, str]:
 
 
 def _key_auth(access: "Access", namespace: str) -> dict[str, Any]:
-    secret = {"name": access.store_name, "namespace": namespace}
     return {
         "apikey": {
             "account": access.configuration["account"],
-            "userRef": secret | {"key": LOGIN},
-            "apiKeyRef": secret | {"key": KEY},
+            "userRef": selecting.key_of_secret(access, namespace, LOGIN),
+            "apiKeyRef": selecting.key_of_secret(access, namespace, KEY),
         }
     }
 
@@ -64,9 +63,7 @@ def _by_token(access: "Access | AccessDraft") -> conjur_session.Session:
 
 def _token_auth(access: "Access", namespace: str) -> dict[str, Any]:
     configuration = access.configuration
-    reference = {
-        "name": access.service_account, "namespace": namespace, "audiences": [configuration["audience"]],
-    }  # fmt: skip
+    reference = selecting.service_account(access, namespace, configuration["audience"])
     found = {
         "account": configuration["account"], "serviceID": configuration["service"], "serviceAccountRef": reference,
     }  # fmt: skip

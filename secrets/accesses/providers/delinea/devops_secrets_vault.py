@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.core.validators import RegexValidator
 
+from accesses.providers import selecting
 from accesses.providers.addresses import AddressField
 from accesses.providers.base import VAULTS, ConfigurationForm, Method, Provider, SecretField
+from accesses.providers.configuring import AS_TYPED
 from accesses.providers.delinea import devops_secrets_vault_client as client
 from accesses.providers.references import PLAIN, Below, Note, NotReadable, Reference, split_field
 from accesses.providers.writing import Writing
@@ -17,7 +19,6 @@ from accesses.providers.writing import Writing
 if TYPE_CHECKING:
     from accesses.models import Access
 
-_PLAIN = {"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}
 _PATH = re.compile(r"[\w.@+ -]+(/[\w.@+ -]+)*", re.ASCII)
 _CHARACTERS = "letters, digits, spaces and . _ - @ +"
 UNLISTED = "The operator cannot look for secrets in DevOps Secrets Vault: name each one."
@@ -32,25 +33,25 @@ class ClientForm(ConfigurationForm):
     tenant = forms.CharField(
         label="Tenant", max_length=63, help_text="The first word of its address: acme of acme.secretsvaultcloud.com",
         validators=[RegexValidator(r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?\Z", "A tenant has small letters, digits and -.")],
-        widget=forms.TextInput(attrs=_PLAIN),
+        widget=forms.TextInput(attrs=AS_TYPED),
     )  # fmt: skip
     tld = forms.CharField(
         label="Region", initial="com", max_length=20, help_text="How its address ends: com, eu, ca or com.au",
         validators=[RegexValidator(r"^[a-z]{2,10}(\.[a-z]{2,10})?\Z", "This is how an address ends, as in com or com.au.")],
-        widget=forms.TextInput(attrs=_PLAIN),
+        widget=forms.TextInput(attrs=AS_TYPED),
     )  # fmt: skip
     address = AddressField(
         example="https://dsv.acme.com", required=False,
         help_text="Only where requests do not go to secretsvaultcloud: for example https://dsv.acme.com",
     )  # fmt: skip
-    client_id = forms.CharField(label="Client ID", max_length=200, widget=forms.TextInput(attrs=_PLAIN))
+    client_id = forms.CharField(label="Client ID", max_length=200, widget=forms.TextInput(attrs=AS_TYPED))
     client_secret = SecretField(label="Client secret", max_length=400)
 
 
 def _auth(access: "Access", namespace: str) -> dict[str, Any]:
     """Return both; the operator refuses a reference without a namespace."""
     return {
-        field: {"secretRef": {"name": access.store_name, "namespace": namespace, "key": key}}
+        field: {"secretRef": selecting.key_of_secret(access, namespace, key)}
         for field, key in (("clientId", "client-id"), ("clientSecret", "client-secret"))
     }
 

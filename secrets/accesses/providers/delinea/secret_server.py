@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.core.validators import RegexValidator
 
+from accesses.providers import selecting
 from accesses.providers.addresses import AddressField, AuthorityField, bundle
 from accesses.providers.base import VAULTS, ConfigurationForm, Method, Provider, SecretField
+from accesses.providers.configuring import AS_TYPED
 from accesses.providers.delinea import secret_server_client as client
 from accesses.providers.delinea.secret_server_references import REFERENCES
 from accesses.providers.references import NotReadable
@@ -15,7 +17,6 @@ from accesses.providers.writing import Writing
 if TYPE_CHECKING:
     from accesses.models import Access
 
-_PLAIN = {"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}
 _LONGEST_NAME = 128
 
 
@@ -23,7 +24,7 @@ def _number(label: str, help_text: str) -> forms.CharField:
     return forms.CharField(
         label=label, required=False, max_length=9, help_text=help_text,
         validators=[RegexValidator(r"^[1-9]\d*\Z", "An ID is a number, as the address of its page has it.")],
-        widget=forms.TextInput(attrs=_PLAIN | {"inputmode": "numeric"}),
+        widget=forms.TextInput(attrs=AS_TYPED | {"inputmode": "numeric"}),
     )  # fmt: skip
 
 
@@ -42,10 +43,10 @@ class _PlaceForm(ConfigurationForm):
 class PasswordForm(_PlaceForm):
     """An account of Secret Server, or of a directory."""
 
-    user = forms.CharField(label="User name", max_length=200, widget=forms.TextInput(attrs=_PLAIN))
+    user = forms.CharField(label="User name", max_length=200, widget=forms.TextInput(attrs=AS_TYPED))
     password = SecretField(label="Password", max_length=400)
     domain = forms.CharField(
-        label="Domain", required=False, max_length=200, widget=forms.TextInput(attrs=_PLAIN),
+        label="Domain", required=False, max_length=200, widget=forms.TextInput(attrs=AS_TYPED),
         help_text="Of an account of Active Directory; empty for one of Secret Server itself.",
     )  # fmt: skip
 
@@ -57,7 +58,7 @@ class TokenForm(_PlaceForm):
 
 
 def _selector(access: "Access", namespace: str, key: str) -> dict[str, Any]:
-    return {"secretRef": {"name": access.store_name, "namespace": namespace, "key": key}}
+    return {"secretRef": selecting.key_of_secret(access, namespace, key)}
 
 
 def _password_auth(access: "Access", namespace: str) -> dict[str, Any]:

@@ -6,10 +6,10 @@ from typing import Any
 from django import forms
 
 from accesses.providers.base import ConfigurationForm, SecretField
+from accesses.providers.configuring import AS_TYPED
 
 _SLUG = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 _IDENTITY = re.compile(r"[A-Za-z0-9-]{8,64}", re.ASCII)
-_PLAIN = {"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}
 
 # What a token begins with → what Doppler calls it.
 KINDS = {
@@ -48,13 +48,13 @@ class PlaceForm(ConfigurationForm):
         label="Project",
         max_length=64,
         help_text="The project's identifier as its address has it, for example shop.",
-        widget=forms.TextInput(attrs=_PLAIN),
+        widget=forms.TextInput(attrs=AS_TYPED),
     )
     config = forms.CharField(
         label="Config",
         max_length=64,
         help_text="For example prd, or prd_eu for a branch of it.",
-        widget=forms.TextInput(attrs=_PLAIN),
+        widget=forms.TextInput(attrs=AS_TYPED),
     )
     WHERE = ("name", "project", "config")
 
@@ -81,14 +81,14 @@ class ServiceTokenForm(PlaceForm):
         max_length=64,
         required=False,
         help_text="The token is of one config of one project. Enter both to have it compared, or neither.",
-        widget=forms.TextInput(attrs=_PLAIN),
+        widget=forms.TextInput(attrs=AS_TYPED),
     )
     config = forms.CharField(
         label="Config",
         max_length=64,
         required=False,
         help_text="For example prd, or prd_eu for a branch of it.",
-        widget=forms.TextInput(attrs=_PLAIN),
+        widget=forms.TextInput(attrs=AS_TYPED),
     )
     token = SecretField(
         label="Service token", max_length=200, help_text="It begins with dp.st. and is shown once."
@@ -129,7 +129,7 @@ class IdentityForm(PlaceForm):
         label="Service account identity",
         max_length=64,
         help_text="The ID that Doppler shows beside the identity, not its name.",
-        widget=forms.TextInput(attrs=_PLAIN),
+        widget=forms.TextInput(attrs=AS_TYPED),
     )
 
     def clean_identity(self) -> str:

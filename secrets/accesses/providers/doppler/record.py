@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.views.decorators.debug import sensitive_variables
 
-from accesses.providers import tokens
+from accesses.providers import selecting, tokens
 from accesses.providers.asking import Api, understood
 from accesses.providers.base import VAULTS, Entry, Method, Obstacle, Page, Probe, Provider, Situation
 from accesses.providers.doppler import references as doppler_references
@@ -150,7 +150,7 @@ def _by_token(access: "Access | AccessDraft") -> Api:
 
 
 def _token_auth(access: "Access", namespace: str) -> dict[str, Any]:
-    selector = {"name": access.store_name, "namespace": namespace, "key": "dopplerToken"}
+    selector = selecting.key_of_secret(access, namespace, "dopplerToken")
     return {"secretRef": {"dopplerToken": selector}}
 
 
@@ -180,7 +180,7 @@ def _by_identity(access: "Access | AccessDraft") -> Api:
 
 
 def _identity_auth(access: "Access", namespace: str) -> dict[str, Any]:
-    reference = {"name": access.service_account, "namespace": namespace, "audiences": [AUDIENCE]}
+    reference = selecting.service_account(access, namespace, AUDIENCE)
     return {"oidcConfig": {"identity": access.configuration["identity"], "serviceAccountRef": reference}}
 
 

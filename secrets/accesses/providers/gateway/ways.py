@@ -8,7 +8,7 @@ from django import forms
 from django.conf import settings
 from django.views.decorators.debug import sensitive_variables
 
-from accesses.providers import writing
+from accesses.providers import selecting, writing
 from accesses.providers.addresses import AddressField, AuthorityField, bundle
 from accesses.providers.base import Entry, Probe
 from accesses.providers.configuring import ConfigurationForm
@@ -118,7 +118,7 @@ def address(access: "Access | AccessDraft") -> str:
 
 def reference(access: "Access", namespace: str) -> dict[str, str]:
     """Return the selector of the token in the access's Secret."""
-    return {"name": access.store_name, "namespace": namespace, "key": "token"}
+    return selecting.key_of_secret(access, namespace, "token")
 
 
 def secret_data(access: "Access") -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 
 from accesses.providers.base import ConfigurationForm, SecretField, Situation
+from accesses.providers.configuring import AS_TYPED
 from credentials.chooser import CloudCredentialField
 from credentials.clouds import google
 from credentials.clouds.google import regions as google_regions
@@ -17,7 +18,6 @@ AUDIENCE = re.compile(
     r"/workloadIdentityPools/(?P<pool>[a-z0-9-]{1,64})/providers/(?P<provider>[a-z0-9-]{1,64})",
     re.ASCII,
 )
-_PLAIN = {"autocomplete": "off", "spellcheck": "false"}
 
 
 class PlaceForm(ConfigurationForm):
@@ -27,7 +27,7 @@ class PlaceForm(ConfigurationForm):
         label="Project ID",
         max_length=130,
         help_text="The project that holds the secrets: its ID, for example acme-secrets, not its number or name.",
-        widget=forms.TextInput(attrs=_PLAIN),
+        widget=forms.TextInput(attrs=AS_TYPED),
     )
     region = forms.CharField(
         label="Region",
@@ -103,7 +103,7 @@ class WorkloadIdentityForm(PlaceForm):
         label="Service account",
         max_length=250,
         help_text="The e-mail address of a Google service account that may read the secrets.",
-        widget=forms.TextInput(attrs=_PLAIN),
+        widget=forms.TextInput(attrs=AS_TYPED),
     )
 
     def clean_email(self) -> str:
@@ -117,14 +117,14 @@ class FederationForm(PlaceForm):
         label="Workload identity provider",
         max_length=300,
         help_text="//iam.googleapis.com/projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/PROVIDER",
-        widget=forms.TextInput(attrs=_PLAIN),
+        widget=forms.TextInput(attrs=AS_TYPED),
     )
     email = forms.CharField(
         label="Service account",
         max_length=250,
         required=False,
         help_text="Only where the secrets are granted to a service account and not to the cluster's identity itself.",
-        widget=forms.TextInput(attrs=_PLAIN),
+        widget=forms.TextInput(attrs=AS_TYPED),
     )
 
     def clean_email(self) -> str:
@@ -174,7 +174,7 @@ class KeyForm(PlaceForm):
     key = SecretField(
         label="The text of key.json",
         required=False,
-        widget=SealedTextarea(attrs={**_PLAIN, "rows": 6, "data-secret": "true"}),
+        widget=SealedTextarea(attrs={**AS_TYPED, "rows": 6, "data-secret": "true"}),
     )
     other_project = forms.BooleanField(
         label="The key is of another project's service account",

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.views.decorators.debug import sensitive_variables
 
-from accesses.providers import issuers, tokens
+from accesses.providers import issuers, selecting, tokens
 from accesses.providers.base import Method, Obstacle, Situation
 from accesses.providers.google.forms import (
     AUDIENCE,
@@ -57,7 +57,7 @@ def _key_data(access: "Access") -> dict[str, str]:
 
 
 def _key_auth(access: "Access", namespace: str) -> dict[str, Any]:
-    selector = {"name": access.store_name, "namespace": namespace, "key": KEY_FILE}
+    selector = selecting.key_of_secret(access, namespace, KEY_FILE)
     return {"secretRef": {"secretAccessKeySecretRef": selector}}
 
 
@@ -115,14 +115,14 @@ def _workload_identity_auth(access: "Access", namespace: str) -> dict[str, Any]:
             "clusterProjectID": cluster.account,
             "clusterLocation": cluster.region,
             "clusterName": cluster.cloud_name,
-            "serviceAccountRef": {"name": access.service_account, "namespace": namespace},
+            "serviceAccountRef": selecting.service_account(access, namespace),
         }
     }
 
 
 def _federation_auth(access: "Access", namespace: str) -> dict[str, Any]:
     audience, address = access.configuration["audience"], email(access)
-    reference = {"name": access.service_account, "namespace": namespace, "audiences": [f"https:{audience}"]}
+    reference = selecting.service_account(access, namespace, f"https:{audience}")
     found = {"audience": audience, "serviceAccountRef": reference}
     return {"workloadIdentityFederation": found | ({"gcpServiceAccountEmail": address} if address else {})}
 

@@ -7,11 +7,11 @@ from django import forms
 
 from accesses.providers.addresses import AuthorityField
 from accesses.providers.base import ConfigurationForm, SecretField
+from accesses.providers.configuring import AS_TYPED
 from accesses.providers.http import templates as http_templates
 from accesses.providers.http.paths import NotAPath, steps
 from config import egress
 
-_PLAIN = {"autocomplete": "off", "spellcheck": "false"}
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 # What a client makes itself, or what would change how the request is read.
 _NO_HEADERS = {
@@ -29,7 +29,9 @@ KEY = re.compile(r"[A-Za-z0-9._~/@:+=-]{1,300}")
 
 def _text(label: str, help_text: str = "", **options: Any) -> forms.CharField:
     options = {"max_length": 500} | options
-    return forms.CharField(label=label, help_text=help_text, widget=forms.TextInput(attrs=_PLAIN), **options)
+    return forms.CharField(
+        label=label, help_text=help_text, widget=forms.TextInput(attrs=AS_TYPED), **options
+    )
 
 
 class OpenForm(ConfigurationForm):
@@ -56,7 +58,7 @@ class OpenForm(ConfigurationForm):
         required=False,
         max_length=4000,
         help_text='Of a POST, for example {"name": "{key}"}.',
-        widget=forms.Textarea(attrs={**_PLAIN, "rows": 3}),
+        widget=forms.Textarea(attrs={**AS_TYPED, "rows": 3}),
     )
     path = _text(
         "Path of the value",

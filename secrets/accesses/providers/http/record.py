@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from django.views.decorators.debug import sensitive_variables
 
+from accesses.providers import selecting
 from accesses.providers.addresses import bundle
 from accesses.providers.asking import Api, Refusal, reached
 from accesses.providers.base import ELSEWHERE, Entry, Method, Page, Probe, Provider
@@ -131,7 +132,7 @@ def _secret_data(access: "Access") -> dict[str, str]:
 
 
 def _auth(access: "Access", namespace: str) -> dict[str, Any]:
-    return {"name": access.store_name, "namespace": namespace, "key": "token"}
+    return selecting.key_of_secret(access, namespace, "token")
 
 
 def _store(access: "Access", auth: dict[str, Any] | None) -> dict[str, Any]:

@@ -10,10 +10,10 @@ from django.views.decorators.debug import sensitive_variables
 
 from accesses.providers.addresses import AddressField, AuthorityField
 from accesses.providers.base import ConfigurationForm, SecretField
+from accesses.providers.configuring import AS_TYPED
 from clusters import kubeconfig
 from credentials.fields import SealedTextarea
 
-_PLAIN = {"autocomplete": "off", "spellcheck": "false"}
 # What names of namespaces are, and of Secrets.
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 NAME = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
@@ -47,7 +47,7 @@ class NamespaceForm(ConfigurationForm):
         label="Namespace",
         max_length=63,
         help_text="The namespace there whose Secrets are read. Another namespace is another access.",
-        widget=forms.TextInput(attrs=_PLAIN),
+        widget=forms.TextInput(attrs=AS_TYPED),
     )
 
     def clean_namespace(self) -> str:
@@ -85,7 +85,7 @@ class TokenForm(ElsewhereForm):
         label="Token",
         max_length=16_000,
         help_text="Of a ServiceAccount there. It is not renewed: when it ends, nothing is read any more.",
-        widget=SealedTextarea(attrs={**_PLAIN, "rows": 3, "data-secret": "true"}),
+        widget=SealedTextarea(attrs={**AS_TYPED, "rows": 3, "data-secret": "true"}),
     )
 
     @sensitive_variables()
@@ -105,13 +105,13 @@ class CertificateForm(ElsewhereForm):
         label="Client certificate",
         max_length=64_000,
         help_text="In PEM: client-certificate-data of a kubeconfig, decoded.",
-        widget=SealedTextarea(attrs={**_PLAIN, "rows": 4, "data-secret": "true"}),
+        widget=SealedTextarea(attrs={**AS_TYPED, "rows": 4, "data-secret": "true"}),
     )
     key = SecretField(
         label="Private key",
         max_length=64_000,
         help_text="In PEM and without a passphrase: client-key-data of a kubeconfig, decoded.",
-        widget=SealedTextarea(attrs={**_PLAIN, "rows": 4, "data-secret": "true"}),
+        widget=SealedTextarea(attrs={**AS_TYPED, "rows": 4, "data-secret": "true"}),
     )
 
     @sensitive_variables()

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.views.decorators.debug import sensitive_variables
 
-from accesses.providers import tokens
+from accesses.providers import selecting, tokens
 from accesses.providers.addresses import bundle
 from accesses.providers.base import ELSEWHERE, Method, Provider
 from accesses.providers.kubernetes import cards
@@ -92,16 +92,16 @@ def _certificate_data(access: "Access") -> dict[str, str]:
 
 
 def _token_auth(access: "Access", namespace: str) -> dict[str, Any]:
-    return {"token": {"bearerToken": {"name": access.store_name, "namespace": namespace, "key": TOKEN}}}
+    return {"token": {"bearerToken": selecting.key_of_secret(access, namespace, TOKEN)}}
 
 
 def _certificate_auth(access: "Access", namespace: str) -> dict[str, Any]:
-    secret = {"name": access.store_name, "namespace": namespace}
-    return {"cert": {"clientCert": secret | {"key": CERTIFICATE}, "clientKey": secret | {"key": KEY}}}
+    certificate, key = (selecting.key_of_secret(access, namespace, one) for one in (CERTIFICATE, KEY))
+    return {"cert": {"clientCert": certificate, "clientKey": key}}
 
 
 def _own_auth(access: "Access", namespace: str) -> dict[str, Any]:
-    return {"serviceAccount": {"name": access.service_account, "namespace": namespace}}
+    return {"serviceAccount": selecting.service_account(access, namespace)}
 
 
 def _store(access: "Access", auth: dict[str, Any] | None) -> dict[str, Any]:

@@ -9,12 +9,12 @@ from django.views.decorators.debug import sensitive_variables
 
 from accesses.providers.addresses import AddressField
 from accesses.providers.base import ConfigurationForm, SecretField
+from accesses.providers.configuring import AS_TYPED
 from credentials.fields import SealedTextarea
 
 ID = re.compile(r"[a-z0-9]{26}", re.ASCII)
 _JWT = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 _TTL = re.compile(r"[1-9]\d{0,4}[smh]", re.ASCII)
-_PLAIN = {"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}
 _SEALED = {"rows": 3, "autocomplete": "off", "spellcheck": "false", "data-secret": "true"}
 ON, OFF = "on", "off"
 
@@ -41,7 +41,7 @@ class VaultForm(ConfigurationForm):
         label="Vault",
         max_length=120,
         help_text="Its ID of 26 letters and digits, which stays when the vault is renamed, or its name.",
-        widget=forms.TextInput(attrs=_PLAIN),
+        widget=forms.TextInput(attrs=AS_TYPED),
     )
     WHERE = ("name", "address", "vault")
 
@@ -105,7 +105,7 @@ class ServiceAccountForm(VaultForm):
         initial="5m",
         max_length=6,
         help_text="For example 60s, 5m or 1h. A new value arrives as much later.",
-        widget=forms.TextInput(attrs=_PLAIN),
+        widget=forms.TextInput(attrs=AS_TYPED),
     )
     cache_size = forms.IntegerField(
         label="How many",

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.views.decorators.debug import sensitive_variables
 
+from accesses.providers import selecting
 from accesses.providers.asking import Api
 from accesses.providers.base import VAULTS, Method, Provider
 from accesses.providers.onepassword import connect
@@ -50,7 +51,7 @@ def _token_data(access: "Access") -> dict[str, str]:
 
 
 def _selector(access: "Access", namespace: str) -> dict[str, Any]:
-    return {"name": access.store_name, "namespace": namespace, "key": "token"}
+    return selecting.key_of_secret(access, namespace, "token")
 
 
 def _connect_auth(access: "Access", namespace: str) -> dict[str, Any]:

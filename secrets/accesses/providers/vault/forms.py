@@ -7,8 +7,8 @@ from django import forms
 
 from accesses.providers.addresses import AddressField, AuthorityField
 from accesses.providers.base import ConfigurationForm, SecretField
+from accesses.providers.configuring import AS_TYPED
 
-_PLAIN = {"autocomplete": "off", "spellcheck": "false"}
 _PART = re.compile(r"[\w.@+-]+(/[\w.@+-]+)*", re.ASCII)
 _HEADER = re.compile(r"[\x21-\x7e]+")
 VERSIONS = (("2", "2: with versions"), ("1", "1: one value, no history"))
@@ -43,14 +43,14 @@ class PlaceForm(ConfigurationForm):
         required=False,
         help_text="Of Vault Enterprise, HCP Vault or OpenBao, such as team-a; admin at HCP. Empty is the root one. "
         "Both the auth method and the secrets are in it.",
-        widget=forms.TextInput(attrs=_PLAIN),
+        widget=forms.TextInput(attrs=AS_TYPED),
     )
     mount = forms.CharField(
         label="Root engine",
         max_length=200,
         initial="secret",
         help_text="The path at which the KV secrets engine is mounted, such as secret or team-a/kv.",
-        widget=forms.TextInput(attrs=_PLAIN),
+        widget=forms.TextInput(attrs=AS_TYPED),
     )
     version = forms.ChoiceField(
         label="Engine version",
@@ -115,7 +115,7 @@ class LoginForm(PlaceForm):
         max_length=200,
         required=False,
         help_text="Where it is enabled, without auth/ before it.",
-        widget=forms.TextInput(attrs=_PLAIN),
+        widget=forms.TextInput(attrs=AS_TYPED),
     )
 
     def __init__(self, *args: Any, **more: Any) -> None:
@@ -136,7 +136,7 @@ class UserpassForm(LoginForm):
         label="User name",
         max_length=200,
         help_text="It stands readable in the store, as everybody sees who may read stores. The password does not.",
-        widget=forms.TextInput(attrs=_PLAIN),
+        widget=forms.TextInput(attrs=AS_TYPED),
     )
     password = SecretField(label="Password", max_length=1024, strip=False)
 
@@ -181,7 +181,7 @@ class KubernetesForm(LoginForm):
         label="Role",
         max_length=200,
         help_text="Of the Kubernetes auth method, which names the ServiceAccount that is shown above.",
-        widget=forms.TextInput(attrs=_PLAIN),
+        widget=forms.TextInput(attrs=AS_TYPED),
     )
     audience = forms.CharField(
         label="Audience",
@@ -189,7 +189,7 @@ class KubernetesForm(LoginForm):
         required=False,
         help_text="For whom the cluster's tokens are made out: the role's audience, which Vault 1.21 and later ask for. "
         "Empty is vault.",
-        widget=forms.TextInput(attrs=_PLAIN),
+        widget=forms.TextInput(attrs=AS_TYPED),
     )
 
     def clean_role(self) -> str:

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from django.views.decorators.debug import sensitive_variables
 
-from accesses.providers import tokens
+from accesses.providers import selecting, tokens
 from accesses.providers.asking import Api
 from accesses.providers.base import Method
 from accesses.providers.vault import wire as vault_wire
@@ -19,10 +19,6 @@ if TYPE_CHECKING:
 TOKEN, PASSWORD, ROLE_ID, SECRET_ID = "token", "password", "role-id", "secret-id"
 
 
-def _selector(access: "Access", namespace: str, key: str) -> dict[str, str]:
-    return {"name": access.store_name, "namespace": namespace, "key": key}
-
-
 @sensitive_variables()
 def _held(access: "Access | AccessDraft", name: str) -> str:
     return str((access.credential or {}).get(name) or "")
@@ -30,7 +26,7 @@ def _held(access: "Access | AccessDraft", name: str) -> str:
 
 # -- a token -------------------------------------------------------------------------------------------
 def _token_auth(access: "Access", namespace: str) -> dict[str, Any]:
-    return {"tokenSecretRef": _selector(access, namespace, TOKEN)}
+    return {"tokenSecretRef": selecting.key_of_secret(access, namespace, TOKEN)}
 
 
 def _by_token(access: "Access | AccessDraft") -> Api:
@@ -41,7 +37,7 @@ def _by_token(access: "Access | AccessDraft") -> Api:
 def _userpass_auth(access: "Access", namespace: str) -> dict[str, Any]:
     configuration = access.configuration
     named = {"path": configuration["auth_path"], "username": configuration["username"]}
-    return {"userPass": named | {"secretRef": _selector(access, namespace, PASSWORD)}}
+    return {"userPass": named | {"secretRef": selecting.key_of_secret(access, namespace, PASSWORD)}}
 
 
 @sensitive_variables()
@@ -55,7 +51,7 @@ def _by_userpass(access: "Access | AccessDraft") -> Api:
 
 # -- a role for machines -------------------------------------------------------------------------------
 def _approle_auth(access: "Access", namespace: str) -> dict[str, Any]:
-    role, secret = (_selector(access, namespace, key) for key in (ROLE_ID, SECRET_ID))
+    role, secret = (selecting.key_of_secret(access, namespace, key) for key in (ROLE_ID, SECRET_ID))
     return {"appRole": {"path": access.configuration["auth_path"], "roleRef": role, "secretRef": secret}}
 
 
@@ -70,11 +66,7 @@ def _by_approle(access: "Access | AccessDraft") -> Api:
 # -- the cluster's own tokens --------------------------------------------------------------------------
 def _kubernetes_auth(access: "Access", namespace: str) -> dict[str, Any]:
     configuration = access.configuration
-    account = {
-        "name": access.service_account,
-        "namespace": namespace,
-        "audiences": [configuration["audience"]],
-    }
+    account = selecting.service_account(access, namespace, configuration["audience"])
     named = {"mountPath": configuration["auth_path"], "role": configuration["role"]}
     return {"kubernetes": named | {"serviceAccountRef": account}}
 
