@@ -19,6 +19,8 @@ def broker(url: str) -> str:
         b"hash": client.hgetall,
         b"set": client.smembers,
         b"zset": lambda key: client.zrange(key, 0, -1),
+        # It ended since it was listed.
+        b"none": lambda key: b"",
     }
     return "\n".join(f"{key!r} {readers[client.type(key)](key)!r}" for key in client.scan_iter("*"))
 
