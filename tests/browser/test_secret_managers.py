@@ -12,7 +12,7 @@ from tests.browser.test_main_job import Walker, everything_kept, kubectl_json
 
 pytestmark = pytest.mark.browser
 
-NAME, KEY = "walked/token", "WALKED_TOKEN"
+NAME, KEY = "shop/walked-token", "WALKED_TOKEN"
 FIRST, SECOND = "canary-7be1-first", "canary-7be1-second"
 CLUSTERS = {"vault": "eks", "built-in": "plain"}
 
