@@ -103,14 +103,13 @@ class ConfigurationForm(SecretForm):
         """Return the fields that say to whom the credential is sent."""
         return [name for name, bound in cls.base_fields.items() if isinstance(bound, AddressField)]
 
-    def _post_clean(self) -> None:
+    def full_clean(self) -> None:
         """Ask for the credential again where it would go to somebody else than whom it was entered for.
 
         Whoever may change an access cannot see its credential, and could have it sent to themselves.
         """
-        # Django calls it after every `clean`; its stubs do not name it.
-        super()._post_clean()  # type: ignore[misc]
-        if self.entered_for is None or not self._goes_elsewhere(self.entered_for):
+        super().full_clean()
+        if not self.is_bound or self.entered_for is None or not self._goes_elsewhere(self.entered_for):
             return
         for name in sorted(self.stored - {*self.STAYS, *self.errors}):
             if not self.cleaned_data.get(name):
