@@ -12,10 +12,12 @@ from accesses.providers.gateway import tokens as gateway_tokens
 from accounts.models import AuditEvent
 from built_in import services
 from tests import factories
+from tests.accesses.gateway import tokens_of_tests
 
 pytestmark = pytest.mark.django_db
 VALUE, OTHERS = "canary-own-4b1d", "canary-others-9e2f"
-TOKEN = gateway_tokens.new()
+# The same in every process: it stands in the names of tests.
+TOKEN = tokens_of_tests.a_token("gateway")
 NO_LINK = {"error": "No link of this access names that."}
 
 

@@ -18,10 +18,12 @@ from accounts.models import AuditEvent, Organization
 from built_in import services
 from built_in.models import StoredVersion
 from tests import factories
+from tests.accesses.gateway import tokens_of_tests
 
 pytestmark = pytest.mark.django_db
 CANARY = "canary-7be1-value"
-TOKEN = gateway_tokens.new()
+# The same in every process: it stands in the names of tests.
+TOKEN = tokens_of_tests.a_token("gateway")
 
 
 @pytest.fixture(autouse=True)
@@ -71,7 +73,7 @@ def test_a_linked_secret_is_handed_out_and_stored_by_nobody(access):
 
 @pytest.mark.parametrize(
     "token",
-    [None, "", "x", TOKEN[:-1], TOKEN + "x", TOKEN.upper(), gateway_tokens.new(), "ü"],
+    [None, "", "x", TOKEN[:-1], TOKEN + "x", TOKEN.upper(), tokens_of_tests.a_token("another"), "ü"],
     ids=["none", "empty", "short", "cut", "longer", "upper", "another", "odd"],
 )
 def test_an_unknown_access_and_a_wrong_token_are_answered_alike(access, token):
