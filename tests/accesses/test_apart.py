@@ -213,7 +213,8 @@ def test_the_api_takes_it_by_a_field(cluster, devops, organization, client):
 
     refused = call("POST", path, sent)
     made = call("POST", path, sent | {"only_cluster_reaches": True})
-    elsewhere = {"version": 1, "fields": {"address": "http://127.0.0.1:8"}}
+    again = {name: fields()[name] for name in ("role_id", "secret_id")}
+    elsewhere = {"version": 1, "fields": {"address": "http://127.0.0.1:8", **again}}
     missed = call("PATCH", f"{path}/vault", elsewhere)
     changed = call("PATCH", f"{path}/vault", elsewhere | {"only_cluster_reaches": True})
 

@@ -26,6 +26,8 @@ ALLOWED = {
     ("secrets/external_secrets/views/service.py", "Look.filter"): "asked for by the names of links that may be seen",
     ("secrets/external_secrets/views/sync.py", "Look.filter"): "asked for by the name of one link that may be seen",
     ("secrets/external_secrets/views/secret.py", "InventoryEntry.filter"): "a name that was found to be inside",
+    ("secrets/external_secrets/views/sync.py", "InventoryEntry.filter"): "only to find links that may be managed",
+    ("secrets/external_secrets/views/writing.py", "InventoryEntry.filter"): "a name that was found to be inside",
     ("clusters/api.py", "ConnectDraft.create"): "of the one who asks",
     ("clusters/api_deploys.py", "Look.filter"): "of a cluster whose deploys may be seen",
     ("secrets/accesses/api_operator.py", "OperatorState.filter"): "of a cluster whose accesses may be seen",

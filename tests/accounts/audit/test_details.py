@@ -6,7 +6,7 @@ import json
 import pytest
 
 from accesses import services as accesses
-from accesses import trials
+from accesses import trials, wanted
 from accesses.models import Access
 from accounts.audit import services
 from accounts.models import AuditEvent
@@ -65,7 +65,8 @@ MODULES = (
     "clusters/services/checking.py", "clusters/services/cloud.py", "clusters/services/connecting.py",
     "clusters/services/disconnecting.py", "clusters/services/signing_in.py", "clusters/rotations/services.py",
     "clusters/rotations/retiring.py", "clusters/rotations/undoing.py",
-    "secrets/accesses/services.py", "secrets/accesses/operators.py",
+    "secrets/accesses/services.py", "secrets/accesses/operators.py", "secrets/accesses/writing.py",
+    "secrets/built_in/switching.py",
     "secrets/external_secrets/services.py", "secrets/external_secrets/batches.py",
     "secrets/external_secrets/moving.py", "secrets/external_secrets/syncing.py",
     "secrets/external_secrets/exchange/taking.py", "secrets/external_secrets/exchange/exporting.py",
@@ -130,7 +131,7 @@ class TestOneEventForOneOutcome:
 
     def values(self, access, **more):
         names = ("method", "configuration", "credential", "namespaces")
-        return accesses.Values(**{name: getattr(access, name) for name in names} | more)
+        return wanted.Values(**{name: getattr(access, name) for name in names} | more)
 
     def test_an_access(self, access, devops, told):
         values = self.values(
